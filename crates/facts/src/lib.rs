@@ -1,0 +1,6 @@
+//! The nouns: the cluster, the market, our own records and the contract of a decision.
+//!
+//! This crate holds types and their validation, and no behaviour beyond it.
+//! It refuses to know how facts are fetched, stored, drawn or decided upon.
+
+pub mod names;
