@@ -258,7 +258,7 @@ pub struct Verification {
 }
 
 /// What notices a step.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct BlastRadius {
     /// Pods that are stopped by it.
