@@ -1,3 +1,20 @@
 //! Vector packing with proven bounds, over integers only.
 //!
+//! For callers that translate a real world (machines, workloads, prices) into
+//! integers and want back a cheap plan, the proof how far from the best it can
+//! be, and the exact amount of search that produced it.
+//!
+//! * [`placement`]: items on existing nodes under capacity and topology rules.
+//! * [`consolidate`](mod@consolidate): which nodes to empty and where their items go.
+//! * [`work`]: counted search effort; there is no clock in this crate.
+//!
 //! This crate refuses to know what a pod, a node, a price list or a cluster is.
+//! It reads no clock, file or environment, draws no entropy, and gives the same
+//! bytes for the same input and the same work budget.
+
+pub mod bound;
+pub mod consolidate;
+pub mod placement;
+mod random;
+mod simplex;
+pub mod work;

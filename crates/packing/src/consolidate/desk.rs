@@ -1,0 +1,196 @@
+//! A consolidation under construction: a placement state, the nodes removed so
+//! far, and all-or-nothing draining of one node.
+
+use super::Gates;
+use crate::placement::{Model, Rule, State};
+
+/// Chooses where an item goes and is told what changed.
+pub(super) trait Chooser {
+    /// An open node that allows the unplaced item.
+    fn choose(&mut self, state: &State<'_>, item: u32) -> Option<u32>;
+    /// The free capacity or openness of a node has changed.
+    fn changed(&mut self, state: &State<'_>, node: u32);
+}
+
+/// Items, nodes and what has been decided.
+#[derive(Clone)]
+pub(super) struct Desk<'m> {
+    pub(super) state: State<'m>,
+    pub(super) gates: &'m Gates,
+    pub(super) removed: Vec<u32>,
+    /// Per class: larger demand, smaller rank.
+    pub(super) rank: Vec<u32>,
+    movable: Vec<bool>,
+    cost: i64,
+    /// Moved carriers of spread rules: later moves can break them.
+    fragile: Vec<u32>,
+    scratch: Vec<u32>,
+    steps: u64,
+}
+
+impl<'m> Desk<'m> {
+    /// Nothing removed yet.
+    pub(super) fn new(model: &'m Model, gates: &'m Gates) -> Self {
+        let mut movable: Vec<bool> = (0..model.nodes().len())
+            .map(|n| {
+                let permitted = gates.permitted.as_ref();
+                model.nodes()[n].removable && permitted.is_none_or(|p| p.get(n) == Some(&true))
+            })
+            .collect();
+        for item in model.items().iter().filter(|item| !item.movable) {
+            if let Some(home) = item.home {
+                movable[home as usize] = false;
+            }
+        }
+        Self {
+            state: State::new(model),
+            gates,
+            removed: Vec::new(),
+            rank: class_ranks(model),
+            movable,
+            cost: model.total_cost(),
+            fragile: Vec::new(),
+            scratch: Vec::new(),
+            steps: 0,
+        }
+    }
+
+    /// Whether gates and pinned items allow removing the node.
+    pub(super) fn may_remove(&self, node: u32) -> bool {
+        self.movable.get(node as usize) == Some(&true)
+    }
+
+    /// Whether one more node may be removed.
+    pub(super) fn has_room(&self) -> bool {
+        let most = self.gates.max_removed;
+        most.is_none_or(|most| self.removed.len() < most as usize)
+    }
+
+    /// Cost of the nodes that stay.
+    pub(super) fn cost(&self) -> i64 {
+        self.cost
+    }
+
+    /// Items that are not at home.
+    pub(super) fn moves(&self) -> usize {
+        let items = self.state.model().items().iter().enumerate();
+        items
+            .filter(|(i, item)| item.home.is_some() && self.state.node_of(*i as u32) != item.home)
+            .count()
+    }
+
+    /// Steps done since the last call, for counting work.
+    pub(super) fn take_steps(&mut self) -> u64 {
+        std::mem::take(&mut self.steps)
+    }
+
+    /// Empties and closes a node, or leaves everything as it was.
+    pub(super) fn drain<C: Chooser>(&mut self, node: u32, chooser: &mut C) -> bool {
+        let mut items = std::mem::take(&mut self.scratch);
+        items.clear();
+        items.extend(self.state.items_on(node));
+        let model = self.state.model();
+        let rank = &self.rank;
+        items.sort_unstable_by_key(|&i| (rank[model.items()[i as usize].class as usize], i));
+        self.steps += items.len() as u64 + 1;
+        self.state.close(node);
+        chooser.changed(&self.state, node);
+        let mut placed = 0;
+        for &item in &items {
+            self.state.remove(item);
+            let Some(to) = chooser.choose(&self.state, item) else {
+                self.state.place(item, node);
+                break;
+            };
+            self.state.place(item, to);
+            chooser.changed(&self.state, to);
+            placed += 1;
+        }
+        let fine = placed == items.len() && self.rules_hold(node, &items);
+        if fine {
+            self.removed.push(node);
+            self.cost -= model.nodes()[node as usize].cost;
+        } else {
+            for &item in items[..placed].iter().rev() {
+                let from = self.state.remove(item);
+                self.state.place(item, node);
+                if let Some(from) = from {
+                    chooser.changed(&self.state, from);
+                }
+            }
+            self.state.reopen(node);
+            chooser.changed(&self.state, node);
+        }
+        self.scratch = items;
+        fine
+    }
+
+    /// Opens a removed node again and brings its own items back; items of other
+    /// nodes are untouched. The caller must have made sure they fit (they do:
+    /// the node is empty).
+    pub(super) fn restore(&mut self, node: u32, home_items: &[u32]) {
+        self.removed.retain(|&n| n != node);
+        self.cost += self.state.model().nodes()[node as usize].cost;
+        self.state.reopen(node);
+        for &item in home_items {
+            self.state.remove(item);
+            self.state.place(item, node);
+        }
+    }
+
+    /// Rules that later moves can break: spreads of moved carriers, and
+    /// targets that others need in the domain just left.
+    fn rules_hold(&mut self, from: u32, items: &[u32]) -> bool {
+        let model = self.state.model();
+        if model.groups().is_empty() {
+            return true;
+        }
+        let class_of = |item: u32| model.items()[item as usize].class;
+        if items
+            .iter()
+            .any(|&item| self.state.strands(class_of(item), from))
+        {
+            return false;
+        }
+        let known = self.fragile.len();
+        for &item in items {
+            let spreads =
+                |group: u32| matches!(model.groups()[group as usize].rule, Rule::Spread { .. });
+            let roles = model.roles_of(class_of(item));
+            if roles.iter().any(|role| role.carrier && spreads(role.group)) {
+                self.fragile.push(item);
+            }
+        }
+        self.steps += self.fragile.len() as u64;
+        let all = (0..self.fragile.len()).all(|at| self.state.holds(self.fragile[at]));
+        if !all {
+            self.fragile.truncate(known);
+        }
+        all
+    }
+}
+
+/// Rank of every class by its largest share of the mean node, largest first.
+fn class_ranks(model: &Model) -> Vec<u32> {
+    let dims = model.dims();
+    let mut total = vec![1.0_f64; dims];
+    for node in model.capacity.chunks_exact(dims) {
+        for (sum, &c) in total.iter_mut().zip(node) {
+            *sum += c.max(0) as f64;
+        }
+    }
+    let share = |class: usize| {
+        let demand = &model.demand[class * dims..(class + 1) * dims];
+        let shares = demand.iter().zip(&total).map(|(&d, t)| d as f64 / t);
+        shares.fold(0.0_f64, f64::max)
+    };
+    let mut order: Vec<(f64, u32)> = (0..model.classes().len())
+        .map(|class| (share(class), class as u32))
+        .collect();
+    order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    let mut rank = vec![0; order.len()];
+    for (at, &(_, class)) in order.iter().enumerate() {
+        rank[class as usize] = at as u32;
+    }
+    rank
+}
