@@ -85,6 +85,15 @@ impl ResourcePrices {
     }
 }
 
+/// A lower bound with what proves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// No packing costs less.
+    pub value: i64,
+    /// Resource prices.
+    pub prices: ResourcePrices,
+}
+
 /// Finds good prices: solves the continuous cover in floating point, rounds
 /// down, and scales until every unlimited bin respects them.
 #[must_use]
@@ -125,7 +134,12 @@ pub fn resource_prices(
         .chain(unlimited.iter().map(|b| b.cost))
         .max();
     let money = dearest.unwrap_or(1).max(1) as f64;
-    let mut lp = Lp::new(&rows, &vec![100.0; dims]);
+    // A dimension the paid bins already cover must not get a price.
+    let penalty: Vec<f64> = rows
+        .iter()
+        .map(|row| if row.1 > 0.0 { 100.0 } else { 0.0 })
+        .collect();
+    let mut lp = Lp::new(&rows, &penalty);
     let mut column: Vec<(u32, f64)> = Vec::with_capacity(dims);
     let mut add = |lp: &mut Lp, capacity: &[i64], cost: i64, upper: f64| {
         column.clear();

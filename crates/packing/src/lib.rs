@@ -14,7 +14,11 @@
 
 pub mod bound;
 pub mod consolidate;
+mod index_set;
 pub mod placement;
 mod random;
+pub mod reprovision;
 mod simplex;
 pub mod work;
+
+pub use index_set::IndexSet;

@@ -9,7 +9,6 @@ mod model;
 mod state;
 
 pub use model::{
-    ClassRules, Group, Item, KindSet, Membership, Model, ModelError, NO_DOMAIN, NODE_KEY, Node,
-    Parts, Rule,
+    ClassRules, Group, Item, Membership, Model, ModelError, NO_DOMAIN, NODE_KEY, Node, Parts, Rule,
 };
 pub use state::{Blocked, State};

@@ -1,46 +1,13 @@
 //! The immutable description of nodes, items and rules, checked once and laid
 //! out flat.
 
+use crate::index_set::IndexSet;
+
 /// The topology key whose domain is the node itself; domain id = node index.
 pub const NODE_KEY: u32 = 0;
 
 /// "This node has no domain for the key."
 pub const NO_DOMAIN: u32 = u32::MAX;
-
-/// A set of node kinds (dense small integers chosen by the caller).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KindSet {
-    /// Every kind.
-    All,
-    /// Bit `k % 64` of word `k / 64` says whether kind `k` is in the set; kinds
-    /// past the end are not.
-    Bits(Vec<u64>),
-}
-
-impl KindSet {
-    /// The set of exactly the listed kinds.
-    #[must_use]
-    pub fn of(kinds: &[u32]) -> Self {
-        let words = kinds.iter().max().map_or(0, |&k| k as usize / 64 + 1);
-        let mut bits = vec![0_u64; words];
-        for &kind in kinds {
-            bits[kind as usize / 64] |= 1 << (kind % 64);
-        }
-        Self::Bits(bits)
-    }
-
-    /// Whether `kind` is in the set.
-    #[inline]
-    #[must_use]
-    pub fn contains(&self, kind: u32) -> bool {
-        match self {
-            Self::All => true,
-            Self::Bits(bits) => bits
-                .get(kind as usize / 64)
-                .is_some_and(|word| word >> (kind % 64) & 1 == 1),
-        }
-    }
-}
 
 /// One existing bin.
 #[derive(Debug, Clone)]
@@ -79,7 +46,7 @@ pub struct ClassRules {
     /// Demand per dimension, >= 0.
     pub demand: Vec<i64>,
     /// Node kinds it may be placed on.
-    pub allowed: KindSet,
+    pub allowed: IndexSet,
     /// Roles in topology groups.
     pub groups: Vec<Membership>,
 }

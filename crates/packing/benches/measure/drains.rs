@@ -1,0 +1,156 @@
+//! Consolidation cases.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use packing::IndexSet;
+use packing::consolidate::{Gates, budget, consolidate, drain_under_half, lower_bound, verify};
+use packing::placement::{ClassRules, Item, Model, Node, Parts};
+use packing::work::{Effort, Work};
+
+use crate::data::{Stream, openb_nodes, openb_pods};
+use crate::{cpu_seconds, row};
+
+/// Runs the cases whose name is wanted.
+pub(crate) fn run(reference: &Path, wanted: &dyn Fn(&str) -> bool) {
+    let all_nodes = openb_nodes(reference);
+    let all_pods = openb_pods(reference);
+    // Samples: the lists shuffled by a fixed seed, the first so many of each;
+    // the seeds give about 43–45 % use.
+    for (pods, nodes, seed) in [(100, 26, 1), (1_000, 284, 3), (8_152, 1_523, 0)] {
+        let (mut node_list, mut pod_list) = (all_nodes.clone(), all_pods.clone());
+        if seed > 0 {
+            Stream(seed).shuffle(&mut node_list);
+            Stream(seed + 100).shuffle(&mut pod_list);
+        }
+        let model = start(&node_list[..nodes], &pod_list[..pods]);
+        let items = model.items().len();
+        let gates = Gates::default();
+        let name = format!("drain-openb-{pods}-rule");
+        if wanted(&name) {
+            let before = cpu_seconds();
+            let plan = drain_under_half(&model, &gates, &mut Work::new(u64::MAX));
+            let note = format!(
+                "{} moves, before {:.3}, use {:.1} %",
+                plan.moves.len(),
+                plan.cost_before as f64 / 1e9,
+                used(&model)
+            );
+            row(
+                &name,
+                items,
+                plan.bound,
+                plan.cost_after,
+                cpu_seconds() - before,
+                plan.work_used,
+                &note,
+            );
+        }
+        for effort in [Effort::Fast, Effort::Balanced, Effort::Best] {
+            let name = format!("drain-openb-{pods}-{effort:?}").to_lowercase();
+            if !wanted(&name) {
+                continue;
+            }
+            let rounds = if effort == Effort::Fast { 100 } else { 1 };
+            let before = cpu_seconds();
+            let mut plan = consolidate(&model, &gates, effort, &mut Work::new(budget(effort)));
+            for _ in 1..rounds {
+                plan = consolidate(&model, &gates, effort, &mut Work::new(budget(effort)));
+            }
+            let seconds = (cpu_seconds() - before) / f64::from(rounds);
+            assert!(verify(&model, &gates, &plan), "{name}: wrong plan");
+            assert_eq!(plan.bound, lower_bound(&model, &gates, &plan.prices));
+            let note = format!(
+                "{} moves, {} nodes removed",
+                plan.moves.len(),
+                plan.removed.len()
+            );
+            row(
+                &name,
+                items,
+                plan.bound,
+                plan.cost_after,
+                seconds,
+                plan.work_used,
+                &note,
+            );
+        }
+    }
+}
+
+/// Places the pods in list order on the node with the largest mean free share
+/// afterwards, the first among equals; pods without room are dropped.
+fn start(nodes: &[[i64; 2]], pods: &[[i64; 2]]) -> Model {
+    let mut free: Vec<[i64; 2]> = nodes.to_vec();
+    let mut classes: BTreeMap<[i64; 2], u32> = BTreeMap::new();
+    let mut placed: Vec<([i64; 2], u32)> = Vec::new();
+    for pod in pods {
+        let mut best: Option<(f64, usize)> = None;
+        for (at, room) in free.iter().enumerate() {
+            if pod[0] > room[0] || pod[1] > room[1] {
+                continue;
+            }
+            let score = (room[0] - pod[0]) as f64 / nodes[at][0] as f64
+                + (room[1] - pod[1]) as f64 / nodes[at][1] as f64;
+            if best.is_none_or(|b| score > b.0) {
+                best = Some((score, at));
+            }
+        }
+        if let Some((_, at)) = best {
+            free[at][0] -= pod[0];
+            free[at][1] -= pod[1];
+            placed.push((*pod, at as u32));
+            classes.insert(*pod, 0);
+        }
+    }
+    for (index, class) in classes.values_mut().enumerate() {
+        *class = index as u32;
+    }
+    Model::new(Parts {
+        dims: 2,
+        nodes: nodes
+            .iter()
+            .map(|node| Node {
+                capacity: node.to_vec(),
+                cost: node[0] * 31_600 + node[1] * 4_200_000 / 1_024,
+                removable: true,
+                kind: 0,
+                domains: Vec::new(),
+            })
+            .collect(),
+        items: placed
+            .iter()
+            .map(|(pod, node)| Item {
+                class: classes[pod],
+                home: Some(*node),
+                movable: true,
+                weight: 1,
+            })
+            .collect(),
+        classes: classes
+            .keys()
+            .map(|pod| ClassRules {
+                demand: pod.to_vec(),
+                allowed: IndexSet::All,
+                groups: Vec::new(),
+            })
+            .collect(),
+        groups: Vec::new(),
+    })
+    .expect("a sound model")
+}
+
+/// Cost-weighted use in percent.
+fn used(model: &Model) -> f64 {
+    let mut capacity = [0_i64; 2];
+    let mut demand = [0_i64; 2];
+    for node in model.nodes() {
+        capacity[0] += node.capacity[0];
+        capacity[1] += node.capacity[1];
+    }
+    for item in model.items() {
+        demand[0] += model.demand_of(item.class)[0];
+        demand[1] += model.demand_of(item.class)[1];
+    }
+    50.0 * (demand[0] as f64 / capacity[0] as f64 + demand[1] as f64 / capacity[1] as f64)
+}

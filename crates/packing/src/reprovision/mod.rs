@@ -1,0 +1,138 @@
+//! Buying bins of variable size for all items, from scratch.
+//!
+//! For callers that may choose any number of bins from a list of shapes. It
+//! refuses to know what the dimensions mean; whatever every bin carries must
+//! already be taken off the capacities.
+
+mod check;
+mod cover;
+mod fit;
+mod greedy;
+mod load;
+mod mix;
+mod problem;
+
+pub use check::verify;
+pub use problem::{Bin, Class, MAX_DIMS, Problem, ProblemError, Shape, Solution};
+
+use crate::bound::{Bound, ResourcePrices, UnlimitedBin, resource_prices};
+use crate::work::{Effort, Work};
+use load::Packing;
+use problem::{Ready, prepare};
+
+/// The work budget that fits an effort.
+#[must_use]
+pub fn budget(effort: Effort) -> u64 {
+    match effort {
+        Effort::Fast => 50_000_000,
+        Effort::Balanced => 1_000_000_000,
+        Effort::Best => 8_000_000_000,
+    }
+}
+
+/// Packs every item into bought bins as cheaply as the work allows.
+///
+/// # Errors
+/// The first part of the problem that is out of range.
+pub fn reprovision(
+    problem: &Problem,
+    effort: Effort,
+    work: &mut Work<'_>,
+) -> Result<Solution, ProblemError> {
+    let ready = prepare(problem)?;
+    let (prices, mut bound) = continuous_bound(&ready);
+    let mut best = first_answer(&ready, &prices, work);
+    if effort > Effort::Fast {
+        let tries = if effort == Effort::Best { 40 } else { 8 };
+        let proven = mix::shape_mix(&ready, &prices, &mut best, tries, work);
+        bound = bound.max(proven);
+    }
+    let mut bins: Vec<Bin> = best
+        .bins
+        .iter()
+        .map(|bin| {
+            let mut contents: Vec<(u32, u32)> = bin
+                .contents
+                .iter()
+                .map(|c| (ready.kinds[c.0 as usize].origin, c.1))
+                .collect();
+            contents.sort_unstable();
+            Bin {
+                shape: ready.forms[bin.form as usize].origin,
+                contents,
+            }
+        })
+        .collect();
+    bins.sort_by(|a, b| (a.shape, &a.contents).cmp(&(b.shape, &b.contents)));
+    let mut unplaced = ready.hopeless.clone();
+    unplaced.extend(
+        best.left_over
+            .iter()
+            .map(|c| (ready.kinds[c.0 as usize].origin, c.1)),
+    );
+    unplaced.sort_unstable();
+    Ok(Solution {
+        bins,
+        cost: best.cost(&ready),
+        unplaced,
+        bound: Bound {
+            value: bound,
+            prices,
+        },
+        found_by: best.found_by,
+        work_used: work.used(),
+        cancelled: work.is_cancelled(),
+    })
+}
+
+fn continuous_bound(ready: &Ready) -> (ResourcePrices, i64) {
+    let demand = ready.demand();
+    let bins: Vec<UnlimitedBin<'_>> = ready
+        .forms
+        .iter()
+        .map(|form| UnlimitedBin {
+            capacity: &form.capacity[..ready.dims],
+            cost: form.cost,
+        })
+        .collect();
+    let prices = resource_prices(&demand, &[], &bins);
+    let bound = prices.bound(&demand, &[], &bins);
+    (prices, bound)
+}
+
+fn first_answer(ready: &Ready, prices: &ResourcePrices, work: &mut Work<'_>) -> Packing {
+    let mut best = greedy::keep_forms(ready);
+    work.spend(ready.items() * 100);
+    let order = greedy::by_size(ready);
+    // The cheapest forms per priced content are the likely winners.
+    let mut forms: Vec<(f64, u32)> = ready
+        .forms
+        .iter()
+        .enumerate()
+        .map(|(at, form)| {
+            let worth = prices.value(&form.capacity[..ready.dims]) as f64;
+            (form.cost as f64 / worth.max(1.0), at as u32)
+        })
+        .collect();
+    forms.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
+    for &(_, form) in forms.iter().take(12) {
+        let packing = greedy::one_form(ready, form, &order);
+        work.spend(ready.kinds.len() as u64 * packing.bins.len() as u64 * 4);
+        if packing.beats(ready, &best) {
+            best = packing;
+        }
+    }
+    let value: Vec<f64> = ready
+        .kinds
+        .iter()
+        .map(|kind| prices.value(&kind.demand[..ready.dims]) as f64)
+        .collect();
+    if ready.kinds.len() * ready.forms.len() < 20_000 {
+        let packing = greedy::best_value(ready, &value);
+        work.spend((ready.kinds.len() * ready.forms.len() * 100) as u64);
+        if packing.beats(ready, &best) {
+            best = packing;
+        }
+    }
+    best
+}
