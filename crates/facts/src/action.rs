@@ -65,10 +65,13 @@ pub enum Action {
     LaunchNode(LaunchNode),
     /// Keep new pods away from a node.
     CordonNode,
-    /// Evict every pod that does not belong to the node, through the eviction API.
+    /// Evict the pods of a node one after the other, through the eviction API, and wait for each
+    /// successor. Pods that belong to the node stay.
     DrainNode {
         /// Seconds that each pod gets at least; a pod's own longer grace is kept.
         grace_seconds: u64,
+        /// Which pods, in this order.
+        evictions: Vec<Eviction>,
     },
     /// Evict one pod through the eviction API, so that its owner makes it again.
     EvictPod {
@@ -151,6 +154,26 @@ pub enum Action {
         /// Why a person has to.
         reason: String,
     },
+}
+
+/// A pod to evict as a part of a drain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Eviction {
+    /// Its namespace.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// Its name.
+    pub pod: String,
+    /// Its identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+    /// The node on which the plan expects its successor; the scheduler decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_node: Option<String>,
+    /// Seconds that the pod gets, where it asked for more than the drain gives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grace_seconds: Option<u64>,
 }
 
 /// A machine to start.

@@ -107,7 +107,7 @@ impl<T: Content> Section<T> {
 }
 
 /// What a section can hold.
-pub(crate) trait Content {
+pub trait Content {
     /// How many objects it holds.
     fn objects(&self) -> usize;
 }

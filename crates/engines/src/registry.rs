@@ -1,0 +1,15 @@
+//! Every built-in engine, in one visible list.
+
+use crate::prepared::AnyEngine;
+
+/// Every built-in engine, in the order in which people see them.
+pub const BUILT_IN: &[&dyn AnyEngine] = &[];
+
+/// The engine that answers a decision type, such as `bin_pack` or `bin-pack`.
+#[must_use]
+pub fn for_decision(decision: &str) -> Option<&'static dyn AnyEngine> {
+    BUILT_IN
+        .iter()
+        .copied()
+        .find(|engine| engine.decision() == decision || engine.route() == decision)
+}

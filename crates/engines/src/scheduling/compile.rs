@@ -1,0 +1,404 @@
+//! Builds the packing model of a cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use facts::action::Target;
+use facts::cluster::{ClusterState, Node, Pod};
+use facts::decision::{Rejection, Warning};
+use facts::reason::ReasonCode;
+use jiff::Timestamp;
+use packing::placement::{ClassRules, Item, Membership, Model, ModelError, Node as Bin, Parts};
+
+use super::demand::{Demand, demand_of};
+use super::eviction::{Budgets, EvictionRules, Refusal, refusal};
+use super::groups::{self, GroupMeaning};
+use super::kinds::{Kinds, StaticRules};
+use super::storage::Storage;
+
+/// The kubelet's own limit where a node does not state one.
+/// <https://kubernetes.io/docs/setup/best-practices/cluster-large/>
+const DEFAULT_POD_LIMIT: i64 = 110;
+
+/// More than any machine has: stands for "not limited".
+const UNLIMITED: i64 = 1 << 50;
+
+/// A pod of the model.
+#[derive(Clone, Copy, Debug)]
+pub struct PodRef<'a> {
+    /// The pod.
+    pub pod: &'a Pod,
+    /// Whether it waits for a node.
+    pub pending: bool,
+}
+
+/// A cluster in integers, and the way back.
+pub struct Compiled<'a> {
+    /// The model.
+    pub model: Model,
+    /// Names of the model's dimensions: `cpu` (milli), `memory` (bytes), `pods`, and further ones.
+    pub dimensions: Vec<String>,
+    /// The node behind each node of the model.
+    pub nodes: Vec<&'a Node>,
+    /// The pod behind each item of the model.
+    pub pods: Vec<PodRef<'a>>,
+    /// Why an item may not be moved.
+    pub refusals: Vec<Option<Refusal>>,
+    /// What each group of the model stands for.
+    pub meanings: Vec<GroupMeaning>,
+    /// One pod of every daemon set, by namespace and name: they come with every new node.
+    pub daemons: Vec<&'a Pod>,
+    /// What could not be used.
+    pub rejected: Vec<Rejection>,
+    /// What the reader should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// What the caller decides about each node.
+pub struct NodeTerms<'f> {
+    /// What it costs, in billionths of a dollar per hour.
+    pub cost: &'f dyn Fn(&Node) -> i64,
+    /// What pods may use, where the node itself does not say: processors (milli), memory, pods.
+    pub capacity: &'f dyn Fn(&Node) -> Option<(i64, i64, i64)>,
+    /// Whether a plan may take it away.
+    pub removable: &'f dyn Fn(&Node) -> bool,
+}
+
+/// Builds the model.
+///
+/// # Errors
+/// Amounts so large that sums could overflow.
+pub fn compile<'a>(
+    state: &'a ClusterState,
+    terms: &NodeTerms<'_>,
+    rules: EvictionRules,
+    now: Timestamp,
+) -> Result<Compiled<'a>, ModelError> {
+    let mut notes = Notes::default();
+    let nodes = usable_nodes(state, &mut notes);
+    let index: BTreeMap<&str, usize> =
+        nodes.iter().enumerate().map(|(at, node)| (node.name.as_str(), at)).collect();
+    let storage = Storage::of(state);
+    let residents = residents(state, &index, &mut notes);
+
+    let volumes: Vec<_> =
+        residents.iter().map(|one| storage.rules(one.pod, one.home.map(|at| nodes[at]))).collect();
+    notes.volumes(&residents, &volumes, state.volumes.is_some());
+    let mut statics: Vec<StaticRules<'_>> = Vec::new();
+    let mut known: BTreeMap<StaticRules<'_>, usize> = BTreeMap::new();
+    let mut static_of = Vec::with_capacity(residents.len());
+    for (one, volumes) in residents.iter().zip(&volumes) {
+        let rules = StaticRules::of(one.pod, volumes);
+        let at = *known.entry(rules).or_insert_with_key(|rules| {
+            statics.push(rules.clone());
+            statics.len() - 1
+        });
+        static_of.push(at);
+    }
+    let open: Vec<bool> = nodes.iter().map(|node| takes_pods(node)).collect();
+    let kinds = Kinds::of(&nodes, &open, &statics);
+    let allowed: Vec<_> = statics.iter().map(|rules| kinds.allowed(&nodes, rules)).collect();
+    let pods: Vec<&Pod> = residents.iter().map(|one| one.pod).collect();
+    let pod_rules: Vec<&StaticRules<'_>> = static_of.iter().map(|at| &statics[*at]).collect();
+    let groups = groups::collect(state, &nodes, &pods, &pod_rules);
+
+    let demands: Vec<Demand> = residents.iter().map(|one| demand_of(one.pod)).collect();
+    let fixed = fixed_pods(state, &index);
+    let dimensions = dimensions(&demands, &storage.drivers);
+    let vector = |demand: &Demand, attached: &[i64]| -> Vec<i64> {
+        let mut vector = vec![demand.cpu, demand.memory, 1];
+        for name in &dimensions[3..] {
+            vector.push(match name.strip_prefix(ATTACH) {
+                Some(driver) => storage
+                    .drivers
+                    .iter()
+                    .position(|known| *known == driver)
+                    .and_then(|at| attached.get(at).copied())
+                    .unwrap_or(0),
+                None if name == "ephemeral-storage" => demand.ephemeral_storage,
+                None => demand.other.get(name).copied().unwrap_or(0),
+            });
+        }
+        vector
+    };
+
+    let mut classes: BTreeMap<(Vec<i64>, usize, &[MembershipKey]), u32> = BTreeMap::new();
+    let keys: Vec<Vec<MembershipKey>> =
+        groups.roles.iter().map(|roles| roles.iter().map(MembershipKey::of).collect()).collect();
+    let mut parts = Parts { dims: dimensions.len(), ..Parts::default() };
+    let budgets = Budgets::of(state);
+    let mut refusals = Vec::with_capacity(residents.len());
+    for (at, one) in residents.iter().enumerate() {
+        let demand = vector(&demands[at], &volumes[at].attached);
+        let next = parts.classes.len() as u32;
+        let class = *classes.entry((demand, static_of[at], &keys[at])).or_insert_with_key(|key| {
+            parts.classes.push(ClassRules {
+                demand: key.0.clone(),
+                allowed: allowed[key.1].clone(),
+                groups: groups.roles[at].clone(),
+            });
+            next
+        });
+        let refused =
+            if one.home.is_some() { refusal(one.pod, &budgets, rules, now) } else { None };
+        parts.items.push(Item {
+            class,
+            home: one.home.map(|at| at as u32),
+            movable: refused.is_none(),
+            weight: disruption_weight(one.pod),
+        });
+        refusals.push(refused);
+    }
+    parts.groups = groups.groups;
+    for (at, node) in nodes.iter().enumerate() {
+        let mut capacity = capacity(node, &dimensions, &storage, terms, &mut notes);
+        for pod in &fixed[at] {
+            let taken = vector(&demand_of(pod), &[]);
+            for (free, taken) in capacity.iter_mut().zip(taken) {
+                *free = free.saturating_sub(taken);
+            }
+        }
+        parts.nodes.push(Bin {
+            capacity,
+            cost: (terms.cost)(node),
+            removable: (terms.removable)(node),
+            kind: kinds.of_node[at],
+            domains: groups.domains[at].clone(),
+        });
+    }
+    Ok(Compiled {
+        model: Model::new(parts)?,
+        dimensions,
+        nodes,
+        pods: residents
+            .iter()
+            .map(|one| PodRef { pod: one.pod, pending: one.home.is_none() })
+            .collect(),
+        refusals,
+        meanings: groups.meanings,
+        daemons: daemons(state),
+        rejected: notes.rejected,
+        warnings: notes.warnings,
+    })
+}
+
+/// In front of the driver's name, for the dimension that counts attached volumes.
+const ATTACH: &str = "attached-volumes/";
+
+/// Whether new pods may come to a node at all.
+#[must_use]
+pub fn takes_pods(node: &Node) -> bool {
+    !node.unschedulable && node.deleted_at.is_none() && node.ready() != Some(false)
+}
+
+/// The pods that come with every node: one of each daemon set.
+fn daemons(state: &ClusterState) -> Vec<&Pod> {
+    let mut seen = BTreeSet::new();
+    let owned = state.pod_items().iter().filter(|pod| pod.is_active());
+    owned
+        .filter(|pod| {
+            let owner = pod.owner.as_ref().filter(|owner| owner.kind == "DaemonSet");
+            owner.is_some_and(|owner| seen.insert((pod.namespace(), owner.name.as_str())))
+        })
+        .collect()
+}
+
+/// Disruption of moving a pod, in thousandths of a plain pod's: priority and the deletion cost
+/// annotation shift it, between −10 and 10, as Karpenter weighs it.
+/// <https://karpenter.sh/docs/concepts/disruption/>
+#[must_use]
+pub fn disruption_weight(pod: &Pod) -> u64 {
+    let deletion_cost = pod
+        .annotations
+        .get("controller.kubernetes.io/pod-deletion-cost")
+        .and_then(|text| text.parse::<f64>().ok())
+        .unwrap_or(0.0);
+    let priority = f64::from(pod.priority.unwrap_or(0));
+    let cost = 1.0 + deletion_cost / f64::from(1 << 27) + priority / f64::from(1 << 25);
+    // A move is never free: the floor keeps an order among pods that would rather go.
+    (cost.clamp(-10.0, 10.0).max(0.001) * 1000.0).round() as u64
+}
+
+/// A pod that needs a place.
+struct Resident<'a> {
+    pod: &'a Pod,
+    home: Option<usize>,
+}
+
+fn usable_nodes<'a>(state: &'a ClusterState, notes: &mut Notes) -> Vec<&'a Node> {
+    let mut seen = BTreeSet::new();
+    let mut nodes = Vec::with_capacity(state.node_items().len());
+    for node in state.node_items() {
+        if node.name.is_empty() {
+            notes.reject("Node", None, "", ReasonCode::InvalidObject, "a node without a name");
+        } else if !seen.insert(node.name.as_str()) {
+            let detail = "another node has the same name; the first one was used";
+            notes.reject("Node", None, &node.name, ReasonCode::DuplicateObject, detail);
+        } else {
+            nodes.push(node);
+        }
+    }
+    nodes
+}
+
+/// The pods that a plan has to find a place for: active, not bound to their node, not leaving.
+fn residents<'a>(
+    state: &'a ClusterState,
+    index: &BTreeMap<&str, usize>,
+    notes: &mut Notes,
+) -> Vec<Resident<'a>> {
+    let mut seen = BTreeSet::new();
+    let mut residents = Vec::with_capacity(state.pod_items().len());
+    for pod in state.pod_items() {
+        if pod.name.is_empty() {
+            notes.reject("Pod", None, "", ReasonCode::InvalidObject, "a pod without a name");
+            continue;
+        }
+        if !seen.insert((pod.namespace(), pod.name.as_str())) {
+            let detail = "another pod has the same name and namespace; the first one was used";
+            let namespace = Some(pod.namespace());
+            notes.reject("Pod", namespace, &pod.name, ReasonCode::DuplicateObject, detail);
+            continue;
+        }
+        if !pod.is_active() || pod.belongs_to_node() || pod.deleted_at.is_some() {
+            continue;
+        }
+        match &pod.node {
+            None => residents.push(Resident { pod, home: None }),
+            Some(name) => match index.get(name.as_str()) {
+                Some(at) => residents.push(Resident { pod, home: Some(*at) }),
+                None => {
+                    let detail = format!("runs on node {name}, which the snapshot does not have");
+                    let namespace = Some(pod.namespace());
+                    notes.reject("Pod", namespace, &pod.name, ReasonCode::UnknownNode, &detail);
+                }
+            },
+        }
+    }
+    residents
+}
+
+/// Pods that take room on their node and neither move nor keep it: those that belong to it and
+/// those on their way out.
+fn fixed_pods<'a>(state: &'a ClusterState, index: &BTreeMap<&str, usize>) -> Vec<Vec<&'a Pod>> {
+    let mut fixed: Vec<Vec<&Pod>> = vec![Vec::new(); index.len()];
+    for pod in state.pod_items() {
+        let stays = pod.belongs_to_node() || pod.deleted_at.is_some();
+        let home = pod.node.as_deref().and_then(|name| index.get(name));
+        if let (true, true, Some(at)) = (stays, pod.is_active(), home) {
+            fixed[*at].push(pod);
+        }
+    }
+    fixed
+}
+
+fn dimensions(demands: &[Demand], drivers: &[&str]) -> Vec<String> {
+    let mut further = BTreeSet::new();
+    for demand in demands {
+        if demand.ephemeral_storage > 0 {
+            further.insert("ephemeral-storage".to_owned());
+        }
+        further.extend(
+            demand.other.iter().filter(|(_, amount)| **amount > 0).map(|(name, _)| name.clone()),
+        );
+    }
+    let mut names = vec!["cpu".to_owned(), "memory".to_owned(), "pods".to_owned()];
+    names.extend(further);
+    names.extend(drivers.iter().map(|driver| format!("{ATTACH}{driver}")));
+    // The core takes sixteen dimensions; nobody's cluster has been seen to need more than eight.
+    names.truncate(16);
+    names
+}
+
+fn capacity(
+    node: &Node,
+    dimensions: &[String],
+    storage: &Storage<'_>,
+    terms: &NodeTerms<'_>,
+    notes: &mut Notes,
+) -> Vec<i64> {
+    let stated = (node.allocatable_cpu(), node.allocatable_memory(), node.allocatable_pods());
+    let (cpu, memory, pods) = match (stated, (terms.capacity)(node)) {
+        ((Some(cpu), Some(memory), pods), known) => {
+            let limit = pods.or(known.map(|known| known.2)).unwrap_or(DEFAULT_POD_LIMIT);
+            (cpu.0, memory.0, limit)
+        }
+        (_, Some(known)) => known,
+        (_, None) => {
+            let detail = "states neither its capacity nor a known instance type";
+            notes.reject("Node", None, &node.name, ReasonCode::InvalidObject, detail);
+            (0, 0, 0)
+        }
+    };
+    let mut capacity = vec![cpu, memory, pods];
+    for name in &dimensions[3..] {
+        capacity.push(match name.strip_prefix(ATTACH) {
+            Some(driver) => storage.limit(node, driver).unwrap_or(UNLIMITED),
+            None if name == "ephemeral-storage" => {
+                node.allocatable.ephemeral_storage.map_or(UNLIMITED, |disk| disk.0)
+            }
+            None => node.allocatable.other.get(name).copied().unwrap_or(0),
+        });
+    }
+    capacity
+}
+
+/// A membership that can be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct MembershipKey(u32, bool, bool);
+
+impl MembershipKey {
+    fn of(role: &Membership) -> MembershipKey {
+        MembershipKey(role.group, role.carrier, role.target)
+    }
+}
+
+/// What is found on the way.
+#[derive(Default)]
+struct Notes {
+    rejected: Vec<Rejection>,
+    warnings: Vec<Warning>,
+}
+
+impl Notes {
+    fn reject(&mut self, kind: &str, space: Option<&str>, name: &str, code: ReasonCode, detail: &str) {
+        self.rejected.push(Rejection {
+            subject: Target {
+                kind: kind.to_owned(),
+                namespace: space.map(str::to_owned),
+                name: name.to_owned(),
+                ..Target::default()
+            },
+            code,
+            blocking: None,
+            detail: detail.to_owned(),
+            numbers: BTreeMap::new(),
+        });
+    }
+
+    fn volumes(
+        &mut self,
+        residents: &[Resident<'_>],
+        rules: &[super::storage::VolumeRules<'_>],
+        supplied: bool,
+    ) {
+        let claiming = residents.iter().filter(|one| !one.pod.volume_claims.is_empty()).count();
+        if claiming > 0 && !supplied {
+            self.warnings.push(Warning {
+                code: ReasonCode::SectionNotSupplied,
+                message: format!(
+                    "volumes were not supplied; {claiming} pods with claims are kept in their zone"
+                ),
+                subject: None,
+            });
+        }
+        for (one, rules) in residents.iter().zip(rules) {
+            for claim in &rules.unknown {
+                let detail = format!(
+                    "claim {claim} is not in the snapshot; the pod is kept in its zone"
+                );
+                let namespace = Some(one.pod.namespace());
+                self.reject("Pod", namespace, &one.pod.name, ReasonCode::UnknownVolumeClaim, &detail);
+            }
+        }
+    }
+}
