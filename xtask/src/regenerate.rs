@@ -10,7 +10,7 @@ use std::{fs, io};
 
 use market::{
     Accelerator, AdvisorFile, Hypervisor, Instance, Limits, MarketFile, OnDemandFile, Origin,
-    gunzip, parse,
+    gunzip, parse, parse_catalogue,
 };
 
 /// When each source was published, as its history tells. Where only the day is known it is the end
@@ -85,19 +85,21 @@ fn instances(sources: &Sources) -> Result<String, String> {
     else {
         return Err("not a catalogue".to_owned());
     };
-    let retired = previous_generation(sources)?;
+    let older = PricedTypes::read(sources)?;
     let mut instances = file.instances;
     for instance in &mut instances {
-        if retired.contains(instance.instance_type.as_str()) {
+        if older.previous_generation.contains(instance.instance_type.as_str()) {
             instance.current_generation = false;
         }
     }
+    let known: BTreeSet<_> = instances.iter().map(|one| one.instance_type.clone()).collect();
+    instances.extend(older.instances.into_iter().filter(|one| !known.contains(&one.instance_type)));
     instances.sort();
     let mut table = remarks(
         "EC2 instance types: size, devices, network, and what kubelet leaves for pods.",
         "aws/karpenter-provider-aws @ 1d927085dd81 (website/content/en/docs/reference/instance-types.md, \
-         pkg/providers/instancetype/zz_generated.vpclimits.go), Apache-2.0; current_generation from \
-         vantage-sh/ec2instances.info @ a19cd859f059, MIT",
+         pkg/providers/instancetype/zz_generated.vpclimits.go), Apache-2.0; current_generation, and types \
+         without hypervisor and allocatable figures, from vantage-sh/ec2instances.info @ a19cd859f059, MIT",
         CATALOGUE_AT,
     );
     table.push_str(
@@ -150,22 +152,58 @@ fn push_instance(table: &mut String, instance: &Instance) {
     table.push('\n');
 }
 
-/// Types that the 2024 table marks as not of a current generation.
-fn previous_generation(sources: &Sources) -> Result<BTreeSet<String>, String> {
-    let path = "on-demand/ec2-linux-ondemand-2024-04.csv.gz";
-    let text = gunzip(&sources.bytes(path)?, &Limits::default())
-        .map_err(|error| format!("{path}: {error}"))?;
-    let text = String::from_utf8(text).map_err(|error| format!("{path}: {error}"))?;
-    let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
-    let header = lines.next().unwrap_or_default();
-    let column = |name: &str| {
-        header.iter().position(|title| *title == name).ok_or(format!("{path}: no column {name}"))
-    };
-    let (named, current) = (column("instance_type")?, column("current_generation")?);
-    Ok(lines
-        .filter(|cells| cells.get(current) == Some(&"False"))
-        .filter_map(|cells| cells.get(named).map(|name| (*name).to_owned()))
-        .collect())
+/// What the 2024 price table says of types: which are of a previous generation, and the size of
+/// those that the newer catalogue no longer lists although they are still priced.
+struct PricedTypes {
+    previous_generation: BTreeSet<String>,
+    instances: Vec<Instance>,
+}
+
+impl PricedTypes {
+    fn read(sources: &Sources) -> Result<PricedTypes, String> {
+        let path = "on-demand/ec2-linux-ondemand-2024-04.csv.gz";
+        let text = gunzip(&sources.bytes(path)?, &Limits::default())
+            .map_err(|error| format!("{path}: {error}"))?;
+        let text = String::from_utf8(text).map_err(|error| format!("{path}: {error}"))?;
+        let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let header = lines.next().unwrap_or_default();
+        let column = |name: &str| {
+            let position = header.iter().position(|title| *title == name);
+            position.ok_or(format!("{path}: no column {name}"))
+        };
+        let (named, current, arch) =
+            (column("instance_type")?, column("current_generation")?, column("arch")?);
+        let (vcpu, memory, gpus) = (column("vcpu")?, column("memory_gib")?, column("gpu_count")?);
+        let mut previous_generation = BTreeSet::new();
+        let mut rows = BTreeMap::new();
+        for cells in lines {
+            let cell = |position: usize| cells.get(position).copied().unwrap_or_default();
+            if cell(current) == "False" {
+                previous_generation.insert(cell(named).to_owned());
+            }
+            let mib = cell(memory).parse::<f64>().unwrap_or(0.0) * 1024.0;
+            let gpu = if cell(gpus) == "0" { "" } else { "unspecified" };
+            let row = format!(
+                "{},{},{mib:.0},{},{},{gpu},{}",
+                cell(named),
+                cell(vcpu),
+                cell(arch),
+                cell(current),
+                cell(gpus),
+            );
+            rows.insert(cell(named).to_owned(), row);
+        }
+        let mut table =
+            "instance_type,vcpu,memory_mib,arch,current_generation,gpu_name,gpu_count\n".to_owned();
+        for row in rows.values() {
+            table.push_str(row);
+            table.push('\n');
+        }
+        let origin = Origin::new(path, PRICES_2024_AT.parse().map_err(|_| "date".to_owned())?);
+        let file = parse_catalogue(table.as_bytes(), &origin, &Limits::default())
+            .map_err(|error| format!("{path}: {error}"))?;
+        Ok(PricedTypes { previous_generation, instances: file.instances })
+    }
 }
 
 fn on_demand(sources: &Sources) -> Result<String, String> {

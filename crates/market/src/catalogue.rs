@@ -19,14 +19,6 @@ pub struct CatalogueFile {
     pub report: ImportReport,
 }
 
-/// Families that Amazon lists as previous generation and that are still sold somewhere.
-/// Source: <https://aws.amazon.com/ec2/previous-generation/>, used only where a table has no
-/// column of its own for it.
-const PREVIOUS_GENERATION: &[&str] = &[
-    "a1", "c1", "c3", "c4", "d2", "g3", "g3s", "i2", "i3", "m1", "m2", "m3", "m4", "p2", "r3",
-    "r4", "t1", "x1", "x1e",
-];
-
 /// Reads a catalogue. Wanted: `instance_type, vcpu, memory_mib, arch`; everything else may be
 /// missing or blank and is then not known.
 ///
@@ -68,7 +60,7 @@ impl Cells<'_> {
         };
         let burstable = category == "t";
         let current_generation = match self.text("current_generation")? {
-            "" => !PREVIOUS_GENERATION.contains(&named.family()),
+            "" => true,
             text => yes(text)?,
         };
         Ok(Instance {

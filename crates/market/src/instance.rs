@@ -23,7 +23,7 @@ pub struct Instance {
     pub category: String,
     /// The generation digit; 0 when the name has none.
     pub generation: u8,
-    /// Whether Amazon still lists it as a current generation.
+    /// Whether Amazon lists it as a current generation; true where the source does not say.
     pub current_generation: bool,
     /// Whether its processors run on credits (the T family).
     pub burstable: bool,
@@ -89,42 +89,5 @@ impl Instance {
         self.gpu.is_some()
             || self.accelerator.is_some()
             || ACCELERATED.contains(&self.category.as_str())
-    }
-
-    /// How many EBS volumes beside the root volume can be attached to a Linux node that has
-    /// `interfaces` network interfaces (at least one is counted).
-    ///
-    /// Where Amazon publishes no count per type this rounds down, so that a placement that passes
-    /// it also passes on the machine:
-    /// Nitro types share 28 attachments among interfaces, volumes and local NVMe disks; from the
-    /// seventh generation on volumes have a limit of their own, 32 at the least (27 on the
-    /// smallest sizes is the shared figure and is not undercut); Xen types take 39.
-    /// Rule: <https://docs.aws.amazon.com/ebs/latest/userguide/ebs-volume-limits.html> and
-    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/volume_limits.html>.
-    #[must_use]
-    pub fn attachable_volumes(&self, interfaces: u16) -> u16 {
-        const SHARED: u16 = 28;
-        const ROOT: u16 = 1;
-        if self.hypervisor == Some(Hypervisor::Xen) {
-            return 39;
-        }
-        SHARED
-            .saturating_sub(interfaces.max(1))
-            .saturating_sub(self.most_local_disks())
-            .saturating_sub(ROOT)
-            .saturating_sub(self.attached_accelerators())
-    }
-
-    /// Local disks are published as a total. The smallest disk of a large type has 475 GB and no
-    /// type has more than eight NVMe disks, which bounds the count from above.
-    fn most_local_disks(&self) -> u16 {
-        u16::try_from(self.local_nvme_gb.div_ceil(475).min(8)).unwrap_or(8)
-    }
-
-    /// Accelerators take attachments on some types too.
-    fn attached_accelerators(&self) -> u16 {
-        let count = |device: &Option<Accelerator>| device.as_ref().map_or(0, |device| device.count);
-        u16::try_from(count(&self.gpu).saturating_add(count(&self.accelerator)).min(16))
-            .unwrap_or(16)
     }
 }

@@ -33,6 +33,7 @@ mod slice_build;
 mod spot_csv;
 mod spot_history;
 mod statistics;
+mod volume_limits;
 
 pub use advisor::{AdvisorBucket, AdvisorFile, AdvisorRow, BucketError, parse_advisor};
 pub use budget::{Limits, Origin};
