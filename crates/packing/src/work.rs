@@ -15,6 +15,9 @@ const POLL_EVERY: u64 = 1 << 16;
 pub struct Work<'a> {
     budget: u64,
     used: u64,
+    /// End of the current phase; phases depend on the effort, never on the
+    /// budget, so a smaller budget cuts the same path short.
+    phase_end: u64,
     next_poll: u64,
     cancel: Option<&'a dyn Fn() -> bool>,
     cancelled: bool,
@@ -27,6 +30,7 @@ impl<'a> Work<'a> {
         Self {
             budget,
             used: 0,
+            phase_end: u64::MAX,
             next_poll: POLL_EVERY,
             cancel: None,
             cancelled: false,
@@ -47,7 +51,7 @@ impl<'a> Work<'a> {
     /// Counts `units`; false once the budget is spent, and from then on nothing
     /// more is counted.
     pub fn spend(&mut self, units: u64) -> bool {
-        if self.used >= self.budget {
+        if self.is_spent() {
             return false;
         }
         self.used = self.used.saturating_add(units);
@@ -58,13 +62,18 @@ impl<'a> Work<'a> {
                 self.budget = self.used;
             }
         }
-        self.used < self.budget
+        !self.is_spent()
     }
 
-    /// True once no further unit may be spent.
+    /// True once no further unit may be spent (in the current phase).
     #[must_use]
     pub fn is_spent(&self) -> bool {
-        self.used >= self.budget
+        self.used >= self.budget.min(self.phase_end)
+    }
+
+    /// Begins a phase of at most `units`, ending any earlier one.
+    pub(crate) fn phase(&mut self, units: u64) {
+        self.phase_end = self.used.saturating_add(units);
     }
 
     /// Units used so far.

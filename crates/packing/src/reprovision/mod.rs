@@ -5,11 +5,13 @@
 //! already be taken off the capacities.
 
 mod check;
+mod columns;
 mod cover;
 mod fit;
 mod greedy;
 mod load;
 mod mix;
+mod pricing;
 mod problem;
 
 pub use check::verify;
@@ -17,7 +19,9 @@ pub use problem::{Bin, Class, MAX_DIMS, Problem, ProblemError, Shape, Solution};
 
 use crate::bound::{Bound, ResourcePrices, UnlimitedBin, resource_prices};
 use crate::work::{Effort, Work};
+use columns::Columns;
 use load::Packing;
+use pricing::Pricer;
 use problem::{Ready, prepare};
 
 /// The work budget that fits an effort.
@@ -42,10 +46,8 @@ pub fn reprovision(
     let ready = prepare(problem)?;
     let (prices, mut bound) = continuous_bound(&ready);
     let mut best = first_answer(&ready, &prices, work);
-    if effort > Effort::Fast {
-        let tries = if effort == Effort::Best { 40 } else { 8 };
-        let proven = mix::shape_mix(&ready, &prices, &mut best, tries, work);
-        bound = bound.max(proven);
+    if effort > Effort::Fast && !ready.kinds.is_empty() {
+        bound = bound.max(search(&ready, &prices, effort, &mut best, work));
     }
     let mut bins: Vec<Bin> = best
         .bins
@@ -83,6 +85,71 @@ pub fn reprovision(
         work_used: work.used(),
         cancelled: work.is_cancelled(),
     })
+}
+
+/// Work units of the phases of an effort.
+struct Phases {
+    generate: u64,
+    dive: u64,
+    mix: u64,
+    renew: u64,
+    tries: u32,
+}
+
+const BALANCED: Phases = Phases {
+    generate: 400_000_000,
+    dive: 150_000_000,
+    mix: 150_000_000,
+    renew: 150_000_000,
+    tries: 8,
+};
+
+const BEST: Phases = Phases {
+    generate: 5_000_000_000,
+    dive: 1_500_000_000,
+    mix: 700_000_000,
+    renew: 2_500_000_000,
+    tries: 40,
+};
+
+/// The searches beyond the first answer; returns a better bound or 0.
+fn search(
+    ready: &Ready,
+    prices: &ResourcePrices,
+    effort: Effort,
+    best: &mut Packing,
+    work: &mut Work<'_>,
+) -> i64 {
+    let phases = if effort == Effort::Best {
+        BEST
+    } else {
+        BALANCED
+    };
+    let weight = mix::weights(ready, prices);
+    // With many items per bin the continuous cover is nearly exact and a grid
+    // is too coarse; with few, contents are worth enumerating.
+    let per_bin = ready.items() / best.bins.len().max(1) as u64;
+    let pricer = if per_bin <= 25 {
+        Pricer::new(ready, &weight)
+    } else {
+        None
+    };
+    let mut columns = pricer.map(|pricer| Columns::new(ready, pricer));
+    if let Some(columns) = &mut columns {
+        columns.learn(best);
+        work.phase(phases.generate);
+        let root = columns.root(work);
+        work.phase(phases.dive);
+        columns.dives(&root, best, 12, work);
+    }
+    work.phase(phases.mix);
+    let proven = mix::shape_mix(ready, prices, best, phases.tries, work);
+    if let Some(columns) = &mut columns {
+        work.phase(phases.renew);
+        columns.renew(best, work);
+    }
+    work.phase(u64::MAX);
+    columns.map_or(0, |columns| columns.bound).max(proven)
 }
 
 fn continuous_bound(ready: &Ready) -> (ResourcePrices, i64) {

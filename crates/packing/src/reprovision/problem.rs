@@ -120,6 +120,8 @@ pub(crate) struct Form {
     pub(crate) capacity: Amounts,
     pub(crate) cost: i64,
     pub(crate) available: u32,
+    /// Forms of one group are open to the same classes.
+    pub(crate) group: u32,
     /// Index in the caller's problem.
     pub(crate) origin: u32,
 }
@@ -177,6 +179,7 @@ pub(crate) fn prepare(problem: &Problem) -> Result<Ready, ProblemError> {
             capacity: wide(&shape.capacity),
             cost: shape.cost,
             available: shape.available.unwrap_or(u32::MAX),
+            group: 0,
             origin: origin as u32,
         });
     }
@@ -200,7 +203,19 @@ pub(crate) fn prepare(problem: &Problem) -> Result<Ready, ProblemError> {
             kept.push((form, mine));
         }
     }
-    let forms: Vec<Form> = kept.into_iter().map(|pair| pair.0).collect();
+    let mut groups: Vec<Vec<bool>> = Vec::new();
+    let grouped = kept.into_iter().map(|(form, mine)| {
+        let known = groups.iter().position(|group| *group == mine);
+        let group = known.unwrap_or_else(|| {
+            groups.push(mine);
+            groups.len() - 1
+        });
+        Form {
+            group: group as u32,
+            ..form
+        }
+    });
+    let forms: Vec<Form> = grouped.collect();
     let mut ready = Ready {
         dims,
         kinds: Vec::new(),
