@@ -54,10 +54,8 @@ pub fn constraints<C: DeserializeOwned + Default>(
     let Some(text) = text.filter(|text| !is_blank(text)) else {
         return Ok(C::default());
     };
-    let value: Value = serde_json::from_str(text).map_err(|error| DecodeError {
-        pointer: at.to_owned(),
-        message: error.to_string(),
-    })?;
+    let value: Value = serde_json::from_str(text)
+        .map_err(|error| DecodeError { pointer: at.to_owned(), message: error.to_string() })?;
     read(at, &value)
 }
 
@@ -124,7 +122,8 @@ mod tests {
 
     #[test]
     fn overrides_change_only_what_they_name() {
-        let policy: Sample = overlay("/requirements", Some(r#"{"nested":{"names":["m5"]}}"#)).unwrap();
+        let policy: Sample =
+            overlay("/requirements", Some(r#"{"nested":{"names":["m5"]}}"#)).unwrap();
         assert_eq!(policy.limit, 0.75);
         assert_eq!(policy.nested.names, ["m5"]);
         assert_eq!(overlay::<Sample>("", None).unwrap(), Sample::default());

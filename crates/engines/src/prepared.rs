@@ -46,7 +46,8 @@ pub trait AnyEngine: Send + Sync {
     ///
     /// # Errors
     /// The first part that cannot be read.
-    fn prepare_recorded(&self, input: &str, policy: &str) -> Result<Box<dyn Prepared>, DecodeError>;
+    fn prepare_recorded(&self, input: &str, policy: &str)
+    -> Result<Box<dyn Prepared>, DecodeError>;
     /// Reads recorded evidence.
     ///
     /// # Errors
@@ -150,7 +151,11 @@ impl<E: Engine> AnyEngine for E {
         }))
     }
 
-    fn prepare_recorded(&self, input: &str, policy: &str) -> Result<Box<dyn Prepared>, DecodeError> {
+    fn prepare_recorded(
+        &self,
+        input: &str,
+        policy: &str,
+    ) -> Result<Box<dyn Prepared>, DecodeError> {
         let decoded = ClusterState::from_json(input.as_bytes())?;
         let effective: E::Policy = policy::overlay("/policy", Some(policy))?;
         Ok(Box::new(Typed::<E> {

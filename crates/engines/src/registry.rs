@@ -1,9 +1,10 @@
 //! Every built-in engine, in one visible list.
 
+use crate::bin_packing::BinPacking;
 use crate::prepared::AnyEngine;
 
 /// Every built-in engine, in the order in which people see them.
-pub const BUILT_IN: &[&dyn AnyEngine] = &[];
+pub const BUILT_IN: &[&dyn AnyEngine] = &[&BinPacking];
 
 /// The engine that answers a decision type, such as `bin_pack` or `bin-pack`.
 #[must_use]

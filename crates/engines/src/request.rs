@@ -44,13 +44,13 @@ impl<'a> DecisionRequest<'a> {
         let mut reader = serde_json::Deserializer::from_slice(body);
         let request = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let path = error.path().to_string();
-            let pointer = if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
+            let pointer =
+                if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
             DecodeError { pointer, message: error.into_inner().to_string() }
         })?;
-        reader.end().map_err(|error| DecodeError {
-            pointer: String::new(),
-            message: error.to_string(),
-        })?;
+        reader
+            .end()
+            .map_err(|error| DecodeError { pointer: String::new(), message: error.to_string() })?;
         Ok(request)
     }
 }

@@ -6,9 +6,9 @@
 pub mod compile;
 pub mod demand;
 pub mod eviction;
-pub mod matching;
 mod groups;
 mod kinds;
+pub mod matching;
 mod storage;
 
 pub use compile::{Compiled, NodeTerms, PodRef, compile};

@@ -125,7 +125,9 @@ fn filter(state: &ClusterState, policy: &PackingPolicy) -> InstanceFilter {
     let named = |category: &str| {
         choice.categories.contains(category)
             || choice.families.iter().any(|family| {
-                family.trim_end_matches(|last: char| !last.is_ascii_digit()).trim_end_matches(char::is_numeric)
+                family
+                    .trim_end_matches(|last: char| !last.is_ascii_digit())
+                    .trim_end_matches(char::is_numeric)
                     == category
             })
     };
@@ -141,7 +143,9 @@ fn filter(state: &ClusterState, policy: &PackingPolicy) -> InstanceFilter {
         categories: choice.categories.clone(),
         max_vcpu: choice.max_vcpu,
         burstable: named("t"),
-        accelerated: asks("gpu") || asks("neuron") || ["g", "p", "inf", "trn"].into_iter().any(named),
+        accelerated: asks("gpu")
+            || asks("neuron")
+            || ["g", "p", "inf", "trn"].into_iter().any(named),
         ..InstanceFilter::default()
     }
 }

@@ -62,7 +62,10 @@ fn unhealthy(state: &ClusterState, policy: &PackingPolicy) -> Option<Refusal> {
     if unready <= FEW_UNREADY || share <= policy.max_unready_share {
         return None;
     }
-    refuse(ReasonCode::ClusterUnhealthy, format!("{unready} of {} nodes are not ready", nodes.len()))
+    refuse(
+        ReasonCode::ClusterUnhealthy,
+        format!("{unready} of {} nodes are not ready", nodes.len()),
+    )
 }
 
 fn of_node(node: &Node, policy: &PackingPolicy, now: Timestamp) -> Option<Refusal> {
@@ -95,13 +98,16 @@ fn of_age(
 ) -> Option<Refusal> {
     let least = match pool.and_then(|pool| pool.consolidate_after.as_deref()) {
         Some("Never") => {
-            return refuse(ReasonCode::ConsolidationDisabled, "consolidateAfter is Never".to_owned());
+            return refuse(
+                ReasonCode::ConsolidationDisabled,
+                "consolidateAfter is Never".to_owned(),
+            );
         }
         Some(text) => text.parse::<SignedDuration>().ok(),
         None => None,
     };
-    let least = least
-        .unwrap_or(SignedDuration::from_mins(i64::from(policy.minimum_node_age_minutes)));
+    let least =
+        least.unwrap_or(SignedDuration::from_mins(i64::from(policy.minimum_node_age_minutes)));
     let age = now.duration_since(node.created_at?);
     if age >= least {
         return None;
@@ -121,7 +127,8 @@ fn of_pool(pool: &NodePool, state: &ClusterState, empty: bool, now: Timestamp) -
         return Some(Refusal { code: ReasonCode::ConsolidationDisabled, detail, blocking });
     }
     let reason = if empty { "Empty" } else { "Underutilized" };
-    let members = state.node_items().iter().filter(|node| node.node_pool.as_deref() == Some(&pool.name));
+    let members =
+        state.node_items().iter().filter(|node| node.node_pool.as_deref() == Some(&pool.name));
     let (mut total, mut leaving) = (0_i64, 0_i64);
     for node in members {
         total += 1;
@@ -130,7 +137,9 @@ fn of_pool(pool: &NodePool, state: &ClusterState, empty: bool, now: Timestamp) -
     let strictest = pool
         .budgets
         .iter()
-        .filter(|budget| budget.reasons.is_empty() || budget.reasons.iter().any(|one| one == reason))
+        .filter(|budget| {
+            budget.reasons.is_empty() || budget.reasons.iter().any(|one| one == reason)
+        })
         .filter(|budget| active(budget, now))
         .map(|budget| (allowed(budget, total), budget))
         .min_by_key(|(allowed, _)| *allowed)?;
@@ -195,10 +204,16 @@ mod tests {
     fn nodes_are_kept_by_their_own_marks() {
         let node = |rest: &str| format!(r#"{{"nodes":[{{"name":"a"{rest}}}]}}"#);
         check(&node(""), None);
-        check(&node(r#","annotations":{"karpenter.sh/do-not-disrupt":"true"}"#), Some(ReasonCode::DoNotDisrupt));
+        check(
+            &node(r#","annotations":{"karpenter.sh/do-not-disrupt":"true"}"#),
+            Some(ReasonCode::DoNotDisrupt),
+        );
         check(&node(r#","created_at":"2026-01-05T11:55:00Z""#), Some(ReasonCode::NodeTooYoung));
         check(&node(r#","created_at":"2026-01-05T11:45:00Z""#), None);
-        check(&node(r#","conditions":[{"type":"Ready","status":"False"}]"#), Some(ReasonCode::NodeNotReady));
+        check(
+            &node(r#","conditions":[{"type":"Ready","status":"False"}]"#),
+            Some(ReasonCode::NodeNotReady),
+        );
         check(&node(r#","deleted_at":"2026-01-05T11:00:00Z""#), Some(ReasonCode::NodeDeleting));
     }
 
@@ -216,14 +231,22 @@ mod tests {
         check(&budget(r#"{"nodes":"0"}"#), Some(ReasonCode::NodePoolBudget));
         check(&budget(r#"{"nodes":"10%"}"#), None);
         check(&budget(r#"{"nodes":"0","reasons":["Empty"]}"#), None);
-        check(&budget(r#"{"nodes":"0","reasons":["Underutilized"]}"#), Some(ReasonCode::NodePoolBudget));
+        check(
+            &budget(r#"{"nodes":"0","reasons":["Underutilized"]}"#),
+            Some(ReasonCode::NodePoolBudget),
+        );
         // Nine to five on working days, in UTC.
         let hours = |duration: &str| {
-            budget(&format!(r#"{{"nodes":"0","schedule":"0 9 * * mon-fri","duration":"{duration}"}}"#))
+            budget(&format!(
+                r#"{{"nodes":"0","schedule":"0 9 * * mon-fri","duration":"{duration}"}}"#
+            ))
         };
         check(&hours("8h"), Some(ReasonCode::NodePoolBudget));
         check(&hours("2h"), None);
-        check(&pool(r#","consolidation_policy":"WhenEmpty""#), Some(ReasonCode::ConsolidationDisabled));
+        check(
+            &pool(r#","consolidation_policy":"WhenEmpty""#),
+            Some(ReasonCode::ConsolidationDisabled),
+        );
         check(&pool(r#","consolidate_after":"Never""#), Some(ReasonCode::ConsolidationDisabled));
     }
 
@@ -231,7 +254,8 @@ mod tests {
     fn an_unhealthy_cluster_is_left_alone() {
         let down = r#"{"name":"n","conditions":[{"type":"Ready","status":"False"}]}"#;
         let nodes = |count: usize| {
-            let downs: Vec<String> = (0..count).map(|at| down.replace("\"n\"", &format!("\"n{at}\""))).collect();
+            let downs: Vec<String> =
+                (0..count).map(|at| down.replace("\"n\"", &format!("\"n{at}\""))).collect();
             format!(r#"{{"nodes":[{{"name":"a"}},{}]}}"#, downs.join(","))
         };
         check(&nodes(3), None);

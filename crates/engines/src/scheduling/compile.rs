@@ -7,12 +7,15 @@ use facts::cluster::{ClusterState, Node, Pod};
 use facts::decision::{Rejection, Warning};
 use facts::reason::ReasonCode;
 use jiff::Timestamp;
-use packing::placement::{ClassRules, Item, Membership, Model, ModelError, Node as Bin, Parts};
+use packing::placement::{
+    ClassRules, Item, Membership, Model, ModelError, Node as Bin, Parts, State,
+};
 
 use super::demand::{Demand, demand_of};
 use super::eviction::{Budgets, EvictionRules, Refusal, refusal};
 use super::groups::{self, GroupMeaning};
 use super::kinds::{Kinds, StaticRules};
+use super::matching;
 use super::storage::Storage;
 
 /// The kubelet's own limit where a node does not state one.
@@ -51,6 +54,32 @@ pub struct Compiled<'a> {
     pub rejected: Vec<Rejection>,
     /// What the reader should know.
     pub warnings: Vec<Warning>,
+    statics: Vec<StaticRules<'a>>,
+    static_of_class: Vec<usize>,
+}
+
+impl Compiled<'_> {
+    /// Whether the static rules of a class admit a node, which need not exist yet.
+    #[must_use]
+    pub fn class_admits(&self, class: u32, node: &Node) -> bool {
+        self.statics[self.static_of_class[class as usize]].hold(node)
+    }
+
+    /// Whether a rule of a class names a zone.
+    #[must_use]
+    pub fn class_looks_at_zones(&self, class: u32) -> bool {
+        self.statics[self.static_of_class[class as usize]].look_at_zones()
+    }
+
+    /// Whether a daemon set's pod comes with a node. Daemon sets tolerate what their controller
+    /// adds; what is written on the pod itself already contains that.
+    #[must_use]
+    pub fn daemon_runs_on(&self, daemon: &Pod, node: &Node) -> bool {
+        // A daemon set's own pod carries an affinity to the very node it runs on.
+        let selector =
+            daemon.node_selector.iter().all(|(key, value)| node.label(key) == Some(value));
+        selector && matching::repelling_taint(&daemon.tolerations, &node.taints).is_none()
+    }
 }
 
 /// What the caller decides about each node.
@@ -70,7 +99,7 @@ pub struct NodeTerms<'f> {
 pub fn compile<'a>(
     state: &'a ClusterState,
     terms: &NodeTerms<'_>,
-    rules: EvictionRules,
+    rules: EvictionRules<'_>,
     now: Timestamp,
 ) -> Result<Compiled<'a>, ModelError> {
     let mut notes = Notes::default();
@@ -127,6 +156,7 @@ pub fn compile<'a>(
     let mut parts = Parts { dims: dimensions.len(), ..Parts::default() };
     let budgets = Budgets::of(state);
     let mut refusals = Vec::with_capacity(residents.len());
+    let mut static_of_class = Vec::new();
     for (at, one) in residents.iter().enumerate() {
         let demand = vector(&demands[at], &volumes[at].attached);
         let next = parts.classes.len() as u32;
@@ -136,6 +166,7 @@ pub fn compile<'a>(
                 allowed: allowed[key.1].clone(),
                 groups: groups.roles[at].clone(),
             });
+            static_of_class.push(key.1);
             next
         });
         let refused =
@@ -165,8 +196,9 @@ pub fn compile<'a>(
             domains: groups.domains[at].clone(),
         });
     }
+    drop(classes);
     Ok(Compiled {
-        model: Model::new(parts)?,
+        model: with_room_for_pending(parts)?,
         dimensions,
         nodes,
         pods: residents
@@ -178,7 +210,30 @@ pub fn compile<'a>(
         daemons: daemons(state),
         rejected: notes.rejected,
         warnings: notes.warnings,
+        statics,
+        static_of_class,
     })
+}
+
+/// Gives pods that wait the first node with room, so that no plan takes the room away that they
+/// could use. They weigh nothing: moving them in the plan disturbs nobody.
+fn with_room_for_pending(mut parts: Parts) -> Result<Model, ModelError> {
+    if parts.items.iter().all(|item| item.home.is_some()) || parts.nodes.is_empty() {
+        return Model::new(parts);
+    }
+    let model = Model::new(parts.clone())?;
+    let mut state = State::new(&model);
+    for (index, item) in parts.items.iter_mut().enumerate().filter(|(_, item)| item.home.is_none())
+    {
+        item.weight = 0;
+        let room =
+            (0..model.nodes().len() as u32).find(|node| state.can_enter(item.class, *node).is_ok());
+        if let Some(node) = room {
+            state.place(index as u32, node);
+            item.home = Some(node);
+        }
+    }
+    Model::new(parts)
 }
 
 /// In front of the driver's name, for the dimension that counts attached volumes.
@@ -360,7 +415,14 @@ struct Notes {
 }
 
 impl Notes {
-    fn reject(&mut self, kind: &str, space: Option<&str>, name: &str, code: ReasonCode, detail: &str) {
+    fn reject(
+        &mut self,
+        kind: &str,
+        space: Option<&str>,
+        name: &str,
+        code: ReasonCode,
+        detail: &str,
+    ) {
         self.rejected.push(Rejection {
             subject: Target {
                 kind: kind.to_owned(),
@@ -393,11 +455,16 @@ impl Notes {
         }
         for (one, rules) in residents.iter().zip(rules) {
             for claim in &rules.unknown {
-                let detail = format!(
-                    "claim {claim} is not in the snapshot; the pod is kept in its zone"
-                );
+                let detail =
+                    format!("claim {claim} is not in the snapshot; the pod is kept in its zone");
                 let namespace = Some(one.pod.namespace());
-                self.reject("Pod", namespace, &one.pod.name, ReasonCode::UnknownVolumeClaim, &detail);
+                self.reject(
+                    "Pod",
+                    namespace,
+                    &one.pod.name,
+                    ReasonCode::UnknownVolumeClaim,
+                    &detail,
+                );
             }
         }
     }

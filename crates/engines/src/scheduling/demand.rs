@@ -133,7 +133,9 @@ mod tests {
                                    {"requests":{"cpu":"200m","memory":"64Mi"}}]"#;
         check(&format!("{{{two}}}"), 300, 128);
         check(
-            &format!(r#"{{{two},"init_containers":[{{"requests":{{"cpu":"1","memory":"32Mi"}}}}]}}"#),
+            &format!(
+                r#"{{{two},"init_containers":[{{"requests":{{"cpu":"1","memory":"32Mi"}}}}]}}"#
+            ),
             1000,
             128,
         );
@@ -151,6 +153,10 @@ mod tests {
         // Amounts of the pod as a whole go before those of its containers.
         check(&format!(r#"{{{two},"requests":{{"cpu":"2"}}}}"#), 2000, 128);
         // A limit without a request is the request.
-        check(r#"{"containers":[{"limits":{"cpu":"1","memory":"1Gi"},"requests":{"cpu":"100m"}}]}"#, 100, 1024);
+        check(
+            r#"{"containers":[{"limits":{"cpu":"1","memory":"1Gi"},"requests":{"cpu":"100m"}}]}"#,
+            100,
+            1024,
+        );
     }
 }

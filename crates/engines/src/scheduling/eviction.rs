@@ -3,7 +3,7 @@
 //! The rules are those of the eviction API and of the marks that Karpenter and the Cluster
 //! Autoscaler honour.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use facts::action::Target;
 use facts::cluster::{BudgetAmount, ClusterState, DisruptionBudget, Labels, Pod, PodPhase};
@@ -14,11 +14,13 @@ use super::matching::selects;
 
 /// What the policy says about pods that tools treat differently.
 #[derive(Clone, Copy, Debug)]
-pub struct EvictionRules {
+pub struct EvictionRules<'a> {
     /// Whether pods that nothing would make again may go.
     pub unowned_pods: bool,
     /// Whether pods that keep data on the node's own disk may go.
     pub local_storage: bool,
+    /// Namespaces whose pods stay.
+    pub protected_namespaces: &'a BTreeSet<String>,
 }
 
 /// Why a pod may not be evicted.
@@ -53,7 +55,8 @@ impl<'a> Budgets<'a> {
     #[must_use]
     pub fn of(state: &'a ClusterState) -> Budgets<'a> {
         let mut by_namespace: BTreeMap<&str, Vec<Budget<'_>>> = BTreeMap::new();
-        let budgets = state.policies.as_ref().map_or(&[][..], |part| &part.items.disruption_budgets);
+        let budgets =
+            state.policies.as_ref().map_or(&[][..], |part| &part.items.disruption_budgets);
         for budget in budgets {
             let allowed = budget.disruptions_allowed.unwrap_or_else(|| allowed(budget, state));
             by_namespace.entry(&budget.namespace).or_default().push(Budget { budget, allowed });
@@ -75,10 +78,16 @@ impl<'a> Budgets<'a> {
 pub fn refusal(
     pod: &Pod,
     budgets: &Budgets<'_>,
-    rules: EvictionRules,
+    rules: EvictionRules<'_>,
     now: Timestamp,
 ) -> Option<Refusal> {
     let refuse = |code, detail: String| Some(Refusal { code, detail, blocking: None });
+    if rules.protected_namespaces.contains(pod.namespace()) {
+        return refuse(
+            ReasonCode::ExcludedByPolicy,
+            "the policy protects its namespace".to_owned(),
+        );
+    }
     if let Some(until) = protected(&pod.annotations, pod.created_at, now) {
         return refuse(ReasonCode::DoNotDisrupt, until);
     }
@@ -99,11 +108,13 @@ pub fn refusal(
     }
     let covering = budgets.covering(pod);
     if covering.len() > 1 {
-        let names: Vec<&str> =
-            covering.iter().map(|budget| budget.budget.name.as_str()).collect();
+        let names: Vec<&str> = covering.iter().map(|budget| budget.budget.name.as_str()).collect();
         return Some(Refusal {
             code: ReasonCode::SeveralDisruptionBudgets,
-            detail: format!("the eviction API refuses pods under several budgets: {}", names.join(", ")),
+            detail: format!(
+                "the eviction API refuses pods under several budgets: {}",
+                names.join(", ")
+            ),
             blocking: covering.first().map(|budget| target_of(budget.budget)),
         });
     }
@@ -187,7 +198,9 @@ fn allowed(budget: &DisruptionBudget, state: &ClusterState) -> i64 {
 mod tests {
     use super::*;
 
-    const RULES: EvictionRules = EvictionRules { unowned_pods: false, local_storage: true };
+    const NONE: &BTreeSet<String> = &BTreeSet::new();
+    const RULES: EvictionRules<'_> =
+        EvictionRules { unowned_pods: false, local_storage: true, protected_namespaces: NONE };
 
     fn check(state: &str, expected: Option<ReasonCode>) {
         let state: ClusterState = serde_json::from_str(state).unwrap();
@@ -197,16 +210,23 @@ mod tests {
     }
 
     fn pods(pod: &str, policies: &str) -> String {
-        format!(r#"{{"pods":[{pod},{{"name":"b","labels":{{"app":"web"}}}}],"policies":{{"items":{{{policies}}}}}}}"#)
+        format!(
+            r#"{{"pods":[{pod},{{"name":"b","labels":{{"app":"web"}}}}],"policies":{{"items":{{{policies}}}}}}}"#
+        )
     }
 
     #[test]
     fn marks_protect_pods() {
         let pod = |rest: &str| pods(&format!(r#"{{"name":"a"{rest}}}"#), "");
         check(&pod(""), None);
-        check(&pod(r#","annotations":{"karpenter.sh/do-not-disrupt":"true"}"#), Some(ReasonCode::DoNotDisrupt));
+        check(
+            &pod(r#","annotations":{"karpenter.sh/do-not-disrupt":"true"}"#),
+            Some(ReasonCode::DoNotDisrupt),
+        );
         let timed = |made: &str| {
-            pod(&format!(r#","created_at":"{made}","annotations":{{"karpenter.sh/do-not-disrupt":"4h"}}"#))
+            pod(&format!(
+                r#","created_at":"{made}","annotations":{{"karpenter.sh/do-not-disrupt":"4h"}}"#
+            ))
         };
         check(&timed("2026-01-01T09:00:00Z"), Some(ReasonCode::DoNotDisrupt));
         check(&timed("2026-01-01T07:00:00Z"), None);
@@ -219,9 +239,15 @@ mod tests {
     #[test]
     fn a_pod_that_nothing_makes_again_stays() {
         check(&pods(r#"{"name":"a","uid":"1"}"#, ""), Some(ReasonCode::UnownedPod));
-        check(&pods(r#"{"name":"a","uid":"1","owner":{"kind":"ReplicaSet","name":"r"}}"#, ""), None);
         check(
-            &pods(r#"{"name":"a","uid":"1","annotations":{"cluster-autoscaler.kubernetes.io/safe-to-evict":"true"}}"#, ""),
+            &pods(r#"{"name":"a","uid":"1","owner":{"kind":"ReplicaSet","name":"r"}}"#, ""),
+            None,
+        );
+        check(
+            &pods(
+                r#"{"name":"a","uid":"1","annotations":{"cluster-autoscaler.kubernetes.io/safe-to-evict":"true"}}"#,
+                "",
+            ),
             None,
         );
         // The short form says nothing about owners.
@@ -245,7 +271,10 @@ mod tests {
         check(&one(r#","max_unavailable":0"#), Some(ReasonCode::DisruptionBudget));
         check(&one(r#","max_unavailable":"1%""#), None);
         // The cluster's own figure goes before ours.
-        check(&one(r#","min_available":1,"disruptions_allowed":0"#), Some(ReasonCode::DisruptionBudget));
+        check(
+            &one(r#","min_available":1,"disruptions_allowed":0"#),
+            Some(ReasonCode::DisruptionBudget),
+        );
         let both = format!(r#""disruption_budgets":[{0},{0}]"#, budget(r#","min_available":0"#));
         check(&pods(web, &both), Some(ReasonCode::SeveralDisruptionBudgets));
         let elsewhere = r#""disruption_budgets":[{"name":"p","namespace":"x","selector":{},"min_available":9}]"#;

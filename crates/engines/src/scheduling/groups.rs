@@ -38,7 +38,13 @@ enum Spec {
     Anti(String, Term),
     /// All terms together say which pods count; the first field is the key of one of them.
     Near(String, Vec<Term>),
-    Spread { key: String, term: Term, max_skew: u32, min_domains: u32, eligible: Vec<u32> },
+    Spread {
+        key: String,
+        term: Term,
+        max_skew: u32,
+        min_domains: u32,
+        eligible: Vec<u32>,
+    },
     /// Port, protocol, and the one address, or every address.
     Port(u16, String, Option<String>),
 }
@@ -192,10 +198,9 @@ fn specs_of(
         }
         eligible.sort_unstable();
         eligible.dedup();
-        let selector = spread
-            .selector
-            .clone()
-            .map(|selector| with_own_labels(selector, &spread.match_label_keys, &pod.labels, Operator::In));
+        let selector = spread.selector.clone().map(|selector| {
+            with_own_labels(selector, &spread.match_label_keys, &pod.labels, Operator::In)
+        });
         let namespaces = Namespaces::Some(BTreeSet::from([pod.namespace().to_owned()]));
         specs.push(Spec::Spread {
             key: spread.topology_key.clone(),

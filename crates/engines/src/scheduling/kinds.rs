@@ -46,8 +46,17 @@ impl<'a> StaticRules<'a> {
             && self.zone.is_none_or(|zone| node.label(well_known::ZONE) == Some(zone))
     }
 
-    fn hold(&self, node: &Node) -> bool {
+    pub(super) fn hold(&self, node: &Node) -> bool {
         self.labels_hold(node) && self.taints_hold(node) && self.volumes_hold(node)
+    }
+
+    /// Whether some rule names a zone.
+    pub(super) fn look_at_zones(&self) -> bool {
+        let mut keys = BTreeSet::new();
+        self.keys(&mut keys);
+        let zones =
+            [well_known::ZONE, well_known::ZONE_OLD, well_known::ZONE_ID, well_known::ZONE_EBS];
+        zones.into_iter().any(|zone| keys.contains(zone))
     }
 
     fn keys(&self, into: &mut BTreeSet<String>) {
@@ -107,9 +116,7 @@ impl Kinds {
             .representative
             .iter()
             .enumerate()
-            .filter(|(kind, node)| {
-                self.closed != Some(*kind as u32) && rules.hold(nodes[**node])
-            })
+            .filter(|(kind, node)| self.closed != Some(*kind as u32) && rules.hold(nodes[**node]))
             .map(|(kind, _)| kind as u32)
             .collect();
         IndexSet::of(&allowed)

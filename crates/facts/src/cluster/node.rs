@@ -16,6 +16,8 @@ pub mod well_known {
     pub const ZONE: &str = "topology.kubernetes.io/zone";
     /// Availability zone by the old label.
     pub const ZONE_OLD: &str = "failure-domain.beta.kubernetes.io/zone";
+    /// Availability zone as the EBS volume driver writes it; it always equals the zone.
+    pub const ZONE_EBS: &str = "topology.ebs.csi.aws.com/zone";
     /// Availability zone by the identifier that all accounts share.
     pub const ZONE_ID: &str = "topology.k8s.aws/zone-id";
     /// Region.
@@ -125,7 +127,12 @@ impl Node {
         }
         match key {
             well_known::HOSTNAME => Some(&self.name),
-            well_known::ZONE | well_known::ZONE_OLD => self.zone.as_deref(),
+            well_known::ZONE | well_known::ZONE_OLD | well_known::ZONE_EBS => self
+                .labels
+                .get(well_known::ZONE)
+                .or_else(|| self.labels.get(well_known::ZONE_OLD))
+                .map(String::as_str)
+                .or(self.zone.as_deref()),
             well_known::ZONE_ID => self.zone_id.as_deref(),
             well_known::INSTANCE_TYPE | well_known::INSTANCE_TYPE_OLD => {
                 self.instance_type.as_deref()
