@@ -13,8 +13,11 @@ use crate::{cpu_seconds, row};
 /// Runs the cases whose name is wanted.
 pub(crate) fn run(reference: &Path, wanted: &dyn Fn(&str) -> bool) {
     let large = machines(reference, 32);
-    let fits =
-        |pod: &[i64; 2]| large.iter().any(|m| pod[0] <= m.capacity[0] && pod[1] <= m.capacity[1]);
+    let fits = |pod: &[i64; 2]| {
+        large
+            .iter()
+            .any(|m| pod[0] <= m.capacity[0] && pod[1] <= m.capacity[1])
+    };
     let pods: Vec<[i64; 2]> = openb_pods(reference).into_iter().filter(fits).collect();
     for count in [100, 1_000, 7_802] {
         for effort in [Effort::Fast, Effort::Balanced, Effort::Best] {
@@ -88,7 +91,11 @@ fn problem(pods: &[[i64; 2]], offers: &[Machine]) -> Problem {
             .collect(),
         shapes: offers
             .iter()
-            .map(|m| Shape { capacity: m.capacity.to_vec(), cost: m.cost, available: None })
+            .map(|m| Shape {
+                capacity: m.capacity.to_vec(),
+                cost: m.cost,
+                available: None,
+            })
             .collect(),
     }
 }

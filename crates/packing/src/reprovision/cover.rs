@@ -44,15 +44,29 @@ impl<'r> Covers<'r> {
     ) -> Self {
         let mut order: Vec<u32> = (0..ready.forms.len() as u32).collect();
         order.sort_by_key(|&f| Reverse(ready.forms[f as usize].cost));
-        let mut covers =
-            Self { ready, prices, nodes: Vec::new(), queue: BinaryHeap::new(), limit, most, order };
-        covers.push(Partial { parent: u32::MAX, form: 0, cost: 0, missing });
+        let mut covers = Self {
+            ready,
+            prices,
+            nodes: Vec::new(),
+            queue: BinaryHeap::new(),
+            limit,
+            most,
+            order,
+        };
+        covers.push(Partial {
+            parent: u32::MAX,
+            form: 0,
+            cost: 0,
+            missing,
+        });
         covers
     }
 
     /// No cover that has not come out yet costs less than this.
     pub(crate) fn bound(&self) -> i64 {
-        self.queue.peek().map_or(self.limit, |top| top.0.0.min(self.limit))
+        self.queue
+            .peek()
+            .map_or(self.limit, |top| top.0.0.min(self.limit))
     }
 
     /// The next cover as (cost, forms), in ascending cost; `None` once nothing
@@ -100,7 +114,11 @@ impl<'r> Covers<'r> {
             .unwrap_or(0);
         let key = i128::from(node.cost) + rest;
         if key < i128::from(self.limit) {
-            self.queue.push(Reverse((key as i64, Reverse(node.cost), self.nodes.len() as u32)));
+            self.queue.push(Reverse((
+                key as i64,
+                Reverse(node.cost),
+                self.nodes.len() as u32,
+            )));
             self.nodes.push(node);
         }
     }

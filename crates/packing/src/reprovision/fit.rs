@@ -41,8 +41,17 @@ impl<'r> Fitter<'r> {
             })
             .collect();
         let mut order: Vec<u32> = (0..ready.kinds.len() as u32).collect();
-        order.sort_by(|&a, &b| size[b as usize].total_cmp(&size[a as usize]).then(a.cmp(&b)));
-        Self { ready, scale, order, size }
+        order.sort_by(|&a, &b| {
+            size[b as usize]
+                .total_cmp(&size[a as usize])
+                .then(a.cmp(&b))
+        });
+        Self {
+            ready,
+            scale,
+            order,
+            size,
+        }
     }
 
     /// Size of a kind in the measure used for ordering.
@@ -62,9 +71,17 @@ impl<'r> Fitter<'r> {
         work: &mut Work<'_>,
     ) -> Packing {
         let ready = self.ready;
-        let mut packing = Packing { bins, left_over: Vec::new(), found_by: "shape mix" };
-        let mut order: Vec<u32> =
-            self.order.iter().copied().filter(|&k| need[k as usize] > 0).collect();
+        let mut packing = Packing {
+            bins,
+            left_over: Vec::new(),
+            found_by: "shape mix",
+        };
+        let mut order: Vec<u32> = self
+            .order
+            .iter()
+            .copied()
+            .filter(|&k| need[k as usize] > 0)
+            .collect();
         if noise > 0.0 {
             let mut keyed: Vec<(f64, u32)> = order
                 .iter()
@@ -98,7 +115,10 @@ impl<'r> Fitter<'r> {
             }
             let (mut dot, mut own, mut after) = (0.0, 1e-30, 0.0);
             for r in 0..self.ready.dims {
-                let (d, f) = (demand[r] as f64 * self.scale[r], bin.rest[r] as f64 * self.scale[r]);
+                let (d, f) = (
+                    demand[r] as f64 * self.scale[r],
+                    bin.rest[r] as f64 * self.scale[r],
+                );
                 dot += d * f;
                 own += f * f;
                 after += (f - d) * (f - d);
@@ -143,8 +163,10 @@ impl<'r> Fitter<'r> {
                 }
             }
             rest.sort_unstable();
-            packing.left_over =
-                rest.chunk_by(|a, b| a == b).map(|c| (c[0], c.len() as u32)).collect();
+            packing.left_over = rest
+                .chunk_by(|a, b| a == b)
+                .map(|c| (c[0], c.len() as u32))
+                .collect();
             if !progress {
                 return;
             }

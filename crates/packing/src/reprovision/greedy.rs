@@ -14,10 +14,13 @@ pub(crate) fn by_size(ready: &Ready) -> Vec<u32> {
     }
     let size = |kind: u32| {
         let demand = &ready.kinds[kind as usize].demand;
-        (0..ready.dims).map(|r| demand[r] as f64 / top[r] as f64).fold(0.0, f64::max)
+        (0..ready.dims)
+            .map(|r| demand[r] as f64 / top[r] as f64)
+            .fold(0.0, f64::max)
     };
-    let mut order: Vec<(f64, u32)> =
-        (0..ready.kinds.len() as u32).map(|kind| (size(kind), kind)).collect();
+    let mut order: Vec<(f64, u32)> = (0..ready.kinds.len() as u32)
+        .map(|kind| (size(kind), kind))
+        .collect();
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     order.into_iter().map(|pair| pair.1).collect()
 }
@@ -25,7 +28,10 @@ pub(crate) fn by_size(ready: &Ready) -> Vec<u32> {
 /// First-fit decreasing with one form for everything that fits it and the
 /// cheapest suitable form for the rest; bins shrunk afterwards.
 pub(crate) fn one_form(ready: &Ready, form: u32, order: &[u32]) -> Packing {
-    let mut packing = Packing { found_by: "one shape", ..Packing::default() };
+    let mut packing = Packing {
+        found_by: "one shape",
+        ..Packing::default()
+    };
     let mut left: Vec<u32> = ready.forms.iter().map(|f| f.available).collect();
     for &kind in order {
         let mut copies = ready.kinds[kind as usize].count;
@@ -66,7 +72,10 @@ pub(crate) fn one_form(ready: &Ready, form: u32, order: &[u32]) -> Packing {
 pub(crate) fn keep_forms(ready: &Ready) -> Packing {
     let mut order: Vec<u32> = (0..ready.kinds.len() as u32).collect();
     order.sort_by_key(|&kind| std::cmp::Reverse(ready.kinds[kind as usize].demand));
-    let mut packing = Packing { found_by: "keep shapes", ..Packing::default() };
+    let mut packing = Packing {
+        found_by: "keep shapes",
+        ..Packing::default()
+    };
     let mut used: Vec<(Amounts, Vec<u32>)> = Vec::new();
     let mut left: Vec<u32> = ready.forms.iter().map(|f| f.available).collect();
     for &kind in &order {
@@ -77,7 +86,11 @@ pub(crate) fn keep_forms(ready: &Ready) -> Packing {
             (0..ready.dims).all(|r| amounts[r] + demand[r] <= capacity[r])
         };
         for (bin, (amounts, forms)) in packing.bins.iter_mut().zip(&mut used) {
-            while copies > 0 && forms.iter().any(|&f| ready.allows(kind, f) && holds(f, amounts)) {
+            while copies > 0
+                && forms
+                    .iter()
+                    .any(|&f| ready.allows(kind, f) && holds(f, amounts))
+            {
                 // The bin's own form is a stand-in; roles are tested without it.
                 let facts = &ready.kinds[kind as usize];
                 let have = bin.contents.iter().find(|c| c.0 == kind).map_or(0, |c| c.1);
@@ -98,8 +111,9 @@ pub(crate) fn keep_forms(ready: &Ready) -> Packing {
         }
         while copies > 0 {
             let all = 0..ready.forms.len() as u32;
-            let forms: Vec<u32> =
-                all.filter(|&f| ready.allows(kind, f) && left[f as usize] > 0).collect();
+            let forms: Vec<u32> = all
+                .filter(|&f| ready.allows(kind, f) && left[f as usize] > 0)
+                .collect();
             let Some(&cheapest) = forms.first() else {
                 packing.left_over.push((kind, copies));
                 break;
@@ -143,20 +157,30 @@ pub(crate) fn keep_forms(ready: &Ready) -> Packing {
 /// the form with the best value per cost, repeats its filling while the items
 /// last, and starts over.
 pub(crate) fn best_value(ready: &Ready, value: &[f64]) -> Packing {
-    let mut packing = Packing { found_by: "best value", ..Packing::default() };
+    let mut packing = Packing {
+        found_by: "best value",
+        ..Packing::default()
+    };
     let mut need: Vec<u32> = ready.kinds.iter().map(|kind| kind.count).collect();
     let mut left: Vec<u32> = ready.forms.iter().map(|f| f.available).collect();
     let order = by_size(ready);
     loop {
-        let live: Vec<u32> = order.iter().copied().filter(|&k| need[k as usize] > 0).collect();
+        let live: Vec<u32> = order
+            .iter()
+            .copied()
+            .filter(|&k| need[k as usize] > 0)
+            .collect();
         if live.is_empty() {
             break;
         }
         let mut best: Option<(f64, Load)> = None;
         for form in (0..ready.forms.len() as u32).filter(|&f| left[f as usize] > 0) {
             let bin = fill(ready, form, &live, &need, value);
-            let worth: f64 =
-                bin.contents.iter().map(|c| value[c.0 as usize] * f64::from(c.1)).sum();
+            let worth: f64 = bin
+                .contents
+                .iter()
+                .map(|c| value[c.0 as usize] * f64::from(c.1))
+                .sum();
             let ratio = worth / ready.forms[form as usize].cost as f64;
             if ratio > 0.0 && best.as_ref().is_none_or(|b| ratio > b.0) {
                 best = Some((ratio, bin));
@@ -165,7 +189,12 @@ pub(crate) fn best_value(ready: &Ready, value: &[f64]) -> Packing {
         let Some((_, bin)) = best else {
             break;
         };
-        let times = bin.contents.iter().map(|c| need[c.0 as usize] / c.1).min().unwrap_or(0);
+        let times = bin
+            .contents
+            .iter()
+            .map(|c| need[c.0 as usize] / c.1)
+            .min()
+            .unwrap_or(0);
         let times = times.min(left[bin.form as usize]);
         for c in &bin.contents {
             need[c.0 as usize] -= c.1 * times;
@@ -173,7 +202,9 @@ pub(crate) fn best_value(ready: &Ready, value: &[f64]) -> Packing {
         if left[bin.form as usize] != u32::MAX {
             left[bin.form as usize] -= times;
         }
-        packing.bins.extend(std::iter::repeat_n(bin, times as usize));
+        packing
+            .bins
+            .extend(std::iter::repeat_n(bin, times as usize));
     }
     for (kind, &copies) in need.iter().enumerate().filter(|n| *n.1 > 0) {
         packing.left_over.push((kind as u32, copies));

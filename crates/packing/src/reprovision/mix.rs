@@ -34,7 +34,9 @@ pub(crate) fn shape_mix(
         return 0;
     }
     // Slack steps: 0, then doubling-ish from 0.1 % to 5 %.
-    for slack in [0.0, 0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.014, 0.019, 0.026, 0.035, 0.05] {
+    for slack in [
+        0.0, 0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.014, 0.019, 0.026, 0.035, 0.05,
+    ] {
         if work.is_spent() {
             break;
         }
@@ -64,10 +66,16 @@ pub(crate) fn shape_mix(
                 continue;
             }
             failed_cost = cost;
-            let bins: Vec<Load> =
-                base.iter().chain(&forms).map(|&form| Load::empty(ready, form)).collect();
-            for (score, noise) in [(Score::Cosine, 0.0), (Score::Tight, 0.0), (Score::Cosine, 0.15)]
-            {
+            let bins: Vec<Load> = base
+                .iter()
+                .chain(&forms)
+                .map(|&form| Load::empty(ready, form))
+                .collect();
+            for (score, noise) in [
+                (Score::Cosine, 0.0),
+                (Score::Tight, 0.0),
+                (Score::Cosine, 0.15),
+            ] {
                 let mut packing = fitter.fit(bins.clone(), &need, score, noise, &mut random, work);
                 if packing.missing() * 12 < ready.items() + 24 {
                     fitter.squeeze(&mut packing, 4, work);
@@ -91,8 +99,12 @@ pub(crate) fn shape_mix(
 /// Cost share of every dimension under the prices.
 pub(crate) fn weights(ready: &Ready, prices: &ResourcePrices) -> Vec<f64> {
     let demand = ready.demand();
-    let share: Vec<f64> =
-        prices.0.iter().zip(&demand).map(|(&p, &d)| p as f64 * d as f64).collect();
+    let share: Vec<f64> = prices
+        .0
+        .iter()
+        .zip(&demand)
+        .map(|(&p, &d)| p as f64 * d as f64)
+        .collect();
     let sum = share.iter().sum::<f64>().max(1e-9);
     // A little weight for free dimensions keeps them from filling up unseen.
     share.iter().map(|s| s / sum + 0.02).collect()
@@ -109,8 +121,9 @@ fn whole_part(ready: &Ready, missing: &Amounts) -> Vec<u32> {
         }
     }
     let dearest = ready.forms.iter().map(|f| f.cost).max().unwrap_or(1) as f64;
-    let rows: Vec<(Sense, f64)> =
-        (0..dims).map(|r| (Sense::AtLeast, missing[r] as f64 / scale[r])).collect();
+    let rows: Vec<(Sense, f64)> = (0..dims)
+        .map(|r| (Sense::AtLeast, missing[r] as f64 / scale[r]))
+        .collect();
     let mut lp = Lp::new(&rows, &vec![100.0; dims]);
     for form in &ready.forms {
         let entries: Vec<(u32, f64)> = (0..dims)

@@ -53,21 +53,34 @@ pub fn reprovision(
         .bins
         .iter()
         .map(|bin| {
-            let mut contents: Vec<(u32, u32)> =
-                bin.contents.iter().map(|c| (ready.kinds[c.0 as usize].origin, c.1)).collect();
+            let mut contents: Vec<(u32, u32)> = bin
+                .contents
+                .iter()
+                .map(|c| (ready.kinds[c.0 as usize].origin, c.1))
+                .collect();
             contents.sort_unstable();
-            Bin { shape: ready.forms[bin.form as usize].origin, contents }
+            Bin {
+                shape: ready.forms[bin.form as usize].origin,
+                contents,
+            }
         })
         .collect();
     bins.sort_by(|a, b| (a.shape, &a.contents).cmp(&(b.shape, &b.contents)));
     let mut unplaced = ready.hopeless.clone();
-    unplaced.extend(best.left_over.iter().map(|c| (ready.kinds[c.0 as usize].origin, c.1)));
+    unplaced.extend(
+        best.left_over
+            .iter()
+            .map(|c| (ready.kinds[c.0 as usize].origin, c.1)),
+    );
     unplaced.sort_unstable();
     Ok(Solution {
         bins,
         cost: best.cost(&ready),
         unplaced,
-        bound: Bound { value: bound, prices },
+        bound: Bound {
+            value: bound,
+            prices,
+        },
         found_by: best.found_by,
         work_used: work.used(),
         cancelled: work.is_cancelled(),
@@ -107,12 +120,20 @@ fn search(
     best: &mut Packing,
     work: &mut Work<'_>,
 ) -> i64 {
-    let phases = if effort == Effort::Best { BEST } else { BALANCED };
+    let phases = if effort == Effort::Best {
+        BEST
+    } else {
+        BALANCED
+    };
     let weight = mix::weights(ready, prices);
     // With many items per bin the continuous cover is nearly exact and a grid
     // is too coarse; with few, contents are worth enumerating.
     let per_bin = ready.items() / best.bins.len().max(1) as u64;
-    let pricer = if per_bin <= 25 { Pricer::new(ready, &weight) } else { None };
+    let pricer = if per_bin <= 25 {
+        Pricer::new(ready, &weight)
+    } else {
+        None
+    };
     let mut columns = pricer.map(|pricer| Columns::new(ready, pricer));
     if let Some(columns) = &mut columns {
         columns.learn(best);
@@ -136,7 +157,10 @@ fn continuous_bound(ready: &Ready) -> (ResourcePrices, i64) {
     let bins: Vec<UnlimitedBin<'_>> = ready
         .forms
         .iter()
-        .map(|form| UnlimitedBin { capacity: &form.capacity[..ready.dims], cost: form.cost })
+        .map(|form| UnlimitedBin {
+            capacity: &form.capacity[..ready.dims],
+            cost: form.cost,
+        })
         .collect();
     let prices = resource_prices(&demand, &[], &bins);
     let bound = prices.bound(&demand, &[], &bins);
@@ -165,8 +189,11 @@ fn first_answer(ready: &Ready, prices: &ResourcePrices, work: &mut Work<'_>) -> 
             best = packing;
         }
     }
-    let value: Vec<f64> =
-        ready.kinds.iter().map(|kind| prices.value(&kind.demand[..ready.dims]) as f64).collect();
+    let value: Vec<f64> = ready
+        .kinds
+        .iter()
+        .map(|kind| prices.value(&kind.demand[..ready.dims]) as f64)
+        .collect();
     if ready.kinds.len() * ready.forms.len() < 20_000 {
         let packing = greedy::best_value(ready, &value);
         work.spend((ready.kinds.len() * ready.forms.len() * 100) as u64);
