@@ -1,0 +1,189 @@
+//! Whether a certificate proves its bound, in integers only.
+//!
+//! Weak duality: give every unit of a resource a price. When no machine can hold resources worth
+//! more than the machine costs, all pods together cost at least what their resources are worth.
+//! A machine that exists once may be worth more than it costs; what it is worth beyond is taken off.
+
+use std::collections::BTreeMap;
+
+use facts::bound::{Bound, Certificate};
+use facts::cluster::{ClusterState, Pod};
+use facts::decision::Verdict;
+use facts::reason::ReasonCode;
+
+use crate::walk::End;
+use crate::world::World;
+use crate::{Violation, certificate_classes, need};
+
+/// Checks the bound of a decision.
+pub(crate) fn check<R>(
+    state: &ClusterState,
+    bound: &Bound,
+    verdict: &Verdict<R>,
+    end: &End<'_>,
+    violations: &mut Vec<Violation>,
+) {
+    let mut note = |detail: String| {
+        violations.push(Violation::overall(ReasonCode::CertificateInvalid, detail));
+    };
+    if let (Some(lower), Some(plan)) =
+        (bound.lower_bound_usd_per_hour, bound.plan_cost_usd_per_hour)
+    {
+        if lower > plan {
+            note(format!("the bound {lower} lies above the plan's cost {plan}"));
+        }
+        if let Some(gap) = bound.gap {
+            let own = plan.nanos() as f64 / lower.nanos() as f64 - 1.0;
+            if (gap - own).abs() > 1e-9 {
+                note(format!("the gap is {own}, not {gap}"));
+            }
+        }
+    }
+    let Some(certificate) = &bound.certificate else { return };
+    let Some(claimed) = bound.lower_bound_usd_per_hour else {
+        note("there is a certificate but no bound".to_owned());
+        return;
+    };
+    match proven(state, certificate, verdict, end) {
+        Ok(proven) if i128::from(claimed.nanos()) <= proven => {}
+        Ok(proven) => {
+            note(format!(
+                "{} billionths an hour are claimed, {proven} are proven",
+                claimed.nanos()
+            ));
+        }
+        Err(detail) => note(detail),
+    }
+}
+
+/// The bound that the certificate proves for this cluster, in billionths of a dollar per hour.
+fn proven<R>(
+    state: &ClusterState,
+    certificate: &Certificate,
+    verdict: &Verdict<R>,
+    end: &End<'_>,
+) -> Result<i128, String> {
+    let names = &certificate.resources;
+    let duals = &certificate.resource_duals;
+    if duals.len() != names.len() || certificate.scale == 0 {
+        return Err("the prices do not match the resources".to_owned());
+    }
+    let scale = i128::from(certificate.scale);
+    let worth = |amounts: &[u64]| -> Option<i128> {
+        (amounts.len() == duals.len()).then(|| {
+            let pairs = amounts.iter().zip(duals);
+            pairs.map(|(amount, dual)| i128::from(*amount) * i128::from(*dual)).sum()
+        })
+    };
+    for candidate in &certificate.candidates {
+        let value =
+            worth(&candidate.capacity).ok_or("a candidate's capacity has another length")?;
+        if certificate.class_duals.is_empty()
+            && value > i128::from(candidate.nanos_per_hour) * scale
+        {
+            return Err(format!("{} can hold more than it costs", candidate.instance_type));
+        }
+    }
+    let pods = if certificate.existing.is_empty() {
+        certificate_classes::planned_pods(state, verdict, end)
+    } else {
+        running_pods(state)
+    };
+    let vector = |pod: &Pod| -> Vec<u64> {
+        let need = need::of_pod(pod);
+        names.iter().map(|name| amount(state, pod, &need, name)).collect()
+    };
+    if !certificate.class_duals.is_empty() {
+        let demands = pods.iter().map(|pod| vector(pod)).collect();
+        return certificate_classes::proven(certificate, demands);
+    }
+    let mut total: i128 = 0;
+    for pod in &pods {
+        total += worth(&vector(pod)).unwrap_or(0);
+    }
+    total += existing(state, certificate, &worth)?;
+    Ok(total.div_euclid(scale))
+}
+
+fn amount(state: &ClusterState, pod: &Pod, need: &need::Amounts<'_>, name: &str) -> u64 {
+    let amount = match name.strip_prefix("attached-volumes/") {
+        None => need.get(name).copied().unwrap_or(0),
+        Some(driver) => {
+            let storage = state.volumes.as_ref().map(|part| &part.items);
+            let attached = pod.volume_claims.iter().filter(|claim| {
+                let bound = storage.and_then(|storage| {
+                    let known = storage
+                        .claims
+                        .iter()
+                        .find(|one| one.name == **claim && one.namespace == pod.namespace())?;
+                    storage.volumes.iter().find(|one| Some(&one.name) == known.volume.as_ref())
+                });
+                bound.is_some_and(|volume| volume.driver.as_deref() == Some(driver))
+            });
+            attached.count() as i64
+        }
+    };
+    u64::try_from(amount).unwrap_or(0)
+}
+
+/// Pods that every plan has to house: those on nodes that do not come and go with them.
+fn running_pods(state: &ClusterState) -> Vec<&Pod> {
+    let world = World::of(state);
+    let residents = world.pods.iter().filter(|one| one.place.is_some() && !one.bound);
+    residents.map(|one| one.pod).collect()
+}
+
+/// What existing machines contribute: their cost less what they are worth, where that is negative
+/// or the machine has to stay.
+fn existing(
+    state: &ClusterState,
+    certificate: &Certificate,
+    worth: &impl Fn(&[u64]) -> Option<i128>,
+) -> Result<i128, String> {
+    if certificate.existing.is_empty() {
+        return Ok(0);
+    }
+    let world = World::of(state);
+    let mut listed: BTreeMap<&str, usize> = BTreeMap::new();
+    for (at, machine) in certificate.existing.iter().enumerate() {
+        if listed.insert(&machine.node, at).is_some() {
+            return Err(format!("node {} is listed twice", machine.node));
+        }
+    }
+    // What movable pods take now may lie above what a node offers, and may stay there.
+    let mut load: Vec<BTreeMap<&str, i64>> = vec![BTreeMap::new(); world.places.len()];
+    for resident in world.pods.iter().filter(|one| !one.bound) {
+        if let Some(place) = resident.place {
+            for (name, amount) in need::of_pod(resident.pod) {
+                *load[place].entry(name).or_default() += amount;
+            }
+        }
+    }
+    let scale = i128::from(certificate.scale);
+    let mut total: i128 = 0;
+    for (at, place) in world.places.iter().enumerate() {
+        let Some(machine) =
+            listed.get(place.node.name.as_str()).map(|at| &certificate.existing[*at])
+        else {
+            return Err(format!("node {} is missing", place.node.name));
+        };
+        for (name, stated) in certificate.resources.iter().zip(&machine.capacity) {
+            if name.starts_with("attached-volumes/") {
+                continue;
+            }
+            let used = load[at].get(name.as_str()).copied().unwrap_or(0);
+            let offers = place.free(name).saturating_add(used).max(used).max(0);
+            let unlimited = offers > i64::MAX / 8;
+            if !unlimited && i128::from(*stated) < i128::from(offers) {
+                return Err(format!(
+                    "node {} offers {offers} {name}, not {stated}",
+                    place.node.name
+                ));
+            }
+        }
+        let value = worth(&machine.capacity).ok_or("a node's capacity has another length")?;
+        let rest = i128::from(machine.nanos_per_hour) * scale - value;
+        total += if machine.must_stay { rest } else { rest.min(0) };
+    }
+    Ok(total)
+}

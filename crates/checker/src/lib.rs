@@ -1,0 +1,77 @@
+//! A second judge of every plan.
+//!
+//! It was written from Kubernetes' rules and from the contract alone, shares no code with the
+//! engines, and walks a plan step by step: is every intermediate state feasible, is every pod that
+//! is moved allowed to move, does every figure follow from its parts, does the certificate prove
+//! the bound? What it does not know it refuses.
+//!
+//! It refuses to know how plans are found.
+
+mod certificate;
+mod certificate_classes;
+mod figures;
+mod layers;
+mod matching;
+mod need;
+mod permission;
+mod topology;
+mod walk;
+mod world;
+
+use facts::action::Target;
+use facts::cluster::ClusterState;
+use facts::decision::Decision;
+use facts::reason::ReasonCode;
+use serde::{Deserialize, Serialize};
+
+/// A rule that a decision breaks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Violation {
+    /// Which rule.
+    pub code: ReasonCode,
+    /// The step that breaks it; absent for rules about the decision as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Target>,
+    /// In words.
+    pub detail: String,
+    /// Whether it was broken before and the plan does not make it worse: a remark, no objection.
+    pub already: bool,
+}
+
+impl Violation {
+    pub(crate) fn of_step(
+        code: ReasonCode,
+        step: u32,
+        subject: &Target,
+        detail: String,
+    ) -> Violation {
+        Violation { code, step: Some(step), subject: Some(subject.clone()), detail, already: false }
+    }
+
+    pub(crate) fn overall(code: ReasonCode, detail: String) -> Violation {
+        Violation { code, step: None, subject: None, detail, already: false }
+    }
+}
+
+/// Everything that is wrong with a decision; empty when nothing is.
+#[must_use]
+pub fn check<R>(state: &ClusterState, decision: &Decision<R>) -> Vec<Violation> {
+    let verdict = &decision.verdict;
+    let mut violations = Vec::new();
+    let end = walk::walk(state, &verdict.execution_plan, decision.decided_at, &mut violations);
+    figures::check(verdict, &mut violations);
+    layers::check(verdict, &mut violations);
+    if let Some(bound) = &decision.evidence.bound {
+        certificate::check(state, bound, verdict, &end, &mut violations);
+    }
+    violations
+}
+
+/// Whether a plan must be withheld for what was found.
+#[must_use]
+pub fn objects(violations: &[Violation]) -> bool {
+    violations.iter().any(|violation| !violation.already)
+}
