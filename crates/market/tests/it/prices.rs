@@ -111,7 +111,7 @@ fn advisor_matrices_hold_class_and_savings() {
     let found: Vec<_> = file
         .rows
         .iter()
-        .map(|row| (row.bucket.map(|bucket| bucket.index()), row.savings_percent))
+        .map(|row| (row.bucket.map(market::AdvisorBucket::index), row.savings_percent))
         .collect();
     assert_eq!(found, [(Some(3), Some(61)), (None, Some(-62)), (Some(4), None)]);
     assert_eq!(file.report.quarantined, 3);

@@ -140,3 +140,49 @@ fn a_region_of_two_months_is_merged_and_sliced() {
     }
     assert_eq!(zones.into_keys().collect::<Vec<_>>(), ["sa-east-1a", "sa-east-1b", "sa-east-1c"]);
 }
+
+#[test]
+fn repetitions_of_two_months_are_told_from_changes() {
+    let Some(file) = spot("spot-history/spot-us-east-1-linux-2021-03-02_2021-04-30.csv.gz") else {
+        return;
+    };
+    assert_eq!((file.points.len(), file.series.len()), (168_223, 1182));
+    // Counted here by hand: consecutive points of a series with another price than before.
+    let mut by_series: BTreeMap<u32, BTreeMap<i64, i64>> = BTreeMap::new();
+    for point in &file.points {
+        by_series.entry(point.series).or_default().insert(point.at_ms, point.price.nanos());
+    }
+    let (mut changes, mut repeats, mut never) = (0, 0, 0);
+    for points in by_series.values() {
+        let prices: Vec<i64> = points.values().copied().collect();
+        let moved = prices.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        changes += moved + 1;
+        repeats += prices.len() - moved - 1;
+        never += usize::from(moved == 0);
+    }
+    assert_eq!(never, 368);
+    let market = MarketBuilder::new().with(MarketFile::Spot(file)).build();
+    assert_eq!(market.spot_counts(), (changes, repeats));
+}
+
+#[test]
+fn the_bundled_tables_say_what_their_sources_say() {
+    let Some(source) = advisor("spot-advisor/spot-advisor-data-2025-06.json") else { return };
+    let Some(prices) = on_demand("on-demand/ec2-linux-ondemand-us-east-1-2026-07.csv") else {
+        return;
+    };
+    let mut builder = MarketBuilder::new();
+    bundled_files().into_iter().for_each(|file| builder.add(file));
+    let market = builder.build();
+    let now = at("2026-08-01T00:00:00Z");
+    for row in &source.rows {
+        let found = market
+            .advisor(&row.instance_type, &row.region, row.operating_system, now)
+            .map(|quote| (quote.bucket, quote.savings_percent));
+        assert_eq!(found, Some((row.bucket, row.savings_percent)), "{row:?}");
+    }
+    for row in &prices.rows {
+        let found = market.on_demand(&row.instance_type, &row.region, row.operating_system, now);
+        assert_eq!(found.map(|quote| quote.price), Some(row.price), "{row:?}");
+    }
+}

@@ -223,4 +223,56 @@ proptest! {
             }
         }
     }
+
+    /// The same statistics, found by asking hour by hour what the price was.
+    #[test]
+    fn statistics_agree_with_counting_hours(points in points(), hour in 0..450_i64) {
+        let points: Vec<_> = points.into_iter().filter(|(zone, _, _)| *zone == 0).collect();
+        // Of two prices for one hour the dearer one stands.
+        let mut prices = std::collections::BTreeMap::new();
+        for (_, at, price) in &points {
+            let entry = prices.entry(*at).or_insert(*price);
+            *entry = (*entry).max(*price);
+        }
+        let market = market(&[CATALOGUE, &spot_table(&points)]);
+        let as_of = jiff::Timestamp::from_second(START + hour * HOUR).unwrap();
+        let slice = market.slice(&SliceRequest::new("us-east-1".parse().unwrap(), as_of));
+        let known: Vec<f64> = (hour - 168..hour)
+            .filter_map(|at| {
+                let (seen, price) = prices.range(..=at).next_back()?;
+                (at - seen < 48).then(|| f64::from(*price) / 100.0)
+            })
+            .collect();
+        if prices.range(..=hour).next().is_none() {
+            prop_assert!(slice.is_empty());
+            return Ok(());
+        }
+        prop_assert_eq!(slice.pools.known_hours_7d[0], known.len() as f64);
+        let count = known.len() as f64;
+        let mean = known.iter().sum::<f64>() / count;
+        match slice.pools.mean_7d[0] {
+            None => prop_assert!(known.is_empty()),
+            Some(found) => {
+                prop_assert!((found.per_hour().dollars() - mean).abs() < 1e-8);
+                let squares: f64 = known.iter().map(|price| (price - mean).powi(2)).sum();
+                let variation = (squares / count).sqrt() / mean;
+                prop_assert!((slice.pools.variation_7d[0].unwrap() - variation).abs() < 1e-7);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_ends_of_time_are_survived() {
+    let market = market(&[CATALOGUE, PRICES, ADVISOR, SPOT]);
+    for as_of in [jiff::Timestamp::MIN, jiff::Timestamp::UNIX_EPOCH, jiff::Timestamp::MAX] {
+        let ages = [f64::NAN, f64::INFINITY, -1.0, 0.0];
+        for spot_max_age in ages.map(units::Hours) {
+            let request = SliceRequest {
+                spot_max_age,
+                ..SliceRequest::new("us-east-1".parse().unwrap(), as_of)
+            };
+            assert_eq!(market.slice(&request).is_empty(), as_of < at("2025-01-01T00:00:00Z"));
+        }
+    }
 }
