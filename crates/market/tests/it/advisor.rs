@@ -66,7 +66,8 @@ fn one_odd_entry_spoils_one_entry() {
         "m5.16xlarge":{"s":{"deep":[1]},"r":3},
         "m5.24xlarge":{"s":0,"r":0,"new_field":{"a":1}},
         "m5.metal":{"r":2}
-    },"Solaris":{"m5.large":{"s":1,"r":1}}},"nowhere":{"Linux":{"m5.large":{"s":1,"r":1}}}}}"#;
+    },"Solaris":{"m5.large":{"s":1,"r":1}}},"nowhere":{"Linux":{"m5.large":{"s":1,"r":1}}},
+        "eu-west-1":null,"eu-west-2":{"Linux":[1],"Windows":7}}}"#;
     check(
         json,
         &[
@@ -74,10 +75,10 @@ fn one_odd_entry_spoils_one_entry() {
             "us-east-1 linux m5.24xlarge 0 0",
             "us-east-1 linux m5.metal 2 -",
         ],
-        8,
+        11,
     );
     let report = parse_advisor(json.as_bytes(), &origin(), &limits()).unwrap().report;
-    assert_eq!(report.rows_read, 12);
+    assert_eq!(report.rows_read, 15);
     assert_eq!(report.skipped.values().sum::<u64>(), 1);
     let first = &report.quarantine[0];
     assert_eq!(first.place, "us-east-1 / Linux / M5 LARGE");
