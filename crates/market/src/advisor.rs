@@ -11,7 +11,7 @@ use std::fmt;
 use facts::names::{InstanceType, OperatingSystem, Region};
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::fields::{name, operating_system};
@@ -188,9 +188,12 @@ impl RawFile {
     }
 
     /// Counts one entry of the file; an error only when there are too many.
-    fn entry<E: Error>(&mut self, place: [&str; 3], entry: &Record) -> Result<(), E> {
-        let row = raw_row(place, entry);
-        match self.tally.row(row, || place.join(" / ")) {
+    fn count<E: Error>(
+        &mut self,
+        row: Result<RawRow, Rejected>,
+        place: impl FnOnce() -> String,
+    ) -> Result<(), E> {
+        match self.tally.row(row, place) {
             Ok(row) => {
                 self.rows.extend(row);
                 Ok(())
@@ -272,7 +275,18 @@ struct Level<'a> {
 impl<'de> DeserializeSeed<'de> for Level<'_> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Level<'_> {
+    /// A region or operating system that is no object is one bad row; the advice itself must be.
+    fn odd<E: Error>(self) -> Result<(), E> {
+        if self.place.is_empty() {
+            return Err(E::custom("spot_advisor is not an object"));
+        }
+        let reason = "expected an object keyed by operating system or type".to_owned();
+        self.file.count(Err(Rejected::Bad(reason)), || self.place.join(" / "))
     }
 }
 
@@ -281,11 +295,34 @@ impl<'de> Visitor<'de> for Level<'_> {
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an object keyed by region, then operating system, then type")
     }
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.odd()
+    }
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        self.odd()
+    }
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        self.odd()
+    }
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        self.odd()
+    }
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        self.odd()
+    }
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        self.odd()
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        self.odd()
+    }
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
         while let Some(key) = fields.next_key::<String>()? {
             if let [region, system] = self.place.as_slice() {
                 let entry = fields.next_value::<Record>()?;
-                self.file.entry([region, system, &key], &entry)?;
+                let place = [region.as_str(), system.as_str(), key.as_str()];
+                self.file.count(raw_row(place, &entry), || place.join(" / "))?;
             } else {
                 let mut place = self.place.clone();
                 place.push(key);

@@ -290,10 +290,12 @@ impl Market {
         ) else {
             return Err(NoSpotPrice::NeverSeen);
         };
-        if hours_between(last_seen, at_ms) > max_age.0 {
-            return Err(NoSpotPrice::Stale);
+        // Written so that an age limit that is no number lets nothing through.
+        if hours_between(last_seen, at_ms) <= max_age.0 {
+            Ok(SpotQuote { price: *price, since: from_ms(*since), last_seen: from_ms(last_seen) })
+        } else {
+            Err(NoSpotPrice::Stale)
         }
-        Ok(SpotQuote { price: *price, since: from_ms(*since), last_seen: from_ms(last_seen) })
     }
 }
 
