@@ -47,9 +47,7 @@ impl ResourcePrices {
     #[must_use]
     pub fn value(&self, amounts: &[i64]) -> i128 {
         let pairs = self.0.iter().zip(amounts);
-        pairs
-            .map(|(&p, &a)| i128::from(p) * i128::from(a.max(0)))
-            .sum()
+        pairs.map(|(&p, &a)| i128::from(p) * i128::from(a.max(0))).sum()
     }
 
     /// Whether a bin of unlimited supply respects the prices.
@@ -123,22 +121,12 @@ pub fn resource_prices(
         }
     }
     optional.sort_unstable();
-    let rows: Vec<(Sense, f64)> = need
-        .iter()
-        .zip(&scale)
-        .map(|(n, s)| (Sense::AtLeast, (n / s).max(0.0)))
-        .collect();
-    let dearest = existing
-        .iter()
-        .map(|b| b.cost)
-        .chain(unlimited.iter().map(|b| b.cost))
-        .max();
+    let rows: Vec<(Sense, f64)> =
+        need.iter().zip(&scale).map(|(n, s)| (Sense::AtLeast, (n / s).max(0.0))).collect();
+    let dearest = existing.iter().map(|b| b.cost).chain(unlimited.iter().map(|b| b.cost)).max();
     let money = dearest.unwrap_or(1).max(1) as f64;
     // A dimension the paid bins already cover must not get a price.
-    let penalty: Vec<f64> = rows
-        .iter()
-        .map(|row| if row.1 > 0.0 { 100.0 } else { 0.0 })
-        .collect();
+    let penalty: Vec<f64> = rows.iter().map(|row| if row.1 > 0.0 { 100.0 } else { 0.0 }).collect();
     let mut lp = Lp::new(&rows, &penalty);
     let mut column: Vec<(u32, f64)> = Vec::with_capacity(dims);
     let mut add = |lp: &mut Lp, capacity: &[i64], cost: i64, upper: f64| {
@@ -159,11 +147,7 @@ pub fn resource_prices(
     lp.primal(&mut Work::new(50_000_000));
     let to_fixed = |(r, y): (usize, &f64)| {
         let price = y.max(0.0) / scale[r] * money * PRICE_SCALE as f64;
-        if price.is_finite() {
-            price.min(9e17) as i64
-        } else {
-            0
-        }
+        if price.is_finite() { price.min(9e17) as i64 } else { 0 }
     };
     let mut prices = ResourcePrices(lp.duals().iter().enumerate().map(to_fixed).collect());
     for bin in unlimited {
@@ -190,46 +174,22 @@ mod tests {
     ) {
         let existing: Vec<ExistingBin<'_>> = existing
             .iter()
-            .map(|&(capacity, cost, must_stay)| ExistingBin {
-                capacity,
-                cost,
-                must_stay,
-            })
+            .map(|&(capacity, cost, must_stay)| ExistingBin { capacity, cost, must_stay })
             .collect();
-        let shapes: Vec<UnlimitedBin<'_>> = shapes
-            .iter()
-            .map(|&(capacity, cost)| UnlimitedBin { capacity, cost })
-            .collect();
+        let shapes: Vec<UnlimitedBin<'_>> =
+            shapes.iter().map(|&(capacity, cost)| UnlimitedBin { capacity, cost }).collect();
         let prices = resource_prices(demand, &existing, &shapes);
         let bound = prices.bound(demand, &existing, &shapes);
         // Rounding the prices down costs at most a few units of money.
-        assert!(
-            (want - 3..=want).contains(&bound),
-            "{bound} wanted {want}, {prices:?}"
-        );
+        assert!((want - 3..=want).contains(&bound), "{bound} wanted {want}, {prices:?}");
     }
 
     #[test]
     fn bounds_of_small_cases() {
         check(&[100], &[], &[(&[10], 1_000)], 10_000);
-        check(
-            &[95, 30],
-            &[],
-            &[(&[10, 3], 1_000), (&[5, 30], 1_000)],
-            9_526,
-        );
-        check(
-            &[100],
-            &[(&[60], 600, false), (&[60], 900, false)],
-            &[],
-            1_200,
-        );
-        check(
-            &[100],
-            &[(&[60], 600, false), (&[60], 900, true)],
-            &[],
-            1_300,
-        );
+        check(&[95, 30], &[], &[(&[10, 3], 1_000), (&[5, 30], 1_000)], 9_526);
+        check(&[100], &[(&[60], 600, false), (&[60], 900, false)], &[], 1_200);
+        check(&[100], &[(&[60], 600, false), (&[60], 900, true)], &[], 1_300);
         check(&[10], &[(&[60], 600, true)], &[], 600);
         check(&[100], &[(&[60], 600, false)], &[(&[10], 120)], 1_080);
     }

@@ -29,9 +29,9 @@ impl IndexSet {
     pub fn contains(&self, index: u32) -> bool {
         match self {
             Self::All => true,
-            Self::Bits(bits) => bits
-                .get(index as usize / 64)
-                .is_some_and(|word| word >> (index % 64) & 1 == 1),
+            Self::Bits(bits) => {
+                bits.get(index as usize / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
+            }
         }
     }
 }

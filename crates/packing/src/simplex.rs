@@ -70,21 +70,13 @@ impl Lp {
             tolerance: 1e-9,
         };
         for (row, (sense, _)) in rows.iter().enumerate() {
-            let cost = if *sense == Sense::AtLeast {
-                penalty[row]
-            } else {
-                0.0
-            };
+            let cost = if *sense == Sense::AtLeast { penalty[row] } else { 0.0 };
             lp.add(cost, f64::INFINITY, &[(row as u32, 1.0)]);
             lp.place[row] = Place::Basic;
             lp.inverse[row * count + row] = 1.0;
         }
         for (row, (sense, _)) in rows.iter().enumerate() {
-            let upper = if *sense == Sense::AtLeast {
-                f64::INFINITY
-            } else {
-                0.0
-            };
+            let upper = if *sense == Sense::AtLeast { f64::INFINITY } else { 0.0 };
             lp.add(0.0, upper, &[(row as u32, -1.0)]);
         }
         lp.value = lp.rhs.clone();
@@ -119,11 +111,7 @@ impl Lp {
 
     /// Objective of the current basis.
     pub(crate) fn objective(&self) -> f64 {
-        let upper = self
-            .place
-            .iter()
-            .enumerate()
-            .filter(|p| *p.1 == Place::Upper);
+        let upper = self.place.iter().enumerate().filter(|p| *p.1 == Place::Upper);
         let at_upper: f64 = upper.map(|(j, _)| self.cost[j] * self.upper[j]).sum();
         let basic = self.basis.iter().zip(&self.value);
         at_upper + basic.map(|(&j, v)| self.cost[j as usize] * v).sum::<f64>()
@@ -203,11 +191,7 @@ impl Lp {
             match leave {
                 None => self.place[enter] = if rising { Place::Upper } else { Place::Lower },
                 Some((row, to_upper)) => {
-                    let at = if rising {
-                        step
-                    } else {
-                        self.upper[enter] - step
-                    };
+                    let at = if rising { step } else { self.upper[enter] - step };
                     self.swap(row, enter, slope, to_upper, at);
                 }
             }
@@ -405,11 +389,7 @@ impl Lp {
                 }
             }
         }
-        for (out, inverse) in self
-            .value
-            .iter_mut()
-            .zip(self.inverse.chunks_exact(self.rows))
-        {
+        for (out, inverse) in self.value.iter_mut().zip(self.inverse.chunks_exact(self.rows)) {
             *out = inverse.iter().zip(&rhs).map(|(a, b)| a * b).sum();
         }
     }
@@ -425,18 +405,11 @@ mod tests {
             lp.add(*cost, *upper, entries);
         }
         assert!(lp.primal(&mut Work::new(1 << 30)));
-        assert!(
-            (lp.objective() - objective).abs() < 1e-6,
-            "{}",
-            lp.objective()
-        );
+        assert!((lp.objective() - objective).abs() < 1e-6, "{}", lp.objective());
         // Strong duality with the bound terms of the capped columns.
         let mut dual: f64 = lp.duals().iter().zip(rows).map(|(y, r)| y * r.1).sum();
         for (cost, upper, entries) in columns {
-            let price: f64 = entries
-                .iter()
-                .map(|&(r, v)| lp.duals()[r as usize] * v)
-                .sum();
+            let price: f64 = entries.iter().map(|&(r, v)| lp.duals()[r as usize] * v).sum();
             if upper.is_finite() {
                 dual += (cost - price).min(0.0) * upper;
             } else {
@@ -452,10 +425,7 @@ mod tests {
         check(&[(Sense::AtLeast, 4.0)], &[(3.0, free, &[(0, 2.0)])], 6.0);
         check(
             &[(Sense::AtLeast, 4.0), (Sense::AtLeast, 6.0)],
-            &[
-                (2.0, free, &[(0, 1.0), (1, 3.0)]),
-                (2.0, free, &[(0, 3.0), (1, 1.0)]),
-            ],
+            &[(2.0, free, &[(0, 1.0), (1, 3.0)]), (2.0, free, &[(0, 3.0), (1, 1.0)])],
             5.0,
         );
         check(

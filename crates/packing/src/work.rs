@@ -42,10 +42,7 @@ impl<'a> Work<'a> {
     /// the units used at that moment: `Work::new(work.used())` replays it.
     #[must_use]
     pub fn with_cancel(budget: u64, cancel: &'a dyn Fn() -> bool) -> Self {
-        Self {
-            cancel: Some(cancel),
-            ..Self::new(budget)
-        }
+        Self { cancel: Some(cancel), ..Self::new(budget) }
     }
 
     /// Counts `units`; false once the budget is spent, and from then on nothing

@@ -24,11 +24,7 @@ pub(crate) fn machines(reference: &Path, most_vcpu: i64) -> Vec<Machine> {
         })
         .filter(|row| number(&row[4]) <= most_vcpu)
         .map(|row| Machine {
-            capacity: [
-                number(&row[5]) - 150,
-                number(&row[6]) - 300,
-                number(&row[7]).min(107),
-            ],
+            capacity: [number(&row[5]) - 150, number(&row[6]) - 300, number(&row[7]).min(107)],
             cost: (row[9].parse::<f64>().unwrap_or(0.0) * 1e9).round() as i64,
         })
         .filter(|machine| machine.cost > 0)
@@ -38,17 +34,13 @@ pub(crate) fn machines(reference: &Path, most_vcpu: i64) -> Vec<Machine> {
 /// (milli CPU, MiB) of every pod of the public trace, in list order.
 pub(crate) fn openb_pods(reference: &Path) -> Vec<[i64; 2]> {
     let rows = table(&reference.join("k8s/openb/openb_pod_list_default.csv"));
-    rows.iter()
-        .map(|row| [number(&row[1]), number(&row[2])])
-        .collect()
+    rows.iter().map(|row| [number(&row[1]), number(&row[2])]).collect()
 }
 
 /// (milli CPU, MiB) of every node of the public trace, in list order.
 pub(crate) fn openb_nodes(reference: &Path) -> Vec<[i64; 2]> {
     let rows = table(&reference.join("k8s/openb/openb_node_list_all_node.csv"));
-    rows.iter()
-        .map(|row| [number(&row[1]), number(&row[2])])
-        .collect()
+    rows.iter().map(|row| [number(&row[1]), number(&row[2])]).collect()
 }
 
 /// The "many small pods" generator.
@@ -97,10 +89,7 @@ impl Stream {
 
 fn table(path: &Path) -> Vec<Vec<String>> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.lines()
-        .skip(1)
-        .map(|line| line.split(',').map(str::to_owned).collect())
-        .collect()
+    text.lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect()
 }
 
 fn number(text: &str) -> i64 {

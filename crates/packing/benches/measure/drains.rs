@@ -60,20 +60,8 @@ pub(crate) fn run(reference: &Path, wanted: &dyn Fn(&str) -> bool) {
             let seconds = (cpu_seconds() - before) / f64::from(rounds);
             assert!(verify(&model, &gates, &plan), "{name}: wrong plan");
             assert_eq!(plan.bound, lower_bound(&model, &gates, &plan.prices));
-            let note = format!(
-                "{} moves, {} nodes removed",
-                plan.moves.len(),
-                plan.removed.len()
-            );
-            row(
-                &name,
-                items,
-                plan.bound,
-                plan.cost_after,
-                seconds,
-                plan.work_used,
-                &note,
-            );
+            let note = format!("{} moves, {} nodes removed", plan.moves.len(), plan.removed.len());
+            row(&name, items, plan.bound, plan.cost_after, seconds, plan.work_used, &note);
         }
     }
 }

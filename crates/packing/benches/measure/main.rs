@@ -11,11 +11,7 @@ mod purchases;
 /// CPU seconds of this thread since it started.
 fn cpu_seconds() -> f64 {
     let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    let nanos: f64 = text
-        .split(' ')
-        .next()
-        .and_then(|t| t.parse().ok())
-        .unwrap_or(0.0);
+    let nanos: f64 = text.split(' ').next().and_then(|t| t.parse().ok()).unwrap_or(0.0);
     nanos / 1e9
 }
 
@@ -23,9 +19,7 @@ fn cpu_seconds() -> f64 {
 fn peak_mib() -> u64 {
     let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with("VmHWM"));
-    let kib = line
-        .and_then(|l| l.split_whitespace().nth(1))
-        .and_then(|t| t.parse::<u64>().ok());
+    let kib = line.and_then(|l| l.split_whitespace().nth(1)).and_then(|t| t.parse::<u64>().ok());
     kib.unwrap_or(0) / 1024
 }
 
@@ -39,10 +33,8 @@ fn row(name: &str, items: usize, bound: i64, cost: i64, seconds: f64, work: u64,
 }
 
 fn main() {
-    let words: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|word| !word.starts_with("--"))
-        .collect();
+    let words: Vec<String> =
+        std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
     let wanted =
         |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
     let Some(reference) = data::reference() else {

@@ -13,11 +13,8 @@ use crate::{cpu_seconds, row};
 /// Runs the cases whose name is wanted.
 pub(crate) fn run(reference: &Path, wanted: &dyn Fn(&str) -> bool) {
     let large = machines(reference, 32);
-    let fits = |pod: &[i64; 2]| {
-        large
-            .iter()
-            .any(|m| pod[0] <= m.capacity[0] && pod[1] <= m.capacity[1])
-    };
+    let fits =
+        |pod: &[i64; 2]| large.iter().any(|m| pod[0] <= m.capacity[0] && pod[1] <= m.capacity[1]);
     let pods: Vec<[i64; 2]> = openb_pods(reference).into_iter().filter(fits).collect();
     for count in [100, 1_000, 7_802] {
         for effort in [Effort::Fast, Effort::Balanced, Effort::Best] {
@@ -28,14 +25,15 @@ pub(crate) fn run(reference: &Path, wanted: &dyn Fn(&str) -> bool) {
         }
     }
     let small = machines(reference, 16);
+    let seeds = std::env::var("SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(20);
     for count in [100, 1_000, 8_000] {
         for effort in [Effort::Fast, Effort::Balanced, Effort::Best] {
             let name = format!("buy-small-{count}-{effort:?}").to_lowercase();
             if wanted(&name) {
-                let gaps: Vec<(f64, f64)> = (1..=20)
+                let gaps: Vec<(f64, f64)> = (1..=seeds)
                     .map(|seed| measure(&name, &small_pods(count, seed), &small, effort, seed < 4))
                     .collect();
-                let mean = gaps.iter().map(|g| g.0).sum::<f64>() / 20.0;
+                let mean = gaps.iter().map(|g| g.0).sum::<f64>() / gaps.len() as f64;
                 let worst = gaps.iter().map(|g| g.0).fold(0.0, f64::max);
                 let time = gaps.iter().map(|g| g.1).fold(0.0, f64::max);
                 println!("{name}: mean gap {mean:.3} %, worst {worst:.3} %, longest {time:.2} s");
@@ -91,11 +89,7 @@ fn problem(pods: &[[i64; 2]], offers: &[Machine]) -> Problem {
             .collect(),
         shapes: offers
             .iter()
-            .map(|m| Shape {
-                capacity: m.capacity.to_vec(),
-                cost: m.cost,
-                available: None,
-            })
+            .map(|m| Shape { capacity: m.capacity.to_vec(), cost: m.cost, available: None })
             .collect(),
     }
 }

@@ -146,10 +146,7 @@ impl<'m> Desk<'m> {
             return true;
         }
         let class_of = |item: u32| model.items()[item as usize].class;
-        if items
-            .iter()
-            .any(|&item| self.state.strands(class_of(item), from))
-        {
+        if items.iter().any(|&item| self.state.strands(class_of(item), from)) {
             return false;
         }
         let known = self.fragile.len();
@@ -184,9 +181,8 @@ fn class_ranks(model: &Model) -> Vec<u32> {
         let shares = demand.iter().zip(&total).map(|(&d, t)| d as f64 / t);
         shares.fold(0.0_f64, f64::max)
     };
-    let mut order: Vec<(f64, u32)> = (0..model.classes().len())
-        .map(|class| (share(class), class as u32))
-        .collect();
+    let mut order: Vec<(f64, u32)> =
+        (0..model.classes().len()).map(|class| (share(class), class as u32)).collect();
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let mut rank = vec![0; order.len()];
     for (at, &(_, class)) in order.iter().enumerate() {

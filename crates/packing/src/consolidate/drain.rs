@@ -55,9 +55,7 @@ impl FirstFit {
         let free = &self.cells[cell * self.dims..(cell + 1) * self.dims];
         // A zero demand fits even where the node is over-committed, but not
         // where it is closed.
-        free.iter()
-            .zip(demand)
-            .all(|(&have, &need)| need <= have || need == 0 && have > i64::MIN)
+        free.iter().zip(demand).all(|(&have, &need)| need <= have || need == 0 && have > i64::MIN)
     }
 
     /// The first position from `from` on where the demand fits.
@@ -160,10 +158,7 @@ pub(super) fn indexed_pass(desk: &mut Desk<'_>, work: &mut Work<'_>) {
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let keepers = order.iter().rev().map(|pair| pair.1).collect();
     let mut tree = FirstFit::new(&desk.state, keepers);
-    let candidates = order
-        .iter()
-        .take_while(|pair| pair.0 >= 0.0)
-        .map(|pair| pair.1);
+    let candidates = order.iter().take_while(|pair| pair.0 >= 0.0).map(|pair| pair.1);
     run(desk, candidates, &mut tree, work);
 }
 

@@ -138,18 +138,13 @@ pub fn verify(model: &Model, gates: &Gates, plan: &Plan) -> bool {
         }
         from.push((model.items()[step.item as usize].class, step.from));
     }
-    let emptied = plan
-        .removed
-        .iter()
-        .all(|&n| state.items_on(n).next().is_none());
+    let emptied = plan.removed.iter().all(|&n| state.items_on(n).next().is_none());
     for step in &plan.moves {
         state.place(step.item, step.to);
     }
     emptied
         && cost == plan.cost_after
-        && gates
-            .max_removed
-            .is_none_or(|most| plan.removed.len() <= most as usize)
+        && gates.max_removed.is_none_or(|most| plan.removed.len() <= most as usize)
         && plan.moves.iter().all(|step| state.holds(step.item))
         && !from.iter().any(|&(class, node)| state.strands(class, node))
 }
@@ -165,18 +160,12 @@ fn plan_of(desk: &Desk<'_>, work: &Work<'_>) -> Plan {
     for (item, facts) in model.items().iter().enumerate() {
         if let (Some(from), Some(to)) = (facts.home, desk.state.node_of(item as u32)) {
             if from != to {
-                moves.push(Move {
-                    item: item as u32,
-                    from,
-                    to,
-                });
+                moves.push(Move { item: item as u32, from, to });
             }
         }
     }
     moves.sort_by_key(|step| rank[step.from as usize]);
-    let weights = moves
-        .iter()
-        .map(|step| model.items()[step.item as usize].weight);
+    let weights = moves.iter().map(|step| model.items()[step.item as usize].weight);
     Plan {
         weight: weights.fold(0, u64::saturating_add),
         cost_before: model.total_cost(),
@@ -206,9 +195,7 @@ fn with_bins<T>(
     let holds: Vec<i64> = (0..model.nodes().len() as u32)
         .flat_map(|node| {
             let pairs = model.capacity_of(node).iter().zip(desk.state.free(node));
-            pairs
-                .map(|(&capacity, &free)| capacity.max(capacity - free))
-                .collect::<Vec<_>>()
+            pairs.map(|(&capacity, &free)| capacity.max(capacity - free)).collect::<Vec<_>>()
         })
         .collect();
     let bins: Vec<ExistingBin<'_>> = model

@@ -277,10 +277,7 @@ impl Model {
     /// Sum of all node costs.
     #[must_use]
     pub fn total_cost(&self) -> i64 {
-        self.parts
-            .nodes
-            .iter()
-            .fold(0, |sum, node| sum.saturating_add(node.cost))
+        self.parts.nodes.iter().fold(0, |sum, node| sum.saturating_add(node.cost))
     }
 }
 
@@ -338,9 +335,9 @@ fn check(parts: &Parts) -> Result<(), ModelError> {
     }
     for (index, group) in parts.groups.iter().enumerate() {
         let rule = match &group.rule {
-            Rule::Spread {
-                max_skew, eligible, ..
-            } => *max_skew > 0 && !eligible.contains(&NO_DOMAIN),
+            Rule::Spread { max_skew, eligible, .. } => {
+                *max_skew > 0 && !eligible.contains(&NO_DOMAIN)
+            }
             Rule::Exclusive | Rule::Together => true,
         };
         if !rule || group.key > 64 {

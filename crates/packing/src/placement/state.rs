@@ -125,14 +125,7 @@ impl<'m> State<'m> {
             carriers: vec![0; counters as usize],
             targets: vec![0; counters as usize],
             placed_targets: vec![0; model.groups().len()],
-            open_nodes: vec![
-                0;
-                if model.groups().is_empty() {
-                    0
-                } else {
-                    cells as usize
-                }
-            ],
+            open_nodes: vec![0; if model.groups().is_empty() { 0 } else { cells as usize }],
             key_base,
             spreads,
             floor: Vec::new(),
@@ -242,11 +235,7 @@ impl<'m> State<'m> {
                         return Err(Blocked::Together { group });
                     }
                 }
-                Rule::Spread {
-                    max_skew,
-                    min_domains,
-                    ..
-                } => {
+                Rule::Spread { max_skew, min_domains, .. } => {
                     if !role.carrier {
                         continue;
                     }
@@ -254,11 +243,7 @@ impl<'m> State<'m> {
                     if domain == NO_DOMAIN || !floor.eligible[domain as usize] {
                         return Err(Blocked::Spread { group });
                     }
-                    let least = if floor.live < *min_domains {
-                        0
-                    } else {
-                        floor.min
-                    };
+                    let least = if floor.live < *min_domains { 0 } else { floor.min };
                     let after = self.targets[at] + u32::from(role.target);
                     if after > least.saturating_add(*max_skew) {
                         return Err(Blocked::Spread { group });
@@ -440,11 +425,8 @@ impl<'m> State<'m> {
                 continue;
             }
             let cell = (self.key_base[key as usize] + domain) as usize;
-            self.open_nodes[cell] = if opens {
-                self.open_nodes[cell] + 1
-            } else {
-                self.open_nodes[cell] - 1
-            };
+            self.open_nodes[cell] =
+                if opens { self.open_nodes[cell] + 1 } else { self.open_nodes[cell] - 1 };
             let changed = self.open_nodes[cell] == u32::from(opens);
             for at in 0..if changed { self.spreads.len() } else { 0 } {
                 let group = self.spreads[at] as usize;

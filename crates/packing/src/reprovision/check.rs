@@ -32,11 +32,7 @@ pub fn verify(problem: &Problem, solution: &Solution) -> bool {
                 *sum += i128::from(need) * i128::from(copies);
             }
         }
-        if used
-            .iter()
-            .zip(&shape.capacity)
-            .any(|(&u, &c)| u > i128::from(c))
-        {
+        if used.iter().zip(&shape.capacity).any(|(&u, &c)| u > i128::from(c)) {
             return false;
         }
     }
@@ -46,14 +42,8 @@ pub fn verify(problem: &Problem, solution: &Solution) -> bool {
         };
         *count += u64::from(copies);
     }
-    let complete = problem
-        .classes
-        .iter()
-        .zip(&seen)
-        .all(|(c, &n)| u64::from(c.count) == n);
+    let complete = problem.classes.iter().zip(&seen).all(|(c, &n)| u64::from(c.count) == n);
     let limits = problem.shapes.iter().zip(&bought);
-    let supplied = limits
-        .clone()
-        .all(|(s, &n)| s.available.is_none_or(|a| n <= u64::from(a)));
+    let supplied = limits.clone().all(|(s, &n)| s.available.is_none_or(|a| n <= u64::from(a)));
     complete && supplied && cost == solution.cost
 }

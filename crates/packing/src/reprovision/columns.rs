@@ -91,16 +91,8 @@ impl<'r> Columns<'r> {
             if work.is_spent() || best.left_over.is_empty() && best.cost(self.ready) <= self.bound {
                 return;
             }
-            let shake = if dive == 0 {
-                0.0
-            } else {
-                0.15 + 0.05 * f64::from(dive % 6)
-            };
-            let limit = if best.left_over.is_empty() {
-                best.cost(self.ready)
-            } else {
-                i64::MAX
-            };
+            let shake = if dive == 0 { 0.0 } else { 0.15 + 0.05 * f64::from(dive % 6) };
+            let limit = if best.left_over.is_empty() { best.cost(self.ready) } else { i64::MAX };
             if let Some(packing) = self.dive(root.clone(), limit, shake, &mut random, work) {
                 if packing.beats(self.ready, best) {
                     *best = packing;
@@ -114,11 +106,8 @@ impl<'r> Columns<'r> {
     pub(crate) fn renew(&mut self, best: &mut Packing, work: &mut Work<'_>) {
         let mut random = Random::new(37);
         let waste = |bin: &Load, duals: &[i64], ready: &Ready| {
-            let worth: i64 = bin
-                .contents
-                .iter()
-                .map(|c| duals[c.0 as usize] * i64::from(c.1))
-                .sum();
+            let worth: i64 =
+                bin.contents.iter().map(|c| duals[c.0 as usize] * i64::from(c.1)).sum();
             (ready.forms[bin.form as usize].cost - worth) as f64
         };
         let mut size = 12_usize;
@@ -192,24 +181,12 @@ impl<'r> Columns<'r> {
         let limited: Vec<u32> = (0..self.ready.forms.len() as u32)
             .filter(|&form| self.ready.forms[form as usize].available != u32::MAX)
             .collect();
-        let mut rows: Vec<(Sense, f64)> = need
-            .iter()
-            .map(|&n| (Sense::AtLeast, f64::from(n)))
-            .collect();
-        rows.extend(
-            limited
-                .iter()
-                .map(|&f| (Sense::AtMost, f64::from(supply[f as usize]))),
-        );
+        let mut rows: Vec<(Sense, f64)> =
+            need.iter().map(|&n| (Sense::AtLeast, f64::from(n))).collect();
+        rows.extend(limited.iter().map(|&f| (Sense::AtMost, f64::from(supply[f as usize]))));
         let dearest = self.ready.forms.iter().map(|f| f.cost).max().unwrap_or(1);
         let penalty = vec![dearest as f64 / SCALE * 3.0; rows.len()];
-        let mut master = Master {
-            lp: Lp::new(&rows, &penalty),
-            loaded: 0,
-            need,
-            supply,
-            limited,
-        };
+        let mut master = Master { lp: Lp::new(&rows, &penalty), loaded: 0, need, supply, limited };
         self.load(&mut master);
         master
     }
@@ -217,11 +194,8 @@ impl<'r> Columns<'r> {
     /// Brings the columns found since into the program.
     fn load(&self, master: &mut Master) {
         for column in &self.pool[master.loaded..] {
-            let mut entries: Vec<(u32, f64)> = column
-                .contents
-                .iter()
-                .map(|c| (c.0, f64::from(c.1)))
-                .collect();
+            let mut entries: Vec<(u32, f64)> =
+                column.contents.iter().map(|c| (c.0, f64::from(c.1))).collect();
             if let Some(row) = master.limited.iter().position(|&f| f == column.form) {
                 entries.push(((self.ready.kinds.len() + row) as u32, 1.0));
             }
@@ -257,25 +231,14 @@ impl<'r> Columns<'r> {
                     .collect(),
                 _ => duals.clone(),
             };
-            let value: Vec<i64> = point[..kinds]
-                .iter()
-                .map(|&d| (d.max(0.0) * SCALE) as i64)
-                .collect();
+            let value: Vec<i64> =
+                point[..kinds].iter().map(|&d| (d.max(0.0) * SCALE) as i64).collect();
             let threshold = self.thresholds(&point[kinds..], &master.limited);
-            let need = if root {
-                self.full_need()
-            } else {
-                master.need.clone()
-            };
+            let need = if root { self.full_need() } else { master.need.clone() };
             let searches = if round % 4 == 3 { 64 } else { 10 };
             let offers =
-                self.pricer
-                    .price(&value, &need, &threshold, searches, NODES_PER_SEARCH, work);
-            let bound = if root {
-                self.farley(&value, &offers)
-            } else {
-                0
-            };
+                self.pricer.price(&value, &need, &threshold, searches, NODES_PER_SEARCH, work);
+            let bound = if root { self.farley(&value, &offers) } else { 0 };
             if bound > self.bound {
                 self.bound = bound;
                 center = Some(point);
@@ -286,11 +249,8 @@ impl<'r> Columns<'r> {
             let real_threshold = self.thresholds(&duals[kinds..], &master.limited);
             let mut added = false;
             for offer in &offers {
-                let worth: i64 = offer
-                    .contents
-                    .iter()
-                    .map(|c| real[c.0 as usize] * i64::from(c.1))
-                    .sum();
+                let worth: i64 =
+                    offer.contents.iter().map(|c| real[c.0 as usize] * i64::from(c.1)).sum();
                 let supplied = master.supply[offer.form as usize] > 0;
                 if supplied && worth > real_threshold[offer.form as usize] + 20 {
                     added |= self.add(offer.form, offer.contents.clone());
@@ -366,14 +326,10 @@ impl<'r> Columns<'r> {
         } else {
             (1, 1)
         };
-        let scaled: Vec<i64> = value
-            .iter()
-            .map(|&v| (i128::from(v) * top / bottom) as i64)
-            .collect();
+        let scaled: Vec<i64> =
+            value.iter().map(|&v| (i128::from(v) * top / bottom) as i64).collect();
         let pairs = scaled.iter().zip(&self.ready.kinds);
-        let total: i128 = pairs
-            .map(|(&v, k)| i128::from(v) * i128::from(k.count))
-            .sum();
+        let total: i128 = pairs.map(|(&v, k)| i128::from(v) * i128::from(k.count)).sum();
         let total = i64::try_from(total).unwrap_or(0);
         if total > self.bound {
             self.duals = scaled;
@@ -411,11 +367,7 @@ impl<'r> Columns<'r> {
                 .collect();
             if picks.is_empty() {
                 let key = |s: &(usize, f64), random: &mut Random| {
-                    s.1 + if shake > 0.0 {
-                        shake * random.normal()
-                    } else {
-                        0.0
-                    }
+                    s.1 + if shake > 0.0 { shake * random.normal() } else { 0.0 }
                 };
                 let mut chosen: Option<(f64, usize)> = None;
                 for s in columns {
@@ -435,12 +387,7 @@ impl<'r> Columns<'r> {
                 }
             }
             let mut rhs: Vec<f64> = master.need.iter().map(|&n| f64::from(n)).collect();
-            rhs.extend(
-                master
-                    .limited
-                    .iter()
-                    .map(|&f| f64::from(master.supply[f as usize])),
-            );
+            rhs.extend(master.limited.iter().map(|&f| f64::from(master.supply[f as usize])));
             master.lp.set_rhs(&rhs);
             if !master.lp.dual(work) {
                 let (need, supply) = (master.need.clone(), master.supply.clone());
@@ -448,11 +395,7 @@ impl<'r> Columns<'r> {
             }
             self.generate(&mut master, 12, false, work);
         }
-        let mut packing = Packing {
-            bins,
-            left_over: Vec::new(),
-            found_by: "columns",
-        };
+        let mut packing = Packing { bins, left_over: Vec::new(), found_by: "columns" };
         packing.shrink(self.ready);
         (packing.cost(self.ready) < limit).then_some(packing)
     }

@@ -44,29 +44,10 @@ impl<'r> Covers<'r> {
     ) -> Self {
         let mut order: Vec<u32> = (0..ready.forms.len() as u32).collect();
         order.sort_by_key(|&f| Reverse(ready.forms[f as usize].cost));
-        let mut covers = Self {
-            ready,
-            prices,
-            nodes: Vec::new(),
-            queue: BinaryHeap::new(),
-            limit,
-            most,
-            order,
-        };
-        covers.push(Partial {
-            parent: u32::MAX,
-            form: 0,
-            cost: 0,
-            missing,
-        });
+        let mut covers =
+            Self { ready, prices, nodes: Vec::new(), queue: BinaryHeap::new(), limit, most, order };
+        covers.push(Partial { parent: u32::MAX, form: 0, cost: 0, missing });
         covers
-    }
-
-    /// No cover that has not come out yet costs less than this.
-    pub(crate) fn bound(&self) -> i64 {
-        self.queue
-            .peek()
-            .map_or(self.limit, |top| top.0.0.min(self.limit))
     }
 
     /// The next cover as (cost, forms), in ascending cost; `None` once nothing
@@ -114,11 +95,7 @@ impl<'r> Covers<'r> {
             .unwrap_or(0);
         let key = i128::from(node.cost) + rest;
         if key < i128::from(self.limit) {
-            self.queue.push(Reverse((
-                key as i64,
-                Reverse(node.cost),
-                self.nodes.len() as u32,
-            )));
+            self.queue.push(Reverse((key as i64, Reverse(node.cost), self.nodes.len() as u32)));
             self.nodes.push(node);
         }
     }
@@ -131,6 +108,59 @@ impl<'r> Covers<'r> {
         }
         forms
     }
+}
+
+/// Good covers of `missing` below `limit` without a proof, cheapest first: keeps
+/// only the `width` most promising partial covers of each size.
+pub(crate) fn beam(
+    ready: &Ready,
+    prices: &[ResourcePrices],
+    missing: Amounts,
+    limit: i64,
+    width: usize,
+    work: &mut Work<'_>,
+) -> Vec<(i64, Vec<u32>)> {
+    let scale = i128::from(PRICE_SCALE);
+    let promise = |cost: i64, missing: &Amounts| {
+        let rest = prices.iter().map(|p| p.value(&missing[..ready.dims]) / scale).max();
+        i128::from(cost) + rest.unwrap_or(0)
+    };
+    let mut covers: Vec<(i64, Vec<u32>)> = Vec::new();
+    let mut front: Vec<(i128, i64, Vec<u32>, Amounts)> =
+        vec![(promise(0, &missing), 0, Vec::new(), missing)];
+    while !front.is_empty() && work.spend((front.len() * ready.forms.len() * 20) as u64) {
+        let mut next = Vec::new();
+        for (_, cost, forms, missing) in front {
+            if missing.iter().all(|&m| m <= 0) {
+                covers.push((cost, forms));
+                continue;
+            }
+            // Dearest first and then never dearer: every multiset once.
+            let top = forms.last().copied().unwrap_or(ready.forms.len() as u32 - 1);
+            for form in 0..=top {
+                let mut rest = missing;
+                for r in 0..ready.dims {
+                    rest[r] -= ready.forms[form as usize].capacity[r];
+                }
+                let cost = cost + ready.forms[form as usize].cost;
+                let key = promise(cost, &rest);
+                if key < i128::from(limit) {
+                    next.push((key, cost, forms.clone(), rest, form));
+                }
+            }
+        }
+        next.sort_by(|a, b| (a.0, b.1, a.4).cmp(&(b.0, a.1, b.4)));
+        next.truncate(width);
+        front = next
+            .into_iter()
+            .map(|(key, cost, mut forms, rest, form)| {
+                forms.push(form);
+                (key, cost, forms, rest)
+            })
+            .collect();
+    }
+    covers.sort();
+    covers
 }
 
 /// For every dimension alone, the best price all forms respect.

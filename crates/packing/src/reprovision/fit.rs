@@ -6,15 +6,6 @@ use super::problem::{MAX_DIMS, Ready};
 use crate::random::Random;
 use crate::work::Work;
 
-/// How candidate bins are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Score {
-    /// Angle between the room left and the demand.
-    Cosine,
-    /// Weighted squared room left after placing.
-    Tight,
-}
-
 /// Fixed reciprocal scales and the item order of one problem.
 pub(crate) struct Fitter<'r> {
     ready: &'r Ready,
@@ -41,17 +32,8 @@ impl<'r> Fitter<'r> {
             })
             .collect();
         let mut order: Vec<u32> = (0..ready.kinds.len() as u32).collect();
-        order.sort_by(|&a, &b| {
-            size[b as usize]
-                .total_cmp(&size[a as usize])
-                .then(a.cmp(&b))
-        });
-        Self {
-            ready,
-            scale,
-            order,
-            size,
-        }
+        order.sort_by(|&a, &b| size[b as usize].total_cmp(&size[a as usize]).then(a.cmp(&b)));
+        Self { ready, scale, order, size }
     }
 
     /// Size of a kind in the measure used for ordering.
@@ -65,23 +47,14 @@ impl<'r> Fitter<'r> {
         &self,
         bins: Vec<Load>,
         need: &[u32],
-        score: Score,
         noise: f64,
         random: &mut Random,
         work: &mut Work<'_>,
     ) -> Packing {
         let ready = self.ready;
-        let mut packing = Packing {
-            bins,
-            left_over: Vec::new(),
-            found_by: "shape mix",
-        };
-        let mut order: Vec<u32> = self
-            .order
-            .iter()
-            .copied()
-            .filter(|&k| need[k as usize] > 0)
-            .collect();
+        let mut packing = Packing { bins, left_over: Vec::new(), found_by: "shape mix" };
+        let mut order: Vec<u32> =
+            self.order.iter().copied().filter(|&k| need[k as usize] > 0).collect();
         if noise > 0.0 {
             let mut keyed: Vec<(f64, u32)> = order
                 .iter()
@@ -94,7 +67,7 @@ impl<'r> Fitter<'r> {
         for kind in order {
             for copy in 0..need[kind as usize] {
                 work.spend(cost);
-                match self.best_bin(&packing.bins, kind, score) {
+                match self.best_bin(&packing.bins, kind) {
                     Some(bin) => packing.bins[bin].put(ready, kind, 1),
                     None => {
                         packing.left_over.push((kind, need[kind as usize] - copy));
@@ -106,27 +79,21 @@ impl<'r> Fitter<'r> {
         packing
     }
 
-    fn best_bin(&self, bins: &[Load], kind: u32, score: Score) -> Option<usize> {
+    /// The bin whose remaining room points most nearly where the demand does.
+    fn best_bin(&self, bins: &[Load], kind: u32) -> Option<usize> {
         let demand = &self.ready.kinds[kind as usize].demand;
         let mut best: Option<(f64, usize)> = None;
         for (at, bin) in bins.iter().enumerate() {
             if !bin.takes(self.ready, kind) {
                 continue;
             }
-            let (mut dot, mut own, mut after) = (0.0, 1e-30, 0.0);
+            let (mut dot, mut own) = (0.0, 1e-30);
             for r in 0..self.ready.dims {
-                let (d, f) = (
-                    demand[r] as f64 * self.scale[r],
-                    bin.rest[r] as f64 * self.scale[r],
-                );
+                let (d, f) = (demand[r] as f64 * self.scale[r], bin.rest[r] as f64 * self.scale[r]);
                 dot += d * f;
                 own += f * f;
-                after += (f - d) * (f - d);
             }
-            let value = match score {
-                Score::Cosine => dot / own.sqrt(),
-                Score::Tight => -after,
-            };
+            let value = dot / own.sqrt();
             if best.is_none_or(|b| value > b.0) {
                 best = Some((value, at));
             }
@@ -163,10 +130,8 @@ impl<'r> Fitter<'r> {
                 }
             }
             rest.sort_unstable();
-            packing.left_over = rest
-                .chunk_by(|a, b| a == b)
-                .map(|c| (c[0], c.len() as u32))
-                .collect();
+            packing.left_over =
+                rest.chunk_by(|a, b| a == b).map(|c| (c[0], c.len() as u32)).collect();
             if !progress {
                 return;
             }
@@ -181,7 +146,7 @@ impl<'r> Fitter<'r> {
         work: &mut Work<'_>,
     ) -> Option<Option<u32>> {
         let ready = self.ready;
-        if let Some(bin) = self.best_bin(&packing.bins, kind, Score::Cosine) {
+        if let Some(bin) = self.best_bin(&packing.bins, kind) {
             packing.bins[bin].put(ready, kind, 1);
             return Some(None);
         }
@@ -198,7 +163,7 @@ impl<'r> Fitter<'r> {
                 if enters {
                     work.spend(packing.bins.len() as u64 * 4);
                     packing.bins[at].put(ready, kind, 1);
-                    if let Some(to) = self.best_bin(&packing.bins, out, Score::Cosine) {
+                    if let Some(to) = self.best_bin(&packing.bins, out) {
                         packing.bins[to].put(ready, out, 1);
                         return Some(None);
                     }

@@ -14,13 +14,10 @@ pub(crate) fn by_size(ready: &Ready) -> Vec<u32> {
     }
     let size = |kind: u32| {
         let demand = &ready.kinds[kind as usize].demand;
-        (0..ready.dims)
-            .map(|r| demand[r] as f64 / top[r] as f64)
-            .fold(0.0, f64::max)
+        (0..ready.dims).map(|r| demand[r] as f64 / top[r] as f64).fold(0.0, f64::max)
     };
-    let mut order: Vec<(f64, u32)> = (0..ready.kinds.len() as u32)
-        .map(|kind| (size(kind), kind))
-        .collect();
+    let mut order: Vec<(f64, u32)> =
+        (0..ready.kinds.len() as u32).map(|kind| (size(kind), kind)).collect();
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     order.into_iter().map(|pair| pair.1).collect()
 }
@@ -28,10 +25,7 @@ pub(crate) fn by_size(ready: &Ready) -> Vec<u32> {
 /// First-fit decreasing with one form for everything that fits it and the
 /// cheapest suitable form for the rest; bins shrunk afterwards.
 pub(crate) fn one_form(ready: &Ready, form: u32, order: &[u32]) -> Packing {
-    let mut packing = Packing {
-        found_by: "one shape",
-        ..Packing::default()
-    };
+    let mut packing = Packing { found_by: "one shape", ..Packing::default() };
     let mut left: Vec<u32> = ready.forms.iter().map(|f| f.available).collect();
     for &kind in order {
         let mut copies = ready.kinds[kind as usize].count;
@@ -72,79 +66,52 @@ pub(crate) fn one_form(ready: &Ready, form: u32, order: &[u32]) -> Packing {
 pub(crate) fn keep_forms(ready: &Ready) -> Packing {
     let mut order: Vec<u32> = (0..ready.kinds.len() as u32).collect();
     order.sort_by_key(|&kind| std::cmp::Reverse(ready.kinds[kind as usize].demand));
-    let mut packing = Packing {
-        found_by: "keep shapes",
-        ..Packing::default()
-    };
+    let mut packing = Packing { found_by: "keep shapes", ..Packing::default() };
     let mut used: Vec<(Amounts, Vec<u32>)> = Vec::new();
     let mut left: Vec<u32> = ready.forms.iter().map(|f| f.available).collect();
     for &kind in &order {
-        let demand = &ready.kinds[kind as usize].demand;
-        let mut copies = ready.kinds[kind as usize].count;
-        let holds = |form: u32, amounts: &Amounts| {
-            let capacity = &ready.forms[form as usize].capacity;
-            (0..ready.dims).all(|r| amounts[r] + demand[r] <= capacity[r])
-        };
+        let facts = &ready.kinds[kind as usize];
+        let mut copies = facts.count;
         for (bin, (amounts, forms)) in packing.bins.iter_mut().zip(&mut used) {
-            while copies > 0
-                && forms
-                    .iter()
-                    .any(|&f| ready.allows(kind, f) && holds(f, amounts))
-            {
-                // The bin's own form is a stand-in; roles are tested without it.
-                let facts = &ready.kinds[kind as usize];
-                let have = bin.contents.iter().find(|c| c.0 == kind).map_or(0, |c| c.1);
-                let clash = |c: &(u32, u32)| facts.conflicts.binary_search(&c.0).is_ok();
-                if have >= facts.per_bin || bin.contents.iter().any(clash) {
-                    break;
-                }
-                forms.retain(|&f| ready.allows(kind, f) && holds(f, amounts));
-                for r in 0..ready.dims {
-                    amounts[r] += demand[r];
-                }
-                bin.put(ready, kind, 1);
-                copies -= 1;
-            }
             if copies == 0 {
                 break;
+            }
+            let have = bin.contents.iter().find(|c| c.0 == kind).map_or(0, |c| c.1);
+            let clash = |c: &(u32, u32)| facts.conflicts.binary_search(&c.0).is_ok();
+            if bin.contents.iter().any(clash) {
+                continue;
+            }
+            let most = copies.min(facts.per_bin.saturating_sub(have));
+            let n = widest(ready, kind, amounts, forms).min(most);
+            if n > 0 {
+                grow(ready, kind, n, amounts, forms);
+                bin.put(ready, kind, n);
+                copies -= n;
             }
         }
         while copies > 0 {
             let all = 0..ready.forms.len() as u32;
-            let forms: Vec<u32> = all
-                .filter(|&f| ready.allows(kind, f) && left[f as usize] > 0)
-                .collect();
+            let mut forms: Vec<u32> =
+                all.filter(|&f| ready.allows(kind, f) && left[f as usize] > 0).collect();
             let Some(&cheapest) = forms.first() else {
                 packing.left_over.push((kind, copies));
                 break;
             };
             let mut bin = Load::empty(ready, cheapest);
             let mut amounts = [0; super::problem::MAX_DIMS];
-            let mut live = forms;
-            let facts = &ready.kinds[kind as usize];
-            let mut inside = 0;
-            while copies > 0 && inside < facts.per_bin {
-                live.retain(|&f| holds(f, &amounts));
-                for r in 0..ready.dims {
-                    amounts[r] += demand[r];
-                }
-                bin.put(ready, kind, 1);
-                inside += 1;
-                copies -= 1;
-                if !live.iter().any(|&f| holds(f, &amounts)) {
-                    break;
-                }
-            }
-            // Limited forms are taken out of supply only when bought; with any
-            // limit the stand-in is charged at once, which is safe.
+            let n = widest(ready, kind, &amounts, &forms).min(facts.per_bin).min(copies);
+            grow(ready, kind, n, &mut amounts, &mut forms);
+            bin.put(ready, kind, n);
+            copies -= n;
+            // With a limited supply the bin takes its cheapest form at once.
             if ready.any_limit {
-                live.truncate(1);
-                if left[live[0] as usize] != u32::MAX {
-                    left[live[0] as usize] -= 1;
+                forms.truncate(1);
+                if left[forms[0] as usize] != u32::MAX {
+                    left[forms[0] as usize] -= 1;
                 }
             }
             packing.bins.push(bin);
-            used.push((amounts, live));
+            used.push((amounts, forms));
         }
     }
     for (bin, (_, forms)) in packing.bins.iter_mut().zip(&used) {
@@ -153,34 +120,50 @@ pub(crate) fn keep_forms(ready: &Ready) -> Packing {
     packing
 }
 
+/// Most copies of a kind that at least one of the forms still holds.
+fn widest(ready: &Ready, kind: u32, amounts: &Amounts, forms: &[u32]) -> u32 {
+    let demand = &ready.kinds[kind as usize].demand;
+    let room = |form: u32| {
+        let capacity = &ready.forms[form as usize].capacity;
+        let per_dim = (0..ready.dims)
+            .filter(|&r| demand[r] > 0)
+            .map(|r| ((capacity[r] - amounts[r]) / demand[r]).max(0));
+        u32::try_from(per_dim.min().unwrap_or(i64::MAX)).unwrap_or(u32::MAX)
+    };
+    let open = forms.iter().filter(|&&form| ready.allows(kind, form));
+    open.map(|&form| room(form)).max().unwrap_or(0)
+}
+
+/// Adds copies and drops the forms that no longer hold everything.
+fn grow(ready: &Ready, kind: u32, copies: u32, amounts: &mut Amounts, forms: &mut Vec<u32>) {
+    let demand = &ready.kinds[kind as usize].demand;
+    for r in 0..ready.dims {
+        amounts[r] += demand[r] * i64::from(copies);
+    }
+    forms.retain(|&form| {
+        let capacity = &ready.forms[form as usize].capacity;
+        ready.allows(kind, form) && (0..ready.dims).all(|r| amounts[r] <= capacity[r])
+    });
+}
+
 /// Fills one bin of every form by value per worst share of what is left, buys
 /// the form with the best value per cost, repeats its filling while the items
 /// last, and starts over.
 pub(crate) fn best_value(ready: &Ready, value: &[f64]) -> Packing {
-    let mut packing = Packing {
-        found_by: "best value",
-        ..Packing::default()
-    };
+    let mut packing = Packing { found_by: "best value", ..Packing::default() };
     let mut need: Vec<u32> = ready.kinds.iter().map(|kind| kind.count).collect();
     let mut left: Vec<u32> = ready.forms.iter().map(|f| f.available).collect();
     let order = by_size(ready);
     loop {
-        let live: Vec<u32> = order
-            .iter()
-            .copied()
-            .filter(|&k| need[k as usize] > 0)
-            .collect();
+        let live: Vec<u32> = order.iter().copied().filter(|&k| need[k as usize] > 0).collect();
         if live.is_empty() {
             break;
         }
         let mut best: Option<(f64, Load)> = None;
         for form in (0..ready.forms.len() as u32).filter(|&f| left[f as usize] > 0) {
             let bin = fill(ready, form, &live, &need, value);
-            let worth: f64 = bin
-                .contents
-                .iter()
-                .map(|c| value[c.0 as usize] * f64::from(c.1))
-                .sum();
+            let worth: f64 =
+                bin.contents.iter().map(|c| value[c.0 as usize] * f64::from(c.1)).sum();
             let ratio = worth / ready.forms[form as usize].cost as f64;
             if ratio > 0.0 && best.as_ref().is_none_or(|b| ratio > b.0) {
                 best = Some((ratio, bin));
@@ -189,12 +172,7 @@ pub(crate) fn best_value(ready: &Ready, value: &[f64]) -> Packing {
         let Some((_, bin)) = best else {
             break;
         };
-        let times = bin
-            .contents
-            .iter()
-            .map(|c| need[c.0 as usize] / c.1)
-            .min()
-            .unwrap_or(0);
+        let times = bin.contents.iter().map(|c| need[c.0 as usize] / c.1).min().unwrap_or(0);
         let times = times.min(left[bin.form as usize]);
         for c in &bin.contents {
             need[c.0 as usize] -= c.1 * times;
@@ -202,9 +180,7 @@ pub(crate) fn best_value(ready: &Ready, value: &[f64]) -> Packing {
         if left[bin.form as usize] != u32::MAX {
             left[bin.form as usize] -= times;
         }
-        packing
-            .bins
-            .extend(std::iter::repeat_n(bin, times as usize));
+        packing.bins.extend(std::iter::repeat_n(bin, times as usize));
     }
     for (kind, &copies) in need.iter().enumerate().filter(|n| *n.1 > 0) {
         packing.left_over.push((kind as u32, copies));

@@ -13,11 +13,7 @@ pub(crate) struct Load {
 
 impl Load {
     pub(crate) fn empty(ready: &Ready, form: u32) -> Self {
-        Self {
-            form,
-            rest: ready.forms[form as usize].capacity,
-            contents: Vec::new(),
-        }
+        Self { form, rest: ready.forms[form as usize].capacity, contents: Vec::new() }
     }
 
     /// How many more copies of a kind fit.
@@ -34,11 +30,7 @@ impl Load {
             return 0;
         }
         if most < facts.count {
-            let have = self
-                .contents
-                .iter()
-                .find(|c| c.0 == kind)
-                .map_or(0, |c| c.1);
+            let have = self.contents.iter().find(|c| c.0 == kind).map_or(0, |c| c.1);
             most = most.saturating_sub(have);
         }
         if ready.any_conflict && self.clashes(ready, kind) {
@@ -62,10 +54,7 @@ impl Load {
             }
         }
         if facts.per_bin < facts.count
-            && self
-                .contents
-                .iter()
-                .any(|c| c.0 == kind && c.1 >= facts.per_bin)
+            && self.contents.iter().any(|c| c.0 == kind && c.1 >= facts.per_bin)
         {
             return false;
         }
@@ -74,11 +63,7 @@ impl Load {
 
     fn clashes(&self, ready: &Ready, kind: u32) -> bool {
         let conflicts = &ready.kinds[kind as usize].conflicts;
-        !conflicts.is_empty()
-            && self
-                .contents
-                .iter()
-                .any(|c| conflicts.binary_search(&c.0).is_ok())
+        !conflicts.is_empty() && self.contents.iter().any(|c| conflicts.binary_search(&c.0).is_ok())
     }
 
     pub(crate) fn put(&mut self, ready: &Ready, kind: u32, copies: u32) {
@@ -119,10 +104,7 @@ impl Load {
             let holds = (0..ready.dims).all(|r| form.capacity[r] >= own.capacity[r] - self.rest[r]);
             if holds
                 && left[index] > 0
-                && self
-                    .contents
-                    .iter()
-                    .all(|c| ready.allows(c.0, index as u32))
+                && self.contents.iter().all(|c| ready.allows(c.0, index as u32))
             {
                 return index as u32;
             }
@@ -132,10 +114,7 @@ impl Load {
 
     /// Changes the form; the contents must fit the new one.
     pub(crate) fn reform(&mut self, ready: &Ready, form: u32) {
-        let (old, new) = (
-            &ready.forms[self.form as usize],
-            &ready.forms[form as usize],
-        );
+        let (old, new) = (&ready.forms[self.form as usize], &ready.forms[form as usize]);
         for r in 0..ready.dims {
             self.rest[r] += new.capacity[r] - old.capacity[r];
         }
@@ -154,10 +133,7 @@ pub(crate) struct Packing {
 
 impl Packing {
     pub(crate) fn cost(&self, ready: &Ready) -> i64 {
-        let costs = self
-            .bins
-            .iter()
-            .map(|bin| ready.forms[bin.form as usize].cost);
+        let costs = self.bins.iter().map(|bin| ready.forms[bin.form as usize].cost);
         costs.fold(0, i64::saturating_add)
     }
 

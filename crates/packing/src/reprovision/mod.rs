@@ -53,34 +53,21 @@ pub fn reprovision(
         .bins
         .iter()
         .map(|bin| {
-            let mut contents: Vec<(u32, u32)> = bin
-                .contents
-                .iter()
-                .map(|c| (ready.kinds[c.0 as usize].origin, c.1))
-                .collect();
+            let mut contents: Vec<(u32, u32)> =
+                bin.contents.iter().map(|c| (ready.kinds[c.0 as usize].origin, c.1)).collect();
             contents.sort_unstable();
-            Bin {
-                shape: ready.forms[bin.form as usize].origin,
-                contents,
-            }
+            Bin { shape: ready.forms[bin.form as usize].origin, contents }
         })
         .collect();
     bins.sort_by(|a, b| (a.shape, &a.contents).cmp(&(b.shape, &b.contents)));
     let mut unplaced = ready.hopeless.clone();
-    unplaced.extend(
-        best.left_over
-            .iter()
-            .map(|c| (ready.kinds[c.0 as usize].origin, c.1)),
-    );
+    unplaced.extend(best.left_over.iter().map(|c| (ready.kinds[c.0 as usize].origin, c.1)));
     unplaced.sort_unstable();
     Ok(Solution {
         bins,
         cost: best.cost(&ready),
         unplaced,
-        bound: Bound {
-            value: bound,
-            prices,
-        },
+        bound: Bound { value: bound, prices },
         found_by: best.found_by,
         work_used: work.used(),
         cancelled: work.is_cancelled(),
@@ -108,7 +95,7 @@ const BEST: Phases = Phases {
     generate: 5_000_000_000,
     dive: 1_500_000_000,
     mix: 700_000_000,
-    renew: 2_500_000_000,
+    renew: 800_000_000,
     tries: 40,
 };
 
@@ -120,32 +107,29 @@ fn search(
     best: &mut Packing,
     work: &mut Work<'_>,
 ) -> i64 {
-    let phases = if effort == Effort::Best {
-        BEST
-    } else {
-        BALANCED
-    };
+    let phases = if effort == Effort::Best { BEST } else { BALANCED };
     let weight = mix::weights(ready, prices);
-    // With many items per bin the continuous cover is nearly exact and a grid
-    // is too coarse; with few, contents are worth enumerating.
+    // With few items per bin contents are worth enumerating; with many the
+    // continuous cover is nearly exact and a grid is too coarse to see items.
     let per_bin = ready.items() / best.bins.len().max(1) as u64;
-    let pricer = if per_bin <= 25 {
-        Pricer::new(ready, &weight)
+    let mut columns = if per_bin <= 10 || per_bin <= 30 && ready.kinds.len() <= 60 {
+        Pricer::new(ready, &weight).map(|pricer| Columns::new(ready, pricer))
     } else {
         None
     };
-    let mut columns = pricer.map(|pricer| Columns::new(ready, pricer));
-    if let Some(columns) = &mut columns {
-        columns.learn(best);
-        work.phase(phases.generate);
-        let root = columns.root(work);
-        work.phase(phases.dive);
-        columns.dives(&root, best, 12, work);
+    let mut proven = 0;
+    if per_bin > 10 {
+        work.phase(phases.mix);
+        proven = mix::shape_mix(ready, prices, best, phases.tries, work);
     }
-    work.phase(phases.mix);
-    let proven = mix::shape_mix(ready, prices, best, phases.tries, work);
     if let Some(columns) = &mut columns {
-        work.phase(phases.renew);
+        let share = if per_bin <= 10 { 1 } else { 10 };
+        columns.learn(best);
+        work.phase(phases.generate / share);
+        let root = columns.root(work);
+        work.phase(phases.dive / share);
+        columns.dives(&root, best, 12, work);
+        work.phase(phases.renew / share);
         columns.renew(best, work);
     }
     work.phase(u64::MAX);
@@ -157,10 +141,7 @@ fn continuous_bound(ready: &Ready) -> (ResourcePrices, i64) {
     let bins: Vec<UnlimitedBin<'_>> = ready
         .forms
         .iter()
-        .map(|form| UnlimitedBin {
-            capacity: &form.capacity[..ready.dims],
-            cost: form.cost,
-        })
+        .map(|form| UnlimitedBin { capacity: &form.capacity[..ready.dims], cost: form.cost })
         .collect();
     let prices = resource_prices(&demand, &[], &bins);
     let bound = prices.bound(&demand, &[], &bins);
@@ -189,12 +170,10 @@ fn first_answer(ready: &Ready, prices: &ResourcePrices, work: &mut Work<'_>) -> 
             best = packing;
         }
     }
-    let value: Vec<f64> = ready
-        .kinds
-        .iter()
-        .map(|kind| prices.value(&kind.demand[..ready.dims]) as f64)
-        .collect();
-    if ready.kinds.len() * ready.forms.len() < 20_000 {
+    let value: Vec<f64> =
+        ready.kinds.iter().map(|kind| prices.value(&kind.demand[..ready.dims]) as f64).collect();
+    let per_bin = ready.items() as usize / best.bins.len().max(1) + 1;
+    if ready.kinds.len() * ready.forms.len() * per_bin * per_bin < 20_000_000 {
         let packing = greedy::best_value(ready, &value);
         work.spend((ready.kinds.len() * ready.forms.len() * 100) as u64);
         if packing.beats(ready, &best) {

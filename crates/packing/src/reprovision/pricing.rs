@@ -56,18 +56,11 @@ impl<'r> Pricer<'r> {
         by_weight.sort_by(|&a, &b| weight[b].total_cmp(&weight[a]).then(a.cmp(&b)));
         let axes = [by_weight[0], *by_weight.get(1).unwrap_or(&by_weight[0])];
         let top = axes.map(|r| ready.forms.iter().map(|f| f.capacity[r]).max().unwrap_or(0));
-        let side = if axes[0] == axes[1] {
-            [MOST_CELLS / 4, 1]
-        } else {
-            [140, 140]
-        };
+        let side = if axes[0] == axes[1] { [MOST_CELLS / 4, 1] } else { [140, 140] };
         let mut unit = [1_i64; 2];
         for a in 0..2 {
-            unit[a] = if side[a] == 1 {
-                i64::MAX
-            } else {
-                best_unit(ready, axes[a], top[a], side[a])
-            };
+            unit[a] =
+                if side[a] == 1 { i64::MAX } else { best_unit(ready, axes[a], top[a], side[a]) };
         }
         let size = [0, 1].map(|a| (top[a] / unit[a]) as usize + 1);
         let order = super::greedy::by_size(ready);
@@ -75,15 +68,7 @@ impl<'r> Pricer<'r> {
         if cells > MOST_CELLS * 2 || cells * (ready.kinds.len() + 1) > MOST_TABLE {
             return None;
         }
-        Some(Self {
-            ready,
-            axes,
-            unit,
-            size,
-            order,
-            tables: Vec::new(),
-            live: Vec::new(),
-        })
+        Some(Self { ready, axes, unit, size, order, tables: Vec::new(), live: Vec::new() })
     }
 
     /// Prices all forms: `value` per kind (>= 0), `need` per kind (contents use
@@ -100,13 +85,7 @@ impl<'r> Pricer<'r> {
         work: &mut Work<'_>,
     ) -> Vec<Offer> {
         let mut offers: Vec<Offer> = Vec::with_capacity(self.ready.forms.len());
-        let groups = self
-            .ready
-            .forms
-            .iter()
-            .map(|f| f.group)
-            .max()
-            .map_or(0, |g| g + 1);
+        let groups = self.ready.forms.iter().map(|f| f.group).max().map_or(0, |g| g + 1);
         for group in 0..groups {
             let forms: Vec<u32> = (0..self.ready.forms.len() as u32)
                 .filter(|&f| self.ready.forms[f as usize].group == group)
@@ -296,11 +275,8 @@ fn best_unit(ready: &Ready, dim: usize, top: i64, side: usize) -> i64 {
     let side = side as i64;
     let mut best = (f64::INFINITY, 1);
     for cells in side * 3 / 5..=side {
-        for unit in [
-            top / cells + 1,
-            (top / cells + 1) / 50 * 50,
-            (top / cells + 127) / 128 * 128,
-        ] {
+        for unit in [top / cells + 1, (top / cells + 1) / 50 * 50, (top / cells + 127) / 128 * 128]
+        {
             if unit < 1 || top / unit > side {
                 continue;
             }
@@ -314,11 +290,7 @@ fn best_unit(ready: &Ready, dim: usize, top: i64, side: usize) -> i64 {
             }
         }
     }
-    if best.0.is_finite() {
-        best.1
-    } else {
-        top / side + 1
-    }
+    if best.0.is_finite() { best.1 } else { top / side + 1 }
 }
 
 #[cfg(test)]
@@ -369,11 +341,7 @@ mod tests {
                 shapes: (0..3).map(|_| shape(&mut random)).collect(),
             };
             let ready = prepare(&problem).expect("sound");
-            let value: Vec<i64> = ready
-                .kinds
-                .iter()
-                .map(|_| random.below(800) as i64)
-                .collect();
+            let value: Vec<i64> = ready.kinds.iter().map(|_| random.below(800) as i64).collect();
             let need: Vec<u32> = ready.kinds.iter().map(|k| k.count).collect();
             let mut pricer = Pricer::new(&ready, &[1.0, 0.9, 0.1]).expect("small");
             let zero = vec![0; ready.forms.len()];

@@ -210,10 +210,7 @@ pub(crate) fn prepare(problem: &Problem) -> Result<Ready, ProblemError> {
             groups.push(mine);
             groups.len() - 1
         });
-        Form {
-            group: group as u32,
-            ..form
-        }
+        Form { group: group as u32, ..form }
     });
     let forms: Vec<Form> = grouped.collect();
     let mut ready = Ready {
@@ -240,11 +237,7 @@ pub(crate) fn prepare(problem: &Problem) -> Result<Ready, ProblemError> {
             ready.hopeless.push((origin as u32, class.count));
             continue;
         }
-        let all = ready
-            .forms
-            .iter()
-            .zip(&row)
-            .all(|(form, &ok)| ok || !fits(form));
+        let all = ready.forms.iter().zip(&row).all(|(form, &ok)| ok || !fits(form));
         ready.free_choice &= all;
         ready.allowed.extend(row);
         place[origin] = ready.kinds.len() as u32;
@@ -299,10 +292,7 @@ fn check(problem: &Problem) -> Result<(), ProblemError> {
         }
     }
     for (index, shape) in problem.shapes.iter().enumerate() {
-        let capacity = shape
-            .capacity
-            .iter()
-            .all(|c| (-LARGEST..=LARGEST).contains(c));
+        let capacity = shape.capacity.iter().all(|c| (-LARGEST..=LARGEST).contains(c));
         if shape.capacity.len() != dims || !capacity || !(1..=LARGEST).contains(&shape.cost) {
             return Err(ProblemError::Shape(index));
         }
