@@ -1,0 +1,413 @@
+//! Putting objects together into one snapshot.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+
+use facts::cluster::{
+    Account, Autoscaler, ClusterEvent, ClusterState, Image, Labels, Network, Node, Pod, Policies,
+    Section, Usage, Volumes, Workload, WorkloadKind, well_known,
+};
+use facts::names::Region;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::document::{self, Found, Sink};
+use crate::kubernetes::workload::{AutoscalerObject, ScaleTarget, WorkloadObject, workload_kind};
+use crate::kubernetes::{cluster_policy, network, node, observed, pod, volume};
+use crate::report::ImportReport;
+use crate::{ImportError, aws, yaml};
+
+/// What the caller knows about the snapshot as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The caller's name for the cluster.
+    pub cluster_id: Option<String>,
+    /// The region; else that of the nodes.
+    pub region: Option<Region>,
+    /// When the objects were read from the cluster.
+    pub at: Option<Timestamp>,
+}
+
+/// Takes inputs one after the other and makes a snapshot of all of them.
+#[derive(Debug, Default)]
+pub struct Importer {
+    options: Options,
+    report: ImportReport,
+    input: String,
+    nodes: BTreeMap<String, Node>,
+    images: BTreeMap<Vec<String>, Image>,
+    pods: BTreeMap<(String, String), Pod>,
+    workloads: BTreeMap<(String, WorkloadKind, String), Workload>,
+    autoscalers: BTreeMap<ScaleTarget, Autoscaler>,
+    policies: Policies,
+    volumes: Volumes,
+    network: Network,
+    usage: Usage,
+    events: Vec<ClusterEvent>,
+    accounts: BTreeMap<Option<String>, Account>,
+    seen: Seen,
+}
+
+/// Which sections were supplied, and whether all parts of them came as lists.
+#[derive(Debug, Default)]
+struct Seen {
+    sections: BTreeMap<&'static str, bool>,
+}
+
+impl Importer {
+    /// An importer without input.
+    #[must_use]
+    pub fn new(options: Options) -> Importer {
+        Importer { options, ..Importer::default() }
+    }
+
+    /// Reads one input; `name` is used in reports.
+    ///
+    /// # Errors
+    /// Where the input stops being readable. Everything before it is kept.
+    pub fn add(&mut self, name: &str, reader: impl Read) -> Result<(), ImportError> {
+        name.clone_into(&mut self.input);
+        let read_error = |source| ImportError::Read { name: name.to_owned(), source };
+        let mut reader = BufReader::with_capacity(1 << 20, reader);
+        skip_mark(&mut reader).map_err(read_error)?;
+        let first = loop {
+            let bytes = reader.fill_buf().map_err(read_error)?;
+            match bytes.iter().position(|byte| !byte.is_ascii_whitespace()) {
+                Some(at) => {
+                    let first = bytes[at];
+                    reader.consume(at);
+                    break Some(first);
+                }
+                None if bytes.is_empty() => break None,
+                None => {
+                    let length = bytes.len();
+                    reader.consume(length);
+                }
+            }
+        };
+        match first {
+            None => {
+                self.report.remarks.push(format!("{name}: is empty"));
+                Ok(())
+            }
+            Some(b'{' | b'[') => document::read(reader, self).map_err(|error| {
+                ImportError::Malformed { name: name.to_owned(), message: error.to_string() }
+            }),
+            Some(_) => self.add_yaml(name, reader),
+        }
+    }
+
+    fn add_yaml(&mut self, name: &str, mut reader: impl Read) -> Result<(), ImportError> {
+        let mut text = String::new();
+        reader
+            .read_to_string(&mut text)
+            .map_err(|source| ImportError::Read { name: name.to_owned(), source })?;
+        let malformed = |message| ImportError::Malformed { name: name.to_owned(), message };
+        for json in yaml::to_json(&text).map_err(malformed)? {
+            document::read(json.as_bytes(), self).map_err(|error| malformed(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// The snapshot, and what became of the input.
+    #[must_use]
+    pub fn finish(mut self) -> (ClusterState, ImportReport) {
+        for ((namespace, kind, name), autoscaler) in std::mem::take(&mut self.autoscalers) {
+            let key = workload_kind(&kind).map(|kind| (namespace, kind, name));
+            if let Some(workload) = key.and_then(|key| self.workloads.get_mut(&key)) {
+                workload.autoscaler = Some(autoscaler);
+            }
+        }
+        let at = self.options.at;
+        let seen = &self.seen;
+        let nodes: Vec<Node> = self.nodes.into_values().collect();
+        let region = self.options.region.or_else(|| region_of(&nodes));
+        let mut images: Vec<Image> = self.images.into_values().collect();
+        images.sort_by(|a, b| b.size_bytes.cmp(&a.size_bytes).then_with(|| a.names.cmp(&b.names)));
+        let state = ClusterState {
+            cluster_id: self.options.cluster_id,
+            region,
+            taken_at: at,
+            nodes: seen.section("nodes", "kubectl", at, nodes),
+            pods: seen.section("pods", "kubectl", at, self.pods.into_values().collect()),
+            workloads: seen.section(
+                "workloads",
+                "kubectl",
+                at,
+                self.workloads.into_values().collect(),
+            ),
+            policies: seen.section("policies", "kubectl", at, self.policies),
+            volumes: seen.section("volumes", "kubectl", at, self.volumes),
+            network: seen.section("network", "kubectl", at, self.network),
+            images: seen.section("images", "kubectl", at, images),
+            usage: seen.section("usage", "metrics-server", at, self.usage),
+            events: seen.section("events", "kubectl", at, self.events),
+            accounts: seen.section("accounts", "aws", at, self.accounts.into_values().collect()),
+            ..ClusterState::default()
+        };
+        (state, self.report)
+    }
+
+    fn kubernetes(&mut self, kind: &str, found: &Found<'_>) -> Result<(), String> {
+        let text = found.text;
+        let section = section_of(kind);
+        if let Some(section) = section {
+            self.seen.mark(section, found.listed);
+        }
+        if let Some(workload) = workload_kind(kind) {
+            let fact = parse::<WorkloadObject>(text)?.into_fact(workload);
+            let key = (fact.namespace.clone(), workload, fact.name.clone());
+            self.report.replaced += u64::from(self.workloads.insert(key, fact).is_some());
+            return Ok(());
+        }
+        match kind {
+            "Node" => {
+                let (fact, images) = parse::<node::NodeObject>(text)?.into_fact();
+                named(&fact.name)?;
+                self.images(images);
+                let replaced = self.nodes.insert(fact.name.clone(), fact).is_some();
+                self.report.replaced += u64::from(replaced);
+            }
+            "Pod" => {
+                let fact = parse::<pod::PodObject>(text)?.into_fact();
+                named(&fact.name)?;
+                let key = (fact.namespace.clone(), fact.name.clone());
+                self.report.replaced += u64::from(self.pods.insert(key, fact).is_some());
+            }
+            "HorizontalPodAutoscaler" | "VerticalPodAutoscaler" => {
+                let (target, fact) = parse::<AutoscalerObject>(text)?.into_fact(kind);
+                self.autoscalers.insert(target, fact);
+            }
+            "Event" => self.events.push(parse::<observed::EventObject>(text)?.into_fact()),
+            "PodMetrics" => {
+                self.usage
+                    .containers
+                    .extend(parse::<observed::PodMetricsObject>(text)?.into_facts());
+            }
+            "NodeMetrics" => {
+                self.usage.nodes.push(parse::<observed::NodeMetricsObject>(text)?.into_fact());
+            }
+            "Service" => {
+                self.network.services.push(parse::<network::ServiceObject>(text)?.into_fact())
+            }
+            "Ingress" => {
+                self.network.ingresses.push(parse::<network::IngressObject>(text)?.into_fact())
+            }
+            _ => return self.rules_and_storage(kind, text),
+        }
+        Ok(())
+    }
+
+    fn rules_and_storage(&mut self, kind: &str, text: &str) -> Result<(), String> {
+        use cluster_policy as policy;
+        let policies = &mut self.policies;
+        let volumes = &mut self.volumes;
+        match kind {
+            "PodDisruptionBudget" => {
+                policies.disruption_budgets.push(parse::<policy::BudgetObject>(text)?.into_fact());
+            }
+            "PriorityClass" => {
+                policies
+                    .priority_classes
+                    .push(parse::<policy::PriorityClassObject>(text)?.into_fact());
+            }
+            "RuntimeClass" => {
+                policies
+                    .runtime_classes
+                    .push(parse::<policy::RuntimeClassObject>(text)?.into_fact());
+            }
+            "Namespace" => {
+                policies.namespaces.push(parse::<policy::NamespaceObject>(text)?.into_fact());
+            }
+            "ResourceQuota" => {
+                policies.resource_quotas.push(parse::<policy::QuotaObject>(text)?.into_fact());
+            }
+            "LimitRange" => {
+                policies.limit_ranges.push(parse::<policy::LimitRangeObject>(text)?.into_fact());
+            }
+            "NodePool" => {
+                policies.node_pools.push(parse::<policy::NodePoolObject>(text)?.into_fact())
+            }
+            "NodeClaim" => {
+                policies.node_claims.push(parse::<policy::NodeClaimObject>(text)?.into_fact());
+            }
+            // What it says about subnets and images decides nothing yet; that it exists does.
+            "EC2NodeClass" => {}
+            "PersistentVolumeClaim" => {
+                volumes.claims.push(parse::<volume::ClaimObject>(text)?.into_fact())
+            }
+            "PersistentVolume" => {
+                volumes.volumes.push(parse::<volume::VolumeObject>(text)?.into_fact())
+            }
+            "StorageClass" => {
+                volumes
+                    .storage_classes
+                    .push(parse::<volume::StorageClassObject>(text)?.into_fact());
+            }
+            "CSINode" => {
+                volumes.attach_limits.extend(parse::<volume::CsiNodeObject>(text)?.into_facts());
+            }
+            "VolumeAttachment" => {
+                volumes.attachments.push(parse::<volume::AttachmentObject>(text)?.into_fact());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn images(&mut self, images: Vec<node::NodeImage>) {
+        for image in images {
+            self.seen.mark("images", true);
+            let mut names = image.names;
+            names.sort_unstable();
+            let entry = self.images.entry(names.clone()).or_default();
+            entry.names = names;
+            entry.size_bytes = entry.size_bytes.max(image.size_bytes);
+            entry.nodes += 1;
+        }
+    }
+}
+
+impl Sink for Importer {
+    fn object(&mut self, found: Found<'_>) {
+        let head: Head = serde_json::from_str(found.text).unwrap_or_default();
+        let kind = head.kind.as_deref().or(found.list_kind).unwrap_or("").to_owned();
+        let object = format!("{kind} {}/{}", head.metadata.namespace, head.metadata.name);
+        if kind.is_empty() {
+            let reason = "says no `kind`, and neither does its list";
+            self.report.unusable(&self.input, &object, reason);
+        } else if !is_known(&kind) {
+            self.report.not_needed(&kind);
+        } else if let Err(reason) = self.kubernetes(&kind, &found) {
+            self.report.unusable(&self.input, &object, &reason);
+        } else {
+            self.report.used(&kind);
+        }
+    }
+
+    fn list(&mut self, kind: Option<&str>) {
+        if let Some(section) = kind.and_then(section_of) {
+            self.seen.mark(section, true);
+        }
+    }
+
+    fn reservation(&mut self, text: &str) {
+        match parse::<aws::Reservation>(text) {
+            Ok(reservation) => {
+                let account = reservation.owner_id.clone();
+                let entry = self.accounts.entry(account.clone()).or_default();
+                entry.id = account;
+                for instance in reservation.into_facts() {
+                    self.report.used("Instance");
+                    entry.instances.push(instance);
+                }
+            }
+            Err(reason) => self.report.unusable(&self.input, "Reservation", &reason),
+        }
+    }
+
+    fn ebs_volume(&mut self, text: &str) {
+        match parse::<aws::VolumeAnswer>(text) {
+            Ok(answer) => {
+                self.report.used("EbsVolume");
+                self.volumes.ebs_volumes.push(answer.into_fact());
+            }
+            Err(reason) => self.report.unusable(&self.input, "Volume", &reason),
+        }
+    }
+
+    fn aws_list(&mut self, key: &str) {
+        self.seen.mark(if key == "Volumes" { "volumes" } else { "accounts" }, true);
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Head {
+    kind: Option<String>,
+    metadata: HeadMeta,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct HeadMeta {
+    namespace: String,
+    name: String,
+}
+
+impl Seen {
+    fn mark(&mut self, section: &'static str, listed: bool) {
+        let complete = self.sections.entry(section).or_insert(true);
+        *complete &= listed;
+    }
+
+    fn section<T>(
+        &self,
+        name: &str,
+        source: &str,
+        at: Option<Timestamp>,
+        items: T,
+    ) -> Option<Section<T>> {
+        let complete = *self.sections.get(name)?;
+        Some(Section { source: source.to_owned(), observed_at: at, complete, items })
+    }
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+fn named(name: &str) -> Result<(), String> {
+    if name.is_empty() { Err("has no name".to_owned()) } else { Ok(()) }
+}
+
+fn region_of(nodes: &[Node]) -> Option<Region> {
+    let label = |node: &Node| {
+        let labels: &Labels = &node.labels;
+        labels.get(well_known::REGION).or_else(|| labels.get(well_known::REGION_OLD)).cloned()
+    };
+    let mut regions = nodes.iter().filter_map(label);
+    let first = regions.next()?;
+    regions.all(|region| region == first).then(|| first.parse().ok())?
+}
+
+fn is_known(kind: &str) -> bool {
+    section_of(kind).is_some()
+}
+
+/// The section that a kind of object belongs to; `None` for kinds that no decision needs.
+fn section_of(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "Node" => "nodes",
+        "Pod" => "pods",
+        "HorizontalPodAutoscaler" | "VerticalPodAutoscaler" => "workloads",
+        kind if workload_kind(kind).is_some() => "workloads",
+        "PodDisruptionBudget"
+        | "PriorityClass"
+        | "RuntimeClass"
+        | "Namespace"
+        | "ResourceQuota"
+        | "LimitRange"
+        | "NodePool"
+        | "NodeClaim"
+        | "EC2NodeClass" => "policies",
+        "PersistentVolumeClaim"
+        | "PersistentVolume"
+        | "StorageClass"
+        | "CSINode"
+        | "VolumeAttachment" => "volumes",
+        "Service" | "Ingress" => "network",
+        "Event" => "events",
+        "PodMetrics" | "NodeMetrics" => "usage",
+        _ => return None,
+    })
+}
+
+/// Passes over the byte order mark that some editors leave.
+fn skip_mark(reader: &mut impl BufRead) -> std::io::Result<()> {
+    if reader.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
+        reader.consume(3);
+    }
+    Ok(())
+}

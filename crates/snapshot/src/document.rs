@@ -1,0 +1,202 @@
+//! Reading JSON of any size object by object: a list is never held as a whole.
+
+use std::fmt;
+use std::io::Read;
+
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// An object as it was found.
+pub(crate) struct Found<'a> {
+    /// The kind that the list around it says, such as `Pod` of a `PodList`.
+    pub(crate) list_kind: Option<&'a str>,
+    /// The object's text.
+    pub(crate) text: &'a str,
+    /// Whether it stood in a list.
+    pub(crate) listed: bool,
+}
+
+/// What a document is told to.
+pub(crate) trait Sink {
+    /// An object of the Kubernetes API.
+    fn object(&mut self, found: Found<'_>);
+    /// A list was seen, even if it was empty.
+    fn list(&mut self, kind: Option<&str>);
+    /// A reservation of `describe-instances`.
+    fn reservation(&mut self, text: &str);
+    /// A volume of `describe-volumes`.
+    fn ebs_volume(&mut self, text: &str);
+    /// A list of the AWS command line was seen, even if it was empty.
+    fn aws_list(&mut self, key: &str);
+}
+
+/// Reads every JSON document of an input, one after the other.
+///
+/// # Errors
+/// Where the text stops being JSON. Everything before it has been told.
+pub(crate) fn read(reader: impl Read, sink: &mut dyn Sink) -> Result<(), serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_reader(reader);
+    loop {
+        match (Document { sink }).deserialize(&mut deserializer) {
+            Ok(()) => {}
+            Err(error) if error.is_eof() && at_end(&mut deserializer) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        if deserializer.end().is_ok() {
+            return Ok(());
+        }
+    }
+}
+
+fn at_end<R: Read>(deserializer: &mut serde_json::Deserializer<serde_json::de::IoRead<R>>) -> bool {
+    deserializer.end().is_ok()
+}
+
+struct Document<'s> {
+    sink: &'s mut dyn Sink,
+}
+
+impl<'de> DeserializeSeed<'de> for Document<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Document<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object or a list of objects")
+    }
+
+    /// A bare list of objects, as `jq .items` prints it.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while let Some(raw) = list.next_element::<Box<RawValue>>()? {
+            self.sink.object(Found { list_kind: None, text: raw.get(), listed: true });
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut list_kind: Option<String> = None;
+        let mut is_list = false;
+        // Items that came before the kind of their list, and do not say theirs.
+        let mut waiting: Vec<Box<RawValue>> = Vec::new();
+        let mut rest = String::from("{");
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "items" => {
+                    is_list = true;
+                    map.next_value_seed(Items {
+                        list_kind: list_kind.as_deref(),
+                        waiting: &mut waiting,
+                        sink: self.sink,
+                    })?;
+                }
+                "Reservations" => {
+                    self.sink.aws_list("Reservations");
+                    map.next_value_seed(Each(&mut |text| self.sink.reservation(text)))?;
+                    is_list = true;
+                }
+                "Volumes" => {
+                    self.sink.aws_list("Volumes");
+                    map.next_value_seed(Each(&mut |text| self.sink.ebs_volume(text)))?;
+                    is_list = true;
+                }
+                _ => {
+                    let value = map.next_value::<Box<RawValue>>()?;
+                    if key == "kind" {
+                        let kind: Option<String> = serde_json::from_str(value.get()).ok();
+                        list_kind =
+                            kind.and_then(|kind| Some(kind.strip_suffix("List")?.to_owned()));
+                    }
+                    if !is_list {
+                        if rest.len() > 1 {
+                            rest.push(',');
+                        }
+                        rest.push_str(&serde_json::to_string(&key).map_err(de::Error::custom)?);
+                        rest.push(':');
+                        rest.push_str(value.get());
+                    }
+                }
+            }
+        }
+        if is_list {
+            let kind = list_kind.as_deref().filter(|kind| !kind.is_empty());
+            self.sink.list(kind);
+            for raw in waiting {
+                self.sink.object(Found { list_kind: kind, text: raw.get(), listed: true });
+            }
+        } else {
+            rest.push('}');
+            self.sink.object(Found { list_kind: None, text: &rest, listed: false });
+        }
+        Ok(())
+    }
+}
+
+struct Items<'s, 'k> {
+    list_kind: Option<&'k str>,
+    waiting: &'s mut Vec<Box<RawValue>>,
+    sink: &'s mut dyn Sink,
+}
+
+impl<'de> DeserializeSeed<'de> for Items<'_, '_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Items<'_, '_> {
+    type Value = ();
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of objects")
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let kind = self.list_kind.filter(|kind| !kind.is_empty());
+        while let Some(raw) = list.next_element::<Box<RawValue>>()? {
+            if kind.is_none() && !says_its_kind(raw.get()) {
+                self.waiting.push(raw);
+                continue;
+            }
+            self.sink.object(Found { list_kind: kind, text: raw.get(), listed: true });
+        }
+        Ok(())
+    }
+}
+
+struct Each<'s>(&'s mut dyn FnMut(&str));
+
+impl<'de> DeserializeSeed<'de> for Each<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Each<'_> {
+    type Value = ();
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list")
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while let Some(raw) = list.next_element::<Box<RawValue>>()? {
+            (self.0)(raw.get());
+        }
+        Ok(())
+    }
+}
+
+/// Whether an object has a `kind` of its own, looking no deeper than its first level.
+fn says_its_kind(text: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        kind: Option<IgnoredAny>,
+    }
+    serde_json::from_str::<Head>(text).is_ok_and(|head| head.kind.is_some())
+}
