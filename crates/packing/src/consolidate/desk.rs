@@ -125,17 +125,67 @@ impl<'m> Desk<'m> {
         fine
     }
 
-    /// Opens a removed node again and brings its own items back; items of other
-    /// nodes are untouched. The caller must have made sure they fit (they do:
-    /// the node is empty).
-    pub(super) fn restore(&mut self, node: u32, home_items: &[u32]) {
-        self.removed.retain(|&n| n != node);
+    /// Opens a removed node again and brings the items whose home it is back,
+    /// from wherever they are.
+    pub(super) fn restore(&mut self, node: u32, residents: &[u32]) {
+        let Some(at) = self.removed.iter().position(|&n| n == node) else {
+            return;
+        };
+        self.removed.remove(at);
         self.cost += self.state.model().nodes()[node as usize].cost;
         self.state.reopen(node);
-        for &item in home_items {
+        for &item in residents {
             self.state.remove(item);
             self.state.place(item, node);
+            self.fragile.retain(|&f| f != item);
         }
+        self.steps += residents.len() as u64 * 2 + 2;
+    }
+
+    /// Takes an item that is not at home off its node, to be placed again.
+    pub(super) fn lift(&mut self, item: u32) {
+        self.state.remove(item);
+        self.steps += 1;
+    }
+
+    /// Places lifted items, largest first; false at the first without a node.
+    pub(super) fn settle<C: Chooser>(&mut self, items: &mut [u32], chooser: &mut C) -> bool {
+        let model = self.state.model();
+        let rank = &self.rank;
+        items.sort_unstable_by_key(|&i| (rank[model.items()[i as usize].class as usize], i));
+        for &item in items.iter() {
+            let Some(to) = chooser.choose(&self.state, item) else {
+                return false;
+            };
+            self.state.place(item, to);
+            chooser.changed(&self.state, to);
+        }
+        true
+    }
+
+    /// Whether every rule that moves can break holds for the whole plan.
+    pub(super) fn all_hold(&mut self) -> bool {
+        let model = self.state.model();
+        if model.groups().is_empty() {
+            return true;
+        }
+        self.steps += model.items().len() as u64;
+        (0..model.items().len() as u32).all(|item| {
+            let facts = &model.items()[item as usize];
+            let (Some(home), Some(now)) = (facts.home, self.state.node_of(item)) else {
+                return true;
+            };
+            home == now || self.state.holds(item) && !self.state.strands(facts.class, home)
+        })
+    }
+
+    /// Becomes a copy of another desk over the same model, reusing memory.
+    pub(super) fn copy_from(&mut self, other: &Self) {
+        self.state.copy_from(&other.state);
+        self.removed.clone_from(&other.removed);
+        self.fragile.clone_from(&other.fragile);
+        self.cost = other.cost;
+        self.steps += 20 + other.state.size() as u64 / 30;
     }
 
     /// Rules that later moves can break: spreads of moved carriers, and

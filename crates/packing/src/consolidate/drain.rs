@@ -162,13 +162,13 @@ pub(super) fn indexed_pass(desk: &mut Desk<'_>, work: &mut Work<'_>) {
     run(desk, candidates, &mut tree, work);
 }
 
-/// The larger share of a node's capacity in use, over the dimensions.
+/// The smallest share of a node's capacity in use, over the dimensions.
 pub(super) fn use_of(state: &State<'_>, node: u32) -> f64 {
     let pairs = state.model().capacity_of(node).iter().zip(state.free(node));
     pairs
         .filter(|(capacity, _)| **capacity > 0)
         .map(|(&capacity, &free)| (capacity - free) as f64 / capacity as f64)
-        .fold(0.0, f64::max)
+        .fold(1.0, f64::min)
 }
 
 fn run(

@@ -83,7 +83,7 @@ pub fn budget(effort: Effort) -> u64 {
 ///
 /// The plan holds every rule of the model for every moved item in the final
 /// state and leaves no carrier of a together rule without its target. It never
-/// has both more moves and more cost than [`drain_under_half`].
+/// costs more than [`drain_under_half`].
 #[must_use]
 pub fn consolidate(model: &Model, gates: &Gates, effort: Effort, work: &mut Work<'_>) -> Plan {
     let start = Desk::new(model, gates);
@@ -91,18 +91,19 @@ pub fn consolidate(model: &Model, gates: &Gates, effort: Effort, work: &mut Work
     drain::under_half(&mut rule, work);
     let mut best = start.clone();
     drain::indexed_pass(&mut best, work);
-    if effort > Effort::Fast {
-        search::improve(&start, &mut best, effort, work);
-    }
-    if best.cost() > rule.cost() && best.moves() > rule.moves() {
+    if rule.cost() < best.cost() {
         best = rule;
+    }
+    if effort > Effort::Fast {
+        let prices = with_bins(model, gates, |d, bins| resource_prices(d, bins, &[]));
+        search::improve(&start, &mut best, &prices, effort, work);
     }
     plan_of(&best, work)
 }
 
 /// The plain rule for comparison: take every removable node of which less than
-/// half is allocated (the larger share over the dimensions), emptiest first,
-/// and remove it if all its items fit elsewhere, first fit in node order.
+/// half is allocated in some dimension, emptiest first, and remove it if all
+/// its items fit elsewhere, first fit in node order.
 #[must_use]
 pub fn drain_under_half(model: &Model, gates: &Gates, work: &mut Work<'_>) -> Plan {
     let mut desk = Desk::new(model, gates);
