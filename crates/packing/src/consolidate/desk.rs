@@ -22,6 +22,9 @@ pub(super) struct Desk<'m> {
     pub(super) rank: Vec<u32>,
     movable: Vec<bool>,
     cost: i64,
+    /// Items per home; every one of a removed node's moves.
+    residents: Vec<u32>,
+    moves: usize,
     /// Moved carriers of spread rules: later moves can break them.
     fragile: Vec<u32>,
     scratch: Vec<u32>,
@@ -42,7 +45,13 @@ impl<'m> Desk<'m> {
                 movable[home as usize] = false;
             }
         }
+        let mut residents = vec![0_u32; model.nodes().len()];
+        for home in model.items().iter().filter_map(|item| item.home) {
+            residents[home as usize] += 1;
+        }
         Self {
+            residents,
+            moves: 0,
             state: State::new(model),
             gates,
             removed: Vec::new(),
@@ -73,10 +82,7 @@ impl<'m> Desk<'m> {
 
     /// Items that are not at home.
     pub(super) fn moves(&self) -> usize {
-        let items = self.state.model().items().iter().enumerate();
-        items
-            .filter(|(i, item)| item.home.is_some() && self.state.node_of(*i as u32) != item.home)
-            .count()
+        self.moves
     }
 
     /// Steps done since the last call, for counting work.
@@ -109,6 +115,7 @@ impl<'m> Desk<'m> {
         let fine = placed == items.len() && self.rules_hold(node, &items);
         if fine {
             self.removed.push(node);
+            self.moves += self.residents[node as usize] as usize;
             self.cost -= model.nodes()[node as usize].cost;
         } else {
             for &item in items[..placed].iter().rev() {
@@ -132,6 +139,7 @@ impl<'m> Desk<'m> {
             return;
         };
         self.removed.remove(at);
+        self.moves -= self.residents[node as usize] as usize;
         self.cost += self.state.model().nodes()[node as usize].cost;
         self.state.reopen(node);
         for &item in residents {
@@ -185,6 +193,7 @@ impl<'m> Desk<'m> {
         self.removed.clone_from(&other.removed);
         self.fragile.clone_from(&other.fragile);
         self.cost = other.cost;
+        self.moves = other.moves;
         self.steps += 20 + other.state.size() as u64 / 30;
     }
 

@@ -9,7 +9,7 @@ mod desk;
 mod drain;
 mod search;
 
-use crate::bound::{ExistingBin, ResourcePrices, resource_prices};
+use crate::bound::{Bound, ExistingBin, Proof, resource_prices, subset_bound};
 use crate::placement::{Model, State};
 use crate::work::{Effort, Work};
 use desk::Desk;
@@ -49,10 +49,8 @@ pub struct Plan {
     pub cost_after: i64,
     /// Sum of the weights of the moved items.
     pub weight: u64,
-    /// No plan on these nodes can cost less than this.
-    pub bound: i64,
-    /// Prices that prove `bound`; see [`lower_bound`].
-    pub prices: ResourcePrices,
+    /// No plan on these nodes can cost less; see [`verify_bound`].
+    pub bound: Bound,
     /// Work units used; this number as a budget reproduces the plan.
     pub work_used: u64,
     /// True if the cancel check ended the search.
@@ -75,7 +73,7 @@ pub fn budget(effort: Effort) -> u64 {
     match effort {
         Effort::Fast => u64::MAX,
         Effort::Balanced => 1_000_000_000,
-        Effort::Best => 15_000_000_000,
+        Effort::Best => 30_000_000_000,
     }
 }
 
@@ -91,14 +89,15 @@ pub fn consolidate(model: &Model, gates: &Gates, effort: Effort, work: &mut Work
     drain::under_half(&mut rule, work);
     let mut best = start.clone();
     drain::indexed_pass(&mut best, work);
+    let rule_moves = rule.moves();
     if rule.cost() < best.cost() {
         best = rule;
     }
     if effort > Effort::Fast {
         let prices = with_bins(model, gates, |d, bins| resource_prices(d, bins, &[]));
-        search::improve(&start, &mut best, &prices, effort, work);
+        search::improve(&start, &mut best, &prices, effort, rule_moves, work);
     }
-    plan_of(&best, work)
+    plan_of(&best, effort, work)
 }
 
 /// The plain rule for comparison: take every removable node of which less than
@@ -108,15 +107,42 @@ pub fn consolidate(model: &Model, gates: &Gates, effort: Effort, work: &mut Work
 pub fn drain_under_half(model: &Model, gates: &Gates, work: &mut Work<'_>) -> Plan {
     let mut desk = Desk::new(model, gates);
     drain::under_half(&mut desk, work);
-    plan_of(&desk, work)
+    plan_of(&desk, Effort::Fast, work)
 }
 
-/// Recomputes the bound of a plan from its prices with integers only: total
+/// Recomputes the bound of a plan from its proof with integers only: total
 /// demand of the placed items against every node's capacity (its load where
 /// that is already larger), nodes that may not be removed always paid.
 #[must_use]
-pub fn lower_bound(model: &Model, gates: &Gates, prices: &ResourcePrices) -> i64 {
-    with_bins(model, gates, |demand, bins| prices.bound(demand, bins, &[]))
+pub fn verify_bound(model: &Model, gates: &Gates, bound: &Bound) -> bool {
+    with_bins(model, gates, |demand, bins| match &bound.proof {
+        Proof::Resources(prices) => {
+            prices.0.len() == demand.len() && prices.bound(demand, bins, &[]) >= bound.value
+        }
+        Proof::Cover(prices) => {
+            subset_bound(demand, bins, prices, bound.value, SUBSETS) >= bound.value
+        }
+        Proof::Contents(_) => false,
+    })
+}
+
+/// Up to so many nodes the bound also looks at whole nodes.
+const WHOLE_NODES: usize = 64;
+/// Partial subsets looked at for that.
+const SUBSETS: usize = 300_000;
+
+fn bound_of(model: &Model, gates: &Gates, effort: Effort, cost: i64) -> Bound {
+    with_bins(model, gates, |demand, bins| {
+        let prices = resource_prices(demand, bins, &[]);
+        let value = prices.bound(demand, bins, &[]);
+        if effort > Effort::Fast && bins.len() <= WHOLE_NODES {
+            let whole = subset_bound(demand, bins, &prices, cost, SUBSETS);
+            if whole > value {
+                return Bound { value: whole, proof: Proof::Cover(prices) };
+            }
+        }
+        Bound { value, proof: Proof::Resources(prices) }
+    })
 }
 
 /// Checks a plan against the model from the beginning.
@@ -150,9 +176,8 @@ pub fn verify(model: &Model, gates: &Gates, plan: &Plan) -> bool {
         && !from.iter().any(|&(class, node)| state.strands(class, node))
 }
 
-fn plan_of(desk: &Desk<'_>, work: &Work<'_>) -> Plan {
+fn plan_of(desk: &Desk<'_>, effort: Effort, work: &Work<'_>) -> Plan {
     let model = desk.state.model();
-    let prices = with_bins(model, desk.gates, |d, bins| resource_prices(d, bins, &[]));
     let mut rank = vec![u32::MAX; model.nodes().len()];
     for (at, &node) in desk.removed.iter().enumerate() {
         rank[node as usize] = at as u32;
@@ -171,8 +196,7 @@ fn plan_of(desk: &Desk<'_>, work: &Work<'_>) -> Plan {
         weight: weights.fold(0, u64::saturating_add),
         cost_before: model.total_cost(),
         cost_after: desk.cost(),
-        bound: lower_bound(model, desk.gates, &prices),
-        prices,
+        bound: bound_of(model, desk.gates, effort, desk.cost()),
         removed: desk.removed.clone(),
         moves,
         work_used: work.used(),

@@ -11,13 +11,15 @@ use crate::placement::State;
 use crate::random::Random;
 use crate::work::{Effort, Work};
 
-/// Work units of the neighbourhood search.
-fn quota(effort: Effort) -> u64 {
-    match effort {
-        Effort::Fast => 0,
-        Effort::Balanced => 600_000_000,
-        Effort::Best => 9_000_000_000,
-    }
+/// Work units of the search for a model with so many items: small models are
+/// searched out long before a large budget ends.
+fn quota(effort: Effort, items: usize) -> u64 {
+    let (whole, per_item) = match effort {
+        Effort::Fast => (0, 0),
+        Effort::Balanced => (900_000_000, 1_000_000),
+        Effort::Best => (25_000_000_000, 12_000_000),
+    };
+    whole.min(per_item * (items as u64 + 20))
 }
 
 /// Chooses the node left with the least priced, least lopsided room.
@@ -99,6 +101,7 @@ pub(super) fn improve<'m>(
     best: &mut Desk<'m>,
     prices: &ResourcePrices,
     effort: Effort,
+    rule_moves: usize,
     work: &mut Work<'_>,
 ) {
     let model = start.state.model();
@@ -107,7 +110,8 @@ pub(super) fn improve<'m>(
     if candidates.is_empty() {
         return;
     }
-    work.phase(quota(effort));
+    let share = quota(effort, model.items().len());
+    work.phase(share);
     let began = work.used();
     let mut random = Random::new(7);
     let mut fit = BestFit::new(&start.state, weights(start, prices));
@@ -115,28 +119,48 @@ pub(super) fn improve<'m>(
     restarts(start, best, &mut trial, &candidates, &mut fit, &mut random, work);
     let residents = residents(start);
     let mut now = best.clone();
-    let share = quota(effort) as f64;
+    let judge = Judge::new(start, rule_moves);
     while !work.is_spent() && !best.removed.is_empty() {
-        let done = (work.used() - began) as f64 / share;
+        let done = (work.used() - began) as f64 / share as f64;
         let tolerance = 0.004 * (1.0 - done) * (1.0 - done);
         trial.copy_from(&now);
         fit.reset(&trial.state);
         let valid =
             disturb(&mut trial, &residents, &candidates, &mut fit, &mut random) && trial.all_hold();
         let steps = trial.take_steps() * 8 + std::mem::take(&mut fit.steps) * 2;
-        work.spend(steps + 50);
+        work.spend(steps + 1_500);
         if !valid {
             continue;
         }
-        let ceiling = best.cost() as f64 * (1.0 + tolerance * random.unit());
-        if trial.cost() <= now.cost() || (trial.cost() as f64) < ceiling {
+        let (new, old) = (judge.price(&trial), judge.price(&now));
+        let ceiling = judge.price(best) * (1.0 + tolerance * random.unit());
+        if new <= old || new < ceiling {
             std::mem::swap(&mut now, &mut trial);
-            if now.cost() < best.cost() || now.cost() == best.cost() && now.moves() < best.moves() {
+            if new < judge.price(best) {
                 best.copy_from(&now);
             }
         }
     }
     work.phase(u64::MAX);
+}
+
+/// Prices a plan: its cost, a little for every move, and ten times as much for
+/// moves beyond those of the plain rule.
+struct Judge {
+    per_move: f64,
+    free_moves: usize,
+}
+
+impl Judge {
+    fn new(start: &Desk<'_>, free_moves: usize) -> Self {
+        let items = start.state.model().items().len().max(1) as f64;
+        Self { per_move: 0.002 * start.cost() as f64 / items, free_moves }
+    }
+
+    fn price(&self, desk: &Desk<'_>) -> f64 {
+        let extra = desk.moves().saturating_sub(self.free_moves) as f64;
+        desk.cost() as f64 + self.per_move * (desk.moves() as f64 + 10.0 * extra)
+    }
 }
 
 fn weights(start: &Desk<'_>, prices: &ResourcePrices) -> Vec<f64> {
