@@ -8,11 +8,12 @@ use packing::consolidate::{Gates, budget, consolidate, drain_under_half, verify,
 use packing::placement::{ClassRules, Item, Model, Node, Parts};
 use packing::work::{Effort, Work};
 
-use crate::data::{Stream, openb_nodes, openb_pods};
+use crate::data::{Stream, openb_nodes, openb_pods, small_pods};
 use crate::{cpu_seconds, row};
 
 /// Runs the cases whose name is wanted.
 pub(crate) fn run(reference: &Path, wanted: &dyn Fn(&str) -> bool) {
+    fast_small(wanted);
     let all_nodes = openb_nodes(reference);
     let all_pods = openb_pods(reference);
     // Samples: the lists shuffled by a fixed seed, the first so many of each;
@@ -74,6 +75,27 @@ pub(crate) fn run(reference: &Path, wanted: &dyn Fn(&str) -> bool) {
             let note = format!("{} moves, {} nodes removed", plan.moves.len(), plan.removed.len());
             row(&name, items, plan.bound.value, plan.cost_after, seconds, plan.work_used, &note);
         }
+    }
+}
+
+/// The linear pass alone: small pods on equal nodes.
+fn fast_small(wanted: &dyn Fn(&str) -> bool) {
+    let name = "drain-small-1000-on-100-fast";
+    if !wanted(name) {
+        return;
+    }
+    let model = start(&[[8_000, 32_768]; 100], &small_pods(1_000, 1));
+    let gates = Gates::default();
+    let before = cpu_seconds();
+    let rounds = 5_000;
+    let mut plan = None;
+    for _ in 0..rounds {
+        plan = Some(consolidate(&model, &gates, Effort::Fast, &mut Work::new(u64::MAX)));
+    }
+    let seconds = (cpu_seconds() - before) / f64::from(rounds);
+    if let Some(plan) = plan {
+        let note = format!("{} moves, {:.1} us a call", plan.moves.len(), seconds * 1e6);
+        row(name, model.items().len(), plan.bound.value, plan.cost_after, seconds, plan.work_used, &note);
     }
 }
 

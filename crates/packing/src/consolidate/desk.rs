@@ -34,17 +34,6 @@ pub(super) struct Desk<'m> {
 impl<'m> Desk<'m> {
     /// Nothing removed yet.
     pub(super) fn new(model: &'m Model, gates: &'m Gates) -> Self {
-        let mut movable: Vec<bool> = (0..model.nodes().len())
-            .map(|n| {
-                let permitted = gates.permitted.as_ref();
-                model.nodes()[n].removable && permitted.is_none_or(|p| p.get(n) == Some(&true))
-            })
-            .collect();
-        for item in model.items().iter().filter(|item| !item.movable) {
-            if let Some(home) = item.home {
-                movable[home as usize] = false;
-            }
-        }
         let mut residents = vec![0_u32; model.nodes().len()];
         for home in model.items().iter().filter_map(|item| item.home) {
             residents[home as usize] += 1;
@@ -56,7 +45,7 @@ impl<'m> Desk<'m> {
             gates,
             removed: Vec::new(),
             rank: class_ranks(model),
-            movable,
+            movable: movable(model, gates),
             cost: model.total_cost(),
             fragile: Vec::new(),
             scratch: Vec::new(),
@@ -224,6 +213,22 @@ impl<'m> Desk<'m> {
         }
         all
     }
+}
+
+/// Which nodes gates and pinned items allow to remove.
+pub(super) fn movable(model: &Model, gates: &Gates) -> Vec<bool> {
+    let mut movable: Vec<bool> = (0..model.nodes().len())
+            .map(|n| {
+                let permitted = gates.permitted.as_ref();
+                model.nodes()[n].removable && permitted.is_none_or(|p| p.get(n) == Some(&true))
+            })
+            .collect();
+        for item in model.items().iter().filter(|item| !item.movable) {
+            if let Some(home) = item.home {
+                movable[home as usize] = false;
+            }
+        }
+    movable
 }
 
 /// Rank of every class by its largest share of the mean node, largest first.

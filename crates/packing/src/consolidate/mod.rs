@@ -85,17 +85,18 @@ pub fn budget(effort: Effort) -> u64 {
 #[must_use]
 pub fn consolidate(model: &Model, gates: &Gates, effort: Effort, work: &mut Work<'_>) -> Plan {
     let start = Desk::new(model, gates);
-    let mut rule = start.clone();
-    drain::under_half(&mut rule, work);
     let mut best = start.clone();
-    drain::indexed_pass(&mut best, work);
-    let rule_moves = rule.moves();
-    if rule.cost() < best.cost() {
-        best = rule;
-    }
+    drain::under_half(&mut best, true, work);
     if effort > Effort::Fast {
+        let mut rule = start.clone();
+        drain::under_half(&mut rule, false, work);
+        let mut keepers = start.clone();
+        drain::indexed_pass(&mut keepers, work);
+        if keepers.cost() < best.cost() {
+            best = keepers;
+        }
         let prices = with_bins(model, gates, |d, bins| resource_prices(d, bins, &[]));
-        search::improve(&start, &mut best, &prices, effort, rule_moves, work);
+        search::improve(&start, &mut best, &prices, effort, rule.moves(), work);
     }
     plan_of(&best, effort, work)
 }
@@ -106,7 +107,7 @@ pub fn consolidate(model: &Model, gates: &Gates, effort: Effort, work: &mut Work
 #[must_use]
 pub fn drain_under_half(model: &Model, gates: &Gates, work: &mut Work<'_>) -> Plan {
     let mut desk = Desk::new(model, gates);
-    drain::under_half(&mut desk, work);
+    drain::under_half(&mut desk, false, work);
     plan_of(&desk, Effort::Fast, work)
 }
 
@@ -209,28 +210,33 @@ fn with_bins<T>(
     gates: &Gates,
     run: impl FnOnce(&[i128], &[ExistingBin<'_>]) -> T,
 ) -> T {
-    let (dims, desk) = (model.dims(), Desk::new(model, gates));
-    let mut demand = vec![0_i128; dims];
-    for item in model.items().iter().filter(|item| item.home.is_some()) {
-        for (sum, &need) in demand.iter_mut().zip(model.demand_of(item.class)) {
-            *sum += i128::from(need);
+    let dims = model.dims();
+    let mut holds = model.capacity.clone();
+    let mut loads = vec![0_i64; holds.len()];
+    for item in model.items() {
+        if let Some(home) = item.home {
+            let load = &mut loads[home as usize * dims..(home as usize + 1) * dims];
+            for (sum, &need) in load.iter_mut().zip(model.demand_of(item.class)) {
+                *sum = sum.saturating_add(need);
+            }
         }
     }
-    // An over-committed node holds more than its capacity, and may go on to.
-    let holds: Vec<i64> = (0..model.nodes().len() as u32)
-        .flat_map(|node| {
-            let pairs = model.capacity_of(node).iter().zip(desk.state.free(node));
-            pairs.map(|(&capacity, &free)| capacity.max(capacity - free)).collect::<Vec<_>>()
-        })
-        .collect();
+    let mut demand = vec![0_i128; dims];
+    for (at, (capacity, &load)) in holds.iter_mut().zip(&loads).enumerate() {
+        demand[at % dims] += i128::from(load);
+        // An over-committed node holds more than its capacity, and may go on to.
+        *capacity = (*capacity).max(load);
+    }
+    let movable = desk::movable(model, gates);
     let bins: Vec<ExistingBin<'_>> = model
         .nodes()
         .iter()
-        .enumerate()
-        .map(|(n, node)| ExistingBin {
-            capacity: &holds[n * dims..(n + 1) * dims],
+        .zip(holds.chunks_exact(dims))
+        .zip(&movable)
+        .map(|((node, capacity), &may_go)| ExistingBin {
+            capacity,
             cost: node.cost,
-            must_stay: !desk.may_remove(n as u32),
+            must_stay: !may_go,
         })
         .collect();
     run(&demand, &bins)

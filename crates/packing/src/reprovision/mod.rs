@@ -28,7 +28,7 @@ use problem::{Ready, prepare};
 #[must_use]
 pub fn budget(effort: Effort) -> u64 {
     match effort {
-        Effort::Fast => 50_000_000,
+        Effort::Fast => 2_000_000_000,
         Effort::Balanced => 1_000_000_000,
         Effort::Best => 8_000_000_000,
     }
@@ -47,6 +47,11 @@ pub fn reprovision(
     let (prices, value) = continuous_bound(&ready);
     let mut bound = Bound { value, proof: Proof::Resources(prices.clone()) };
     let mut best = first_answer(&ready, &prices, work);
+    if !ready.kinds.is_empty() && ready.items() > 5 * best.bins.len() as u64 {
+        work.phase(QUICK_MIX + QUICK_MIX_PER_ITEM * ready.items());
+        mix::shape_mix(&ready, &prices, &mut best, 1, work);
+        work.phase(u64::MAX);
+    }
     if effort > Effort::Fast && !ready.kinds.is_empty() {
         search(problem, &ready, &prices, effort, &mut best, &mut bound, work);
     }
@@ -77,6 +82,10 @@ pub fn reprovision(
         cancelled: work.is_cancelled(),
     })
 }
+
+/// Work units of the mix that belongs to the first answer.
+const QUICK_MIX: u64 = 25_000_000;
+const QUICK_MIX_PER_ITEM: u64 = 15_000;
 
 /// Work units of the phases of an effort.
 struct Phases {
@@ -211,7 +220,7 @@ fn first_answer(ready: &Ready, prices: &ResourcePrices, work: &mut Work<'_>) -> 
     let value: Vec<f64> =
         ready.kinds.iter().map(|kind| prices.value(&kind.demand[..ready.dims]) as f64).collect();
     let per_bin = ready.items() as usize / best.bins.len().max(1) + 1;
-    if ready.kinds.len() * ready.forms.len() * per_bin * per_bin < 20_000_000 {
+    if ready.kinds.len() * ready.forms.len() * per_bin * per_bin < 2_000_000 {
         let packing = greedy::best_value(ready, &value);
         work.spend((ready.kinds.len() * ready.forms.len() * 100) as u64);
         if packing.beats(ready, &best) {
