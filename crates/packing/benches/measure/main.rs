@@ -26,7 +26,7 @@ fn peak_mib() -> u64 {
 fn row(name: &str, items: usize, bound: i64, cost: i64, seconds: f64, work: u64, note: &str) {
     let gap = (cost as f64 / bound.max(1) as f64 - 1.0) * 100.0;
     println!(
-        "{name:34} items {items:6}  bound {:11.4}  cost {:11.4}  gap {gap:6.3} %  cpu {seconds:8.4} s  work {work:12}  {note}",
+        "{name:40} items {items:6}  bound {:11.4}  cost {:11.4}  gap {gap:6.3} %  cpu {seconds:8.4} s  work {work:12}  {note}",
         bound as f64 / 1e9,
         cost as f64 / 1e9,
     );

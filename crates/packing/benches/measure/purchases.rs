@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use packing::IndexSet;
-use packing::reprovision::{Class, Problem, Shape, budget, reprovision, verify};
+use packing::reprovision::{Class, Problem, Shape, budget, reprovision, verify, verify_bound};
 use packing::work::{Effort, Work};
 
 use crate::data::{Machine, Stream, machines, openb_pods, small_pods};
@@ -107,6 +107,7 @@ fn measure(
     let solution = reprovision(&problem, effort, &mut work).expect("a sound problem");
     let seconds = cpu_seconds() - before;
     assert!(verify(&problem, &solution), "{name}: wrong packing");
+    assert!(verify_bound(&problem, &solution), "{name}: wrong bound");
     if print {
         let note = format!(
             "{} bins, {} classes, {}, {} unplaced",

@@ -22,6 +22,9 @@ pub(super) struct Desk<'m> {
     pub(super) rank: Vec<u32>,
     movable: Vec<bool>,
     cost: i64,
+    /// Items per home; every one of a removed node's moves.
+    residents: Vec<u32>,
+    moves: usize,
     /// Moved carriers of spread rules: later moves can break them.
     fragile: Vec<u32>,
     scratch: Vec<u32>,
@@ -31,23 +34,18 @@ pub(super) struct Desk<'m> {
 impl<'m> Desk<'m> {
     /// Nothing removed yet.
     pub(super) fn new(model: &'m Model, gates: &'m Gates) -> Self {
-        let mut movable: Vec<bool> = (0..model.nodes().len())
-            .map(|n| {
-                let permitted = gates.permitted.as_ref();
-                model.nodes()[n].removable && permitted.is_none_or(|p| p.get(n) == Some(&true))
-            })
-            .collect();
-        for item in model.items().iter().filter(|item| !item.movable) {
-            if let Some(home) = item.home {
-                movable[home as usize] = false;
-            }
+        let mut residents = vec![0_u32; model.nodes().len()];
+        for home in model.items().iter().filter_map(|item| item.home) {
+            residents[home as usize] += 1;
         }
         Self {
+            residents,
+            moves: 0,
             state: State::new(model),
             gates,
             removed: Vec::new(),
             rank: class_ranks(model),
-            movable,
+            movable: movable(model, gates),
             cost: model.total_cost(),
             fragile: Vec::new(),
             scratch: Vec::new(),
@@ -73,10 +71,7 @@ impl<'m> Desk<'m> {
 
     /// Items that are not at home.
     pub(super) fn moves(&self) -> usize {
-        let items = self.state.model().items().iter().enumerate();
-        items
-            .filter(|(i, item)| item.home.is_some() && self.state.node_of(*i as u32) != item.home)
-            .count()
+        self.moves
     }
 
     /// Steps done since the last call, for counting work.
@@ -109,6 +104,7 @@ impl<'m> Desk<'m> {
         let fine = placed == items.len() && self.rules_hold(node, &items);
         if fine {
             self.removed.push(node);
+            self.moves += self.residents[node as usize] as usize;
             self.cost -= model.nodes()[node as usize].cost;
         } else {
             for &item in items[..placed].iter().rev() {
@@ -125,17 +121,69 @@ impl<'m> Desk<'m> {
         fine
     }
 
-    /// Opens a removed node again and brings its own items back; items of other
-    /// nodes are untouched. The caller must have made sure they fit (they do:
-    /// the node is empty).
-    pub(super) fn restore(&mut self, node: u32, home_items: &[u32]) {
-        self.removed.retain(|&n| n != node);
+    /// Opens a removed node again and brings the items whose home it is back,
+    /// from wherever they are.
+    pub(super) fn restore(&mut self, node: u32, residents: &[u32]) {
+        let Some(at) = self.removed.iter().position(|&n| n == node) else {
+            return;
+        };
+        self.removed.remove(at);
+        self.moves -= self.residents[node as usize] as usize;
         self.cost += self.state.model().nodes()[node as usize].cost;
         self.state.reopen(node);
-        for &item in home_items {
+        for &item in residents {
             self.state.remove(item);
             self.state.place(item, node);
+            self.fragile.retain(|&f| f != item);
         }
+        self.steps += residents.len() as u64 * 2 + 2;
+    }
+
+    /// Takes an item that is not at home off its node, to be placed again.
+    pub(super) fn lift(&mut self, item: u32) {
+        self.state.remove(item);
+        self.steps += 1;
+    }
+
+    /// Places lifted items, largest first; false at the first without a node.
+    pub(super) fn settle<C: Chooser>(&mut self, items: &mut [u32], chooser: &mut C) -> bool {
+        let model = self.state.model();
+        let rank = &self.rank;
+        items.sort_unstable_by_key(|&i| (rank[model.items()[i as usize].class as usize], i));
+        for &item in items.iter() {
+            let Some(to) = chooser.choose(&self.state, item) else {
+                return false;
+            };
+            self.state.place(item, to);
+            chooser.changed(&self.state, to);
+        }
+        true
+    }
+
+    /// Whether every rule that moves can break holds for the whole plan.
+    pub(super) fn all_hold(&mut self) -> bool {
+        let model = self.state.model();
+        if model.groups().is_empty() {
+            return true;
+        }
+        self.steps += model.items().len() as u64;
+        (0..model.items().len() as u32).all(|item| {
+            let facts = &model.items()[item as usize];
+            let (Some(home), Some(now)) = (facts.home, self.state.node_of(item)) else {
+                return true;
+            };
+            home == now || self.state.holds(item) && !self.state.strands(facts.class, home)
+        })
+    }
+
+    /// Becomes a copy of another desk over the same model, reusing memory.
+    pub(super) fn copy_from(&mut self, other: &Self) {
+        self.state.copy_from(&other.state);
+        self.removed.clone_from(&other.removed);
+        self.fragile.clone_from(&other.fragile);
+        self.cost = other.cost;
+        self.moves = other.moves;
+        self.steps += 20 + other.state.size() as u64 / 30;
     }
 
     /// Rules that later moves can break: spreads of moved carriers, and
@@ -165,6 +213,22 @@ impl<'m> Desk<'m> {
         }
         all
     }
+}
+
+/// Which nodes gates and pinned items allow to remove.
+pub(super) fn movable(model: &Model, gates: &Gates) -> Vec<bool> {
+    let mut movable: Vec<bool> = (0..model.nodes().len())
+            .map(|n| {
+                let permitted = gates.permitted.as_ref();
+                model.nodes()[n].removable && permitted.is_none_or(|p| p.get(n) == Some(&true))
+            })
+            .collect();
+        for item in model.items().iter().filter(|item| !item.movable) {
+            if let Some(home) = item.home {
+                movable[home as usize] = false;
+            }
+        }
+    movable
 }
 
 /// Rank of every class by its largest share of the mean node, largest first.

@@ -12,7 +12,16 @@ struct FirstFit {
     cells: Vec<i64>,
     order: Vec<u32>,
     position: Vec<u32>,
+    /// Per class: the only node that may have room for it, because every other
+    /// one was found too full when that node was being emptied. Valid while
+    /// free room only shrinks.
+    last_hope: Vec<u32>,
+    /// The node being emptied, and whether any of its items has been placed.
+    emptying: u32,
+    placed: bool,
 }
+
+const NO_NODE: u32 = u32::MAX;
 
 impl FirstFit {
     fn new(state: &State<'_>, order: Vec<u32>) -> Self {
@@ -24,6 +33,9 @@ impl FirstFit {
             cells: vec![i64::MIN; 2 * leaves * dims],
             position: vec![u32::MAX; state.model().nodes().len()],
             order,
+            last_hope: vec![NO_NODE; state.model().classes().len()],
+            emptying: NO_NODE,
+            placed: false,
         };
         for (at, &node) in tree.order.iter().enumerate() {
             tree.position[node as usize] = at as u32;
@@ -86,19 +98,36 @@ impl FirstFit {
 impl Chooser for FirstFit {
     fn choose(&mut self, state: &State<'_>, item: u32) -> Option<u32> {
         let model = state.model();
-        let demand = model.demand_of(model.items()[item as usize].class);
+        let class = model.items()[item as usize].class as usize;
+        let demand = model.demand_of(class as u32);
+        // Topology rules can loosen while room shrinks, so they are left out.
+        let plain = model.classes()[class].groups.is_empty();
+        let hope = self.last_hope[class];
+        if plain && hope != NO_NODE {
+            let fits = state.can_place(item, hope).is_ok();
+            self.placed |= fits;
+            return fits.then_some(hope);
+        }
         let mut from = 0;
         while let Some(at) = self.first(demand, from) {
             let node = self.order[at];
             if state.can_place(item, node).is_ok() {
+                self.placed = true;
                 return Some(node);
             }
             from = at + 1;
+        }
+        if plain && !self.placed {
+            self.last_hope[class] = self.emptying;
         }
         None
     }
 
     fn changed(&mut self, state: &State<'_>, node: u32) {
+        if !state.is_open(node) {
+            self.emptying = node;
+            self.placed = false;
+        }
         let at = self.position[node as usize];
         if at == u32::MAX {
             return;
@@ -119,16 +148,17 @@ impl Chooser for FirstFit {
     }
 }
 
-/// The plain rule; see [`super::drain_under_half`].
-pub(super) fn under_half(desk: &mut Desk<'_>, work: &mut Work<'_>) {
+/// The plain rule; see [`super::drain_under_half`]. With `rest` the other
+/// nodes follow in the same order, which can only lower the cost further.
+pub(super) fn under_half(desk: &mut Desk<'_>, rest: bool, work: &mut Work<'_>) {
     let model = desk.state.model();
     let nodes = model.nodes().len() as u32;
     let mut order: Vec<(f64, u32)> = (0..nodes)
         .filter(|&node| desk.may_remove(node))
         .map(|node| (use_of(&desk.state, node), node))
-        .filter(|pair| pair.0 < 0.5)
+        .filter(|pair| rest || pair.0 < 0.5)
         .collect();
-    order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let mut tree = FirstFit::new(&desk.state, (0..nodes).collect());
     run(desk, order.iter().map(|pair| pair.1), &mut tree, work);
 }
@@ -162,13 +192,13 @@ pub(super) fn indexed_pass(desk: &mut Desk<'_>, work: &mut Work<'_>) {
     run(desk, candidates, &mut tree, work);
 }
 
-/// The larger share of a node's capacity in use, over the dimensions.
+/// The smallest share of a node's capacity in use, over the dimensions.
 pub(super) fn use_of(state: &State<'_>, node: u32) -> f64 {
     let pairs = state.model().capacity_of(node).iter().zip(state.free(node));
     pairs
         .filter(|(capacity, _)| **capacity > 0)
         .map(|(&capacity, &free)| (capacity - free) as f64 / capacity as f64)
-        .fold(0.0, f64::max)
+        .fold(1.0, f64::min)
 }
 
 fn run(

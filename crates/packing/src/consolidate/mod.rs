@@ -9,7 +9,7 @@ mod desk;
 mod drain;
 mod search;
 
-use crate::bound::{ExistingBin, ResourcePrices, resource_prices};
+use crate::bound::{Bound, ExistingBin, Proof, resource_prices, subset_bound};
 use crate::placement::{Model, State};
 use crate::work::{Effort, Work};
 use desk::Desk;
@@ -49,10 +49,8 @@ pub struct Plan {
     pub cost_after: i64,
     /// Sum of the weights of the moved items.
     pub weight: u64,
-    /// No plan on these nodes can cost less than this.
-    pub bound: i64,
-    /// Prices that prove `bound`; see [`lower_bound`].
-    pub prices: ResourcePrices,
+    /// No plan on these nodes can cost less; see [`verify_bound`].
+    pub bound: Bound,
     /// Work units used; this number as a budget reproduces the plan.
     pub work_used: u64,
     /// True if the cancel check ended the search.
@@ -75,7 +73,7 @@ pub fn budget(effort: Effort) -> u64 {
     match effort {
         Effort::Fast => u64::MAX,
         Effort::Balanced => 1_000_000_000,
-        Effort::Best => 15_000_000_000,
+        Effort::Best => 30_000_000_000,
     }
 }
 
@@ -83,39 +81,69 @@ pub fn budget(effort: Effort) -> u64 {
 ///
 /// The plan holds every rule of the model for every moved item in the final
 /// state and leaves no carrier of a together rule without its target. It never
-/// has both more moves and more cost than [`drain_under_half`].
+/// costs more than [`drain_under_half`].
 #[must_use]
 pub fn consolidate(model: &Model, gates: &Gates, effort: Effort, work: &mut Work<'_>) -> Plan {
     let start = Desk::new(model, gates);
-    let mut rule = start.clone();
-    drain::under_half(&mut rule, work);
     let mut best = start.clone();
-    drain::indexed_pass(&mut best, work);
+    drain::under_half(&mut best, true, work);
     if effort > Effort::Fast {
-        search::improve(&start, &mut best, effort, work);
+        let mut rule = start.clone();
+        drain::under_half(&mut rule, false, work);
+        let mut keepers = start.clone();
+        drain::indexed_pass(&mut keepers, work);
+        if keepers.cost() < best.cost() {
+            best = keepers;
+        }
+        let prices = with_bins(model, gates, |d, bins| resource_prices(d, bins, &[]));
+        search::improve(&start, &mut best, &prices, effort, rule.moves(), work);
     }
-    if best.cost() > rule.cost() && best.moves() > rule.moves() {
-        best = rule;
-    }
-    plan_of(&best, work)
+    plan_of(&best, effort, work)
 }
 
 /// The plain rule for comparison: take every removable node of which less than
-/// half is allocated (the larger share over the dimensions), emptiest first,
-/// and remove it if all its items fit elsewhere, first fit in node order.
+/// half is allocated in some dimension, emptiest first, and remove it if all
+/// its items fit elsewhere, first fit in node order.
 #[must_use]
 pub fn drain_under_half(model: &Model, gates: &Gates, work: &mut Work<'_>) -> Plan {
     let mut desk = Desk::new(model, gates);
-    drain::under_half(&mut desk, work);
-    plan_of(&desk, work)
+    drain::under_half(&mut desk, false, work);
+    plan_of(&desk, Effort::Fast, work)
 }
 
-/// Recomputes the bound of a plan from its prices with integers only: total
+/// Recomputes the bound of a plan from its proof with integers only: total
 /// demand of the placed items against every node's capacity (its load where
 /// that is already larger), nodes that may not be removed always paid.
 #[must_use]
-pub fn lower_bound(model: &Model, gates: &Gates, prices: &ResourcePrices) -> i64 {
-    with_bins(model, gates, |demand, bins| prices.bound(demand, bins, &[]))
+pub fn verify_bound(model: &Model, gates: &Gates, bound: &Bound) -> bool {
+    with_bins(model, gates, |demand, bins| match &bound.proof {
+        Proof::Resources(prices) => {
+            prices.0.len() == demand.len() && prices.bound(demand, bins, &[]) >= bound.value
+        }
+        Proof::Cover(prices) => {
+            subset_bound(demand, bins, prices, bound.value, SUBSETS) >= bound.value
+        }
+        Proof::Contents(_) => false,
+    })
+}
+
+/// Up to so many nodes the bound also looks at whole nodes.
+const WHOLE_NODES: usize = 64;
+/// Partial subsets looked at for that.
+const SUBSETS: usize = 300_000;
+
+fn bound_of(model: &Model, gates: &Gates, effort: Effort, cost: i64) -> Bound {
+    with_bins(model, gates, |demand, bins| {
+        let prices = resource_prices(demand, bins, &[]);
+        let value = prices.bound(demand, bins, &[]);
+        if effort > Effort::Fast && bins.len() <= WHOLE_NODES {
+            let whole = subset_bound(demand, bins, &prices, cost, SUBSETS);
+            if whole > value {
+                return Bound { value: whole, proof: Proof::Cover(prices) };
+            }
+        }
+        Bound { value, proof: Proof::Resources(prices) }
+    })
 }
 
 /// Checks a plan against the model from the beginning.
@@ -149,9 +177,8 @@ pub fn verify(model: &Model, gates: &Gates, plan: &Plan) -> bool {
         && !from.iter().any(|&(class, node)| state.strands(class, node))
 }
 
-fn plan_of(desk: &Desk<'_>, work: &Work<'_>) -> Plan {
+fn plan_of(desk: &Desk<'_>, effort: Effort, work: &Work<'_>) -> Plan {
     let model = desk.state.model();
-    let prices = with_bins(model, desk.gates, |d, bins| resource_prices(d, bins, &[]));
     let mut rank = vec![u32::MAX; model.nodes().len()];
     for (at, &node) in desk.removed.iter().enumerate() {
         rank[node as usize] = at as u32;
@@ -170,8 +197,7 @@ fn plan_of(desk: &Desk<'_>, work: &Work<'_>) -> Plan {
         weight: weights.fold(0, u64::saturating_add),
         cost_before: model.total_cost(),
         cost_after: desk.cost(),
-        bound: lower_bound(model, desk.gates, &prices),
-        prices,
+        bound: bound_of(model, desk.gates, effort, desk.cost()),
         removed: desk.removed.clone(),
         moves,
         work_used: work.used(),
@@ -184,28 +210,33 @@ fn with_bins<T>(
     gates: &Gates,
     run: impl FnOnce(&[i128], &[ExistingBin<'_>]) -> T,
 ) -> T {
-    let (dims, desk) = (model.dims(), Desk::new(model, gates));
-    let mut demand = vec![0_i128; dims];
-    for item in model.items().iter().filter(|item| item.home.is_some()) {
-        for (sum, &need) in demand.iter_mut().zip(model.demand_of(item.class)) {
-            *sum += i128::from(need);
+    let dims = model.dims();
+    let mut holds = model.capacity.clone();
+    let mut loads = vec![0_i64; holds.len()];
+    for item in model.items() {
+        if let Some(home) = item.home {
+            let load = &mut loads[home as usize * dims..(home as usize + 1) * dims];
+            for (sum, &need) in load.iter_mut().zip(model.demand_of(item.class)) {
+                *sum = sum.saturating_add(need);
+            }
         }
     }
-    // An over-committed node holds more than its capacity, and may go on to.
-    let holds: Vec<i64> = (0..model.nodes().len() as u32)
-        .flat_map(|node| {
-            let pairs = model.capacity_of(node).iter().zip(desk.state.free(node));
-            pairs.map(|(&capacity, &free)| capacity.max(capacity - free)).collect::<Vec<_>>()
-        })
-        .collect();
+    let mut demand = vec![0_i128; dims];
+    for (at, (capacity, &load)) in holds.iter_mut().zip(&loads).enumerate() {
+        demand[at % dims] += i128::from(load);
+        // An over-committed node holds more than its capacity, and may go on to.
+        *capacity = (*capacity).max(load);
+    }
+    let movable = desk::movable(model, gates);
     let bins: Vec<ExistingBin<'_>> = model
         .nodes()
         .iter()
-        .enumerate()
-        .map(|(n, node)| ExistingBin {
-            capacity: &holds[n * dims..(n + 1) * dims],
+        .zip(holds.chunks_exact(dims))
+        .zip(&movable)
+        .map(|((node, capacity), &may_go)| ExistingBin {
+            capacity,
             cost: node.cost,
-            must_stay: !desk.may_remove(n as u32),
+            must_stay: !may_go,
         })
         .collect();
     run(&demand, &bins)

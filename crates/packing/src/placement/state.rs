@@ -330,6 +330,26 @@ impl<'m> State<'m> {
         fine
     }
 
+    /// Becomes a copy of another state over the same model, reusing memory.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.free.clone_from(&other.free);
+        self.open.clone_from(&other.open);
+        self.at.clone_from(&other.at);
+        self.head.clone_from(&other.head);
+        self.next.clone_from(&other.next);
+        self.prev.clone_from(&other.prev);
+        self.carriers.clone_from(&other.carriers);
+        self.targets.clone_from(&other.targets);
+        self.placed_targets.clone_from(&other.placed_targets);
+        self.open_nodes.clone_from(&other.open_nodes);
+        self.floor.clone_from(&other.floor);
+    }
+
+    /// Rough number of cells a copy writes.
+    pub(crate) fn size(&self) -> usize {
+        self.free.len() + 3 * self.at.len() + self.targets.len() * 2 + self.open.len()
+    }
+
     /// Whether carriers of a [`Rule::Together`] group would be left without a
     /// target in the domain of `node` among the items of `class` gone from it.
     #[must_use]

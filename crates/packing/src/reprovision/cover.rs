@@ -84,6 +84,11 @@ impl<'r> Covers<'r> {
         }
     }
 
+    /// Whether nothing below the limit is left.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     fn push(&mut self, node: Partial) {
         let dims = self.ready.dims;
         let scale = i128::from(PRICE_SCALE);

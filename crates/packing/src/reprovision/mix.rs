@@ -50,10 +50,12 @@ pub(crate) fn shape_mix(
         }
         return mix.proven;
     }
-    // First a slack that needs no exchanges, then back down with them.
-    let quick = SLACKS.iter().position(|&slack| mix.attempt(slack, 1, false, best, work));
+    // First a slack that needs no exchanges, then back down with them. A
+    // single try has no time for slacks that rarely succeed.
+    let first = if tries == 1 { 4 } else { 0 };
+    let quick = (first..SLACKS.len()).find(|&at| mix.attempt(SLACKS[at], 1, false, best, work));
     let mut failed = 0;
-    for at in (0..quick.unwrap_or(SLACKS.len())).rev() {
+    for at in (first..quick.unwrap_or(SLACKS.len())).rev() {
         if mix.attempt(SLACKS[at], tries.div_ceil(8), true, best, work) {
             failed = 0;
         } else {

@@ -14,10 +14,10 @@ mod mix;
 mod pricing;
 mod problem;
 
-pub use check::verify;
+pub use check::{verify, verify_bound};
 pub use problem::{Bin, Class, MAX_DIMS, Problem, ProblemError, Shape, Solution};
 
-use crate::bound::{Bound, ResourcePrices, UnlimitedBin, resource_prices};
+use crate::bound::{Bound, Proof, ResourcePrices, UnlimitedBin, resource_prices};
 use crate::work::{Effort, Work};
 use columns::Columns;
 use load::Packing;
@@ -28,7 +28,7 @@ use problem::{Ready, prepare};
 #[must_use]
 pub fn budget(effort: Effort) -> u64 {
     match effort {
-        Effort::Fast => 50_000_000,
+        Effort::Fast => 2_000_000_000,
         Effort::Balanced => 1_000_000_000,
         Effort::Best => 8_000_000_000,
     }
@@ -44,10 +44,19 @@ pub fn reprovision(
     work: &mut Work<'_>,
 ) -> Result<Solution, ProblemError> {
     let ready = prepare(problem)?;
-    let (prices, mut bound) = continuous_bound(&ready);
+    let (prices, value) = continuous_bound(&ready);
+    let mut bound = Bound { value, proof: Proof::Resources(prices.clone()) };
     let mut best = first_answer(&ready, &prices, work);
+    if !ready.kinds.is_empty() && ready.items() > 5 * best.bins.len() as u64 {
+        work.phase(QUICK_MIX + QUICK_MIX_PER_ITEM * ready.items());
+        mix::shape_mix(&ready, &prices, &mut best, 1, work);
+        work.phase(u64::MAX);
+    }
     if effort > Effort::Fast && !ready.kinds.is_empty() {
-        bound = bound.max(search(&ready, &prices, effort, &mut best, work));
+        search(problem, &ready, &prices, effort, &mut best, &mut bound, work);
+    }
+    if best.missing() > 0 {
+        bound = placed_bound(problem, &ready, &best);
     }
     let mut bins: Vec<Bin> = best
         .bins
@@ -67,12 +76,16 @@ pub fn reprovision(
         bins,
         cost: best.cost(&ready),
         unplaced,
-        bound: Bound { value: bound, prices },
+        bound,
         found_by: best.found_by,
         work_used: work.used(),
         cancelled: work.is_cancelled(),
     })
 }
+
+/// Work units of the mix that belongs to the first answer.
+const QUICK_MIX: u64 = 25_000_000;
+const QUICK_MIX_PER_ITEM: u64 = 15_000;
 
 /// Work units of the phases of an effort.
 struct Phases {
@@ -99,14 +112,16 @@ const BEST: Phases = Phases {
     tries: 40,
 };
 
-/// The searches beyond the first answer; returns a better bound or 0.
+/// The searches beyond the first answer.
 fn search(
+    problem: &Problem,
     ready: &Ready,
     prices: &ResourcePrices,
     effort: Effort,
     best: &mut Packing,
+    bound: &mut Bound,
     work: &mut Work<'_>,
-) -> i64 {
+) {
     let phases = if effort == Effort::Best { BEST } else { BALANCED };
     let weight = mix::weights(ready, prices);
     // With few items per bin contents are worth enumerating; with many the
@@ -133,7 +148,39 @@ fn search(
         columns.renew(best, work);
     }
     work.phase(u64::MAX);
-    columns.map_or(0, |columns| columns.bound).max(proven)
+    if proven > bound.value {
+        *bound = Bound { value: proven, proof: Proof::Cover(prices.clone()) };
+    }
+    if let Some(columns) = columns.filter(|columns| columns.bound > bound.value) {
+        let mut duals = vec![0; problem.classes.len()];
+        for (kind, &dual) in ready.kinds.iter().zip(&columns.duals) {
+            duals[kind.origin as usize] = dual;
+        }
+        let better = Bound { value: columns.bound, proof: Proof::Contents(duals) };
+        // A bound is published only after it survived its own check.
+        if check::bound_holds(ready, &better) {
+            *bound = better;
+        }
+    }
+}
+
+/// The continuous bound of the items that were placed, for when supply ran out.
+fn placed_bound(problem: &Problem, ready: &Ready, best: &Packing) -> Bound {
+    let mut placed = problem.clone();
+    for &(class, _) in &ready.hopeless {
+        placed.classes[class as usize].count = 0;
+    }
+    for &(kind, copies) in &best.left_over {
+        let origin = ready.kinds[kind as usize].origin as usize;
+        placed.classes[origin].count = placed.classes[origin].count.saturating_sub(copies);
+    }
+    match prepare(&placed) {
+        Ok(ready) => {
+            let (prices, value) = continuous_bound(&ready);
+            Bound { value, proof: Proof::Resources(prices) }
+        }
+        Err(_) => Bound { value: 0, proof: Proof::Resources(ResourcePrices(Vec::new())) },
+    }
 }
 
 fn continuous_bound(ready: &Ready) -> (ResourcePrices, i64) {
@@ -173,7 +220,7 @@ fn first_answer(ready: &Ready, prices: &ResourcePrices, work: &mut Work<'_>) -> 
     let value: Vec<f64> =
         ready.kinds.iter().map(|kind| prices.value(&kind.demand[..ready.dims]) as f64).collect();
     let per_bin = ready.items() as usize / best.bins.len().max(1) + 1;
-    if ready.kinds.len() * ready.forms.len() * per_bin * per_bin < 20_000_000 {
+    if ready.kinds.len() * ready.forms.len() * per_bin * per_bin < 2_000_000 {
         let packing = greedy::best_value(ready, &value);
         work.spend((ready.kinds.len() * ready.forms.len() * 100) as u64);
         if packing.beats(ready, &best) {

@@ -4,6 +4,10 @@
 //! recompute the bound without trusting the search that found them; floating
 //! point is used only to guess good prices.
 
+mod subset;
+
+pub use subset::subset_bound;
+
 use crate::simplex::{Lp, Sense};
 use crate::work::Work;
 
@@ -86,10 +90,32 @@ impl ResourcePrices {
 /// A lower bound with what proves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bound {
-    /// No packing costs less.
+    /// Nothing that satisfies the problem costs less, in whole money units.
     pub value: i64,
-    /// Resource prices.
-    pub prices: ResourcePrices,
+    /// What a checker needs.
+    pub proof: Proof,
+}
+
+/// How a bound can be checked without the search that found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// The value is [`ResourcePrices::bound`] of these prices: sums and
+    /// comparisons only.
+    Resources(ResourcePrices),
+    /// One price per class (money per item, >= 0, index as in the problem):
+    /// no contents of a bin may be worth more than the bin's cost, and the
+    /// value is `Σ price · count` over the placed items. To check it, solve one
+    /// bounded integer knapsack per shape. Quick way: order the classes, round
+    /// demands down to a grid over two dimensions, and fill the table of best
+    /// worths from the last class to the first; its entry for a shape's full
+    /// capacity bounds the shape from above, and where that is not enough, a
+    /// depth-first search bounded by the tables of the remaining classes ends
+    /// soon.
+    Contents(Vec<i64>),
+    /// No choice of whole bins whose capacities add up to the total demand
+    /// costs less than the value. To check it, enumerate partial choices and
+    /// drop each whose cost plus the priced uncovered demand reaches the value.
+    Cover(ResourcePrices),
 }
 
 /// Finds good prices: solves the continuous cover in floating point, rounds
