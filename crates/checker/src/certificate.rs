@@ -6,14 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use facts::bound::{Bound, Certificate};
+use facts::bound::{Bound, Certificate, ProofMethod};
 use facts::cluster::{ClusterState, Pod};
 use facts::decision::Verdict;
 use facts::reason::ReasonCode;
 
 use crate::walk::End;
 use crate::world::World;
-use crate::{Violation, certificate_classes, need};
+use crate::{Violation, certificate_classes, certificate_cover, need};
 
 /// Checks the bound of a decision.
 pub(crate) fn check<R>(
@@ -44,7 +44,7 @@ pub(crate) fn check<R>(
         note("there is a certificate but no bound".to_owned());
         return;
     };
-    match proven(state, certificate, verdict, end) {
+    match proven(state, claimed.nanos(), certificate, verdict, end) {
         Ok(proven) if i128::from(claimed.nanos()) <= proven => {}
         Ok(proven) => {
             note(format!(
@@ -59,6 +59,7 @@ pub(crate) fn check<R>(
 /// The bound that the certificate proves for this cluster, in billionths of a dollar per hour.
 fn proven<R>(
     state: &ClusterState,
+    claimed: i64,
     certificate: &Certificate,
     verdict: &Verdict<R>,
     end: &End<'_>,
@@ -93,7 +94,10 @@ fn proven<R>(
         let need = need::of_pod(pod);
         names.iter().map(|name| amount(state, pod, &need, name)).collect()
     };
-    if !certificate.class_duals.is_empty() {
+    if certificate.method == ProofMethod::ClassPrices {
+        if !certificate.existing.is_empty() {
+            return Err("prices per pod prove nothing about machines that exist once".to_owned());
+        }
         let demands = pods.iter().map(|pod| vector(pod)).collect();
         return certificate_classes::proven(certificate, demands);
     }
@@ -102,6 +106,15 @@ fn proven<R>(
         total += worth(&vector(pod)).unwrap_or(0);
     }
     total += existing(state, certificate, &worth)?;
+    if certificate.method == ProofMethod::WholeMachines {
+        let mut demand = vec![0_i128; names.len()];
+        for pod in &pods {
+            for (sum, amount) in demand.iter_mut().zip(vector(pod)) {
+                *sum += i128::from(amount);
+            }
+        }
+        return certificate_cover::proven(certificate, demand, claimed);
+    }
     Ok(total.div_euclid(scale))
 }
 

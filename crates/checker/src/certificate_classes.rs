@@ -57,15 +57,15 @@ pub(crate) fn proven(certificate: &Certificate, demands: Vec<Vec<u64>>) -> Resul
     for demand in demands {
         *counts.entry(demand).or_default() += 1;
     }
+    let mut nothing = 0;
     let mut total: i128 = 0;
     let mut items: Vec<Item> = Vec::new();
     for class in &certificate.class_duals {
-        let Some(count) = counts.remove(&class.demand) else {
-            return Err("a class of the certificate has no pods".to_owned());
+        let left = counts.get_mut(&class.demand).filter(|left| **left >= class.count);
+        let Some(left) = left.or((class.count == 0).then_some(&mut nothing)) else {
+            return Err("the certificate counts pods that are not there".to_owned());
         };
-        if count < class.count {
-            return Err(format!("a class has {count} pods, not {}", class.count));
-        }
+        *left -= class.count;
         total += i128::from(class.dual) * i128::from(class.count);
         items.push(Item {
             demand: class.demand.clone(),

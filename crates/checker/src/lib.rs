@@ -9,6 +9,7 @@
 
 mod certificate;
 mod certificate_classes;
+mod certificate_cover;
 mod figures;
 mod layers;
 mod matching;

@@ -82,4 +82,7 @@ pub struct WorkLimit<'a> {
     /// Asked now and then by long searches; `true` ends them. The count at that moment is recorded
     /// and becomes the budget of a replay.
     pub cancelled: Option<&'a dyn Fn() -> bool>,
+    /// Whether the budget is the count at which an earlier search was cut short, so that the
+    /// answer says so again.
+    pub replays_a_cut: bool,
 }

@@ -218,6 +218,7 @@ impl<E: Engine> Prepared for Typed<E> {
             work: WorkLimit {
                 budget: run.stop_after.map_or(budget, |stop| stop.min(budget)),
                 cancelled: run.cancelled,
+                replays_a_cut: run.stop_after.is_some(),
             },
         };
         let mut verdict = E::decide(&self.state, &self.policy, &given);
@@ -231,7 +232,12 @@ impl<E: Engine> Prepared for Typed<E> {
             market_digest: Some(evidence.digest.to_hex().to_string()),
             model_digest: None,
             seed: format!("{seed:016x}"),
-            work: WorkSpent { budget, used: verdict.work_used },
+            work: WorkSpent {
+                budget,
+                used: verdict.work_used,
+                // A replay gives the recorded count as the budget and is not cut short itself.
+                stopped_at: run.stop_after.or(verdict.work_cut.then_some(verdict.work_used)),
+            },
             sections: sections(&self.state),
             unknown_fields: self.unknown.clone(),
             data: std::mem::take(&mut verdict.sources),
@@ -272,6 +278,7 @@ fn erase<R: serde::Serialize>(verdict: Verdict<R>) -> Verdict<Box<RawValue>> {
         sources: verdict.sources,
         profile: verdict.profile,
         work_used: verdict.work_used,
+        work_cut: verdict.work_cut,
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Bound {
 /// dollar per hour and rounded toward what is provable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Certificate {
+    /// What kind of proof it is.
+    pub method: ProofMethod,
     /// The resources that are counted, in the order of every vector below: `cpu` (milli), `memory`
     /// (bytes), `pods`, and further names.
     pub resources: Vec<String>,
@@ -47,6 +49,19 @@ pub struct Certificate {
     /// Machines that exist and may stay, by node name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub existing: Vec<ExistingCapacity>,
+}
+
+/// How a bound is proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProofMethod {
+    /// No machine can hold resources worth more than it costs, at these prices per unit.
+    ResourcePrices,
+    /// No machine can hold pods worth more than it costs, at these prices per pod.
+    ClassPrices,
+    /// No choice of whole machines that is large enough for all pods costs less. The prices per
+    /// unit only guide the search that shows it.
+    WholeMachines,
 }
 
 /// The worth of one pod of a class.

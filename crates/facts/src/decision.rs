@@ -80,6 +80,9 @@ pub struct Verdict<R> {
     /// Work units spent; moved into the evidence.
     #[serde(skip)]
     pub work_used: u64,
+    /// Whether something from outside cut the search short; moved into the evidence.
+    #[serde(skip)]
+    pub work_cut: bool,
 }
 
 impl<R> Default for Verdict<R> {
@@ -99,6 +102,7 @@ impl<R> Default for Verdict<R> {
             sources: Vec::new(),
             profile: None,
             work_used: 0,
+            work_cut: false,
         }
     }
 }
@@ -278,8 +282,11 @@ pub struct Evidence {
 pub struct WorkSpent {
     /// The most work units that it might spend.
     pub budget: u64,
-    /// The work units that it spent; a replay stops at the same count.
+    /// The work units that it spent.
     pub used: u64,
+    /// Where something from outside cut it short; a replay stops at the same count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_at: Option<u64>,
 }
 
 /// What the snapshot had to say of one section.

@@ -1,7 +1,9 @@
 //! The bound of the packing core in the words of the contract.
 
-use facts::bound::{Bound, CandidateCapacity, Certificate, ExistingCapacity};
-use packing::bound::{PRICE_SCALE, ResourcePrices};
+use facts::bound::{
+    Bound, CandidateCapacity, Certificate, ClassDual, ExistingCapacity, ProofMethod,
+};
+use packing::bound::{PRICE_SCALE, Proof};
 use units::UsdPerHour;
 
 /// A bound that is known.
@@ -27,18 +29,38 @@ pub(super) fn unknown(reason: &str) -> Bound {
     }
 }
 
-/// The proof by resource prices.
-pub(super) fn by_resources(
+/// What the pods of a plan are, for a proof by classes: demand and number.
+pub(super) type Classes<'a> = &'a [(Vec<i64>, u32)];
+
+/// The proof of the packing core in the words of the contract.
+pub(super) fn of_proof(
     dimensions: &[String],
-    prices: &ResourcePrices,
+    proof: &Proof,
+    classes: Classes<'_>,
     candidates: Vec<CandidateCapacity>,
     existing: Vec<ExistingCapacity>,
 ) -> Certificate {
+    let (method, prices, worth): (_, &[i64], &[i64]) = match proof {
+        Proof::Resources(prices) => (ProofMethod::ResourcePrices, &prices.0, &[]),
+        Proof::Cover(prices) => (ProofMethod::WholeMachines, &prices.0, &[]),
+        Proof::Contents(worth) => (ProofMethod::ClassPrices, &[], worth),
+    };
+    let mut resource_duals: Vec<u64> = prices.iter().map(|price| unsigned(*price)).collect();
+    resource_duals.resize(dimensions.len(), 0);
     Certificate {
+        method,
         resources: dimensions.to_vec(),
         scale: PRICE_SCALE as u64,
-        resource_duals: prices.0.iter().map(|price| unsigned(*price)).collect(),
-        class_duals: Vec::new(),
+        resource_duals,
+        class_duals: classes
+            .iter()
+            .zip(worth)
+            .map(|((demand, count), worth)| ClassDual {
+                demand: amounts(demand),
+                count: u64::from(*count),
+                dual: unsigned(*worth),
+            })
+            .collect(),
         candidates,
         existing,
     }

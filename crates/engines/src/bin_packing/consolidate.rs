@@ -28,7 +28,8 @@ pub(super) fn decide(scene: &Scene<'_>) -> Verdict<PackingRecommendation> {
     let effort = scene.policy.effort.effort();
     let mut plan = consolidate(model, &gates, effort, &mut work);
     let mut verdict = Verdict { work_used: plan.work_used, ..Verdict::default() };
-    if plan.cancelled {
+    verdict.work_cut = plan.cancelled;
+    if plan.cancelled || scene.given.work.replays_a_cut {
         verdict.warnings.push(warning(
             ReasonCode::WorkLimit,
             "the search was cut short; more time may find a cheaper plan".to_owned(),
@@ -300,8 +301,13 @@ fn bound(scene: &Scene<'_>, gates: &Gates, plan: &Plan) -> facts::bound::Bound {
             }
         })
         .collect();
-    let proof = certificate::by_resources(&compiled.dimensions, &plan.prices, Vec::new(), existing);
-    certificate::known(plan.bound, plan.cost_after, proof)
+    if compiled.pods.iter().any(|pod| pod.pending) {
+        // Room that is kept for pods that wait is no demand that every plan has to meet.
+        return certificate::unknown("pods wait for a node; the bound is for running pods only");
+    }
+    let proof =
+        certificate::of_proof(&compiled.dimensions, &plan.bound.proof, &[], Vec::new(), existing);
+    certificate::known(plan.bound.value, plan.cost_after, proof)
 }
 
 fn warning(code: ReasonCode, message: String) -> Warning {

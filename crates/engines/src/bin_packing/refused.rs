@@ -117,7 +117,7 @@ fn explain(scene: &Scene<'_>, blocked: Blocked) -> (ReasonCode, String) {
         (meaning.code, meaning.text.clone())
     };
     match blocked {
-        Blocked::Closed => (ReasonCode::NodeDeleting, "it is taken away by this plan".to_owned()),
+        Blocked::Closed => (ReasonCode::FitsNowhere, "it goes away in this plan".to_owned()),
         Blocked::Kind => {
             (ReasonCode::NodeAffinity, "selectors, taints or volumes do not match".to_owned())
         }

@@ -13,6 +13,7 @@ use facts::decision::{PriceUsed, Rejection, Savings, Verdict, Warning};
 use facts::names::{CapacityType, OperatingSystem};
 use facts::reason::ReasonCode;
 use packing::IndexSet;
+use packing::bound::{Proof, UnlimitedBin, resource_prices};
 use packing::placement::{NODE_KEY, Rule, State};
 use packing::reprovision::{Class, Problem, Shape, Solution, reprovision};
 use packing::work::Work;
@@ -53,7 +54,7 @@ pub(super) fn decide(scene: &Scene<'_>) -> Verdict<PackingRecommendation> {
         None => Work::new(limit.budget),
     };
     match reprovision(&problem, scene.policy.effort.effort(), &mut work) {
-        Ok(solution) => write(scene, &scope, &offers, &solution, verdict),
+        Ok(solution) => write(scene, &scope, &problem, &offers, &solution, verdict),
         Err(error) => {
             let message = format!("the cluster cannot be reckoned with: {error}");
             verdict.bound = Some(certificate::unknown(&message));
@@ -359,13 +360,15 @@ fn limits(scene: &Scene<'_>, scope: &Scope, class: u32) -> (Option<u32>, Vec<u32
 fn write(
     scene: &Scene<'_>,
     scope: &Scope,
+    problem: &Problem,
     offers: &[Offer<'_>],
     solution: &Solution,
     mut verdict: Verdict<PackingRecommendation>,
 ) -> Verdict<PackingRecommendation> {
     let compiled = &scene.compiled;
     verdict.work_used = solution.work_used;
-    if solution.cancelled {
+    verdict.work_cut = solution.cancelled;
+    if solution.cancelled || scene.given.work.replays_a_cut {
         let message = "the search was cut short; more time may find a cheaper plan".to_owned();
         verdict.warnings.push(Warning { code: ReasonCode::WorkLimit, message, subject: None });
     }
@@ -401,7 +404,7 @@ fn write(
     let going: Vec<usize> = (0..compiled.nodes.len()).filter(|index| goes(*index)).collect();
     verdict.rejected.extend(kept_nodes(scene, &scope.stay));
     verdict.savings = savings(scene, offers, solution, &going);
-    verdict.bound = Some(bound(scene, offers, solution));
+    verdict.bound = Some(bound(scene, problem, offers, solution));
     let known = verdict.savings.before_usd_per_hour.zip(verdict.savings.after_usd_per_hour);
     verdict.estimated_savings = known.map(|(before, after)| (before - after).per_month());
     let dearer = known.is_some_and(|(before, after)| after >= before) && !going.is_empty();
@@ -561,7 +564,12 @@ fn savings(
     }
 }
 
-fn bound(scene: &Scene<'_>, offers: &[Offer<'_>], solution: &Solution) -> facts::bound::Bound {
+fn bound(
+    scene: &Scene<'_>,
+    problem: &Problem,
+    offers: &[Offer<'_>],
+    solution: &Solution,
+) -> facts::bound::Bound {
     let candidates = offers
         .iter()
         .map(|offer| CandidateCapacity {
@@ -570,13 +578,44 @@ fn bound(scene: &Scene<'_>, offers: &[Offer<'_>], solution: &Solution) -> facts:
             nanos_per_hour: certificate::unsigned(offer.price.nanos()),
         })
         .collect();
-    let proof = certificate::by_resources(
-        &scene.compiled.dimensions,
-        &solution.bound.prices,
-        candidates,
-        Vec::new(),
-    );
-    certificate::known(solution.bound.value, solution.cost, proof)
+    let mut classes: Vec<(Vec<i64>, u32)> =
+        problem.classes.iter().map(|class| (class.demand.clone(), class.count)).collect();
+    for (class, count) in &solution.unplaced {
+        let placed = &mut classes[*class as usize].1;
+        *placed = placed.saturating_sub(*count);
+    }
+    let (value, proof) = provable(problem, &classes, solution);
+    let proof =
+        certificate::of_proof(&scene.compiled.dimensions, &proof, &classes, candidates, Vec::new());
+    certificate::known(value, solution.cost, proof)
+}
+
+/// The bound in a form that holds without knowing which class may use which type: a price per pod
+/// that relies on such rules is replaced by prices per resource.
+fn provable(
+    problem: &Problem,
+    classes: certificate::Classes<'_>,
+    solution: &Solution,
+) -> (i64, Proof) {
+    let free = problem.classes.iter().all(|class| {
+        class.allowed == IndexSet::All && class.per_bin.is_none() && class.conflicts.is_empty()
+    });
+    if free || !matches!(solution.bound.proof, Proof::Contents(_)) {
+        return (solution.bound.value, solution.bound.proof.clone());
+    }
+    let mut demand = vec![0_i128; problem.dims];
+    for (vector, count) in classes {
+        for (sum, amount) in demand.iter_mut().zip(vector) {
+            *sum += i128::from(*amount) * i128::from(*count);
+        }
+    }
+    let bins: Vec<UnlimitedBin<'_>> = problem
+        .shapes
+        .iter()
+        .map(|shape| UnlimitedBin { capacity: &shape.capacity, cost: shape.cost })
+        .collect();
+    let prices = resource_prices(&demand, &[], &bins);
+    (prices.bound(&demand, &[], &bins), Proof::Resources(prices))
 }
 
 /// The first reason for each node that stays.

@@ -1,0 +1,164 @@
+//! Making one decision: prepare, gather, decide, judge, write.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use engines::engine::Sources;
+use engines::prepared::{AnyEngine, AnyEvidence, ErasedDecision, Prepared, Run};
+use engines::request::DecisionRequest;
+use facts::cluster::DecodeError;
+use facts::decision::Warning;
+use facts::reason::ReasonCode;
+use jiff::Timestamp;
+use market::Market;
+
+use crate::BUILD;
+use crate::bundle::Bundle;
+
+/// A decision with everything that is needed to make it again.
+pub struct Outcome {
+    /// The decision.
+    pub decision: ErasedDecision,
+    /// The same as the bytes that leave.
+    pub json: Vec<u8>,
+    /// The cluster as it was sent.
+    pub input: Box<str>,
+    /// The policy in effect.
+    pub policy: String,
+    /// What the engine asked of the world and got.
+    pub evidence: AnyEvidence,
+    /// What the plan checker found.
+    pub violations: Vec<checker::Violation>,
+}
+
+/// The market that decisions are made on, with evidence that was gathered from it before.
+///
+/// Evidence depends on the market and on what is asked, and on nothing else, so keeping it changes
+/// no answer.
+pub struct Desk {
+    market: Arc<Market>,
+    gathered: Mutex<BTreeMap<(&'static str, String), AnyEvidence>>,
+}
+
+/// Evidence that is kept; beyond, all of it is dropped, which an hour's change does anyway.
+const MOST_GATHERED: usize = 256;
+
+impl Desk {
+    /// A desk with one market.
+    #[must_use]
+    pub fn new(market: Market) -> Desk {
+        Desk { market: Arc::new(market), gathered: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The market.
+    #[must_use]
+    pub fn market(&self) -> &Market {
+        &self.market
+    }
+
+    fn evidence(
+        &self,
+        engine: &dyn AnyEngine,
+        prepared: &dyn Prepared,
+        now: Timestamp,
+    ) -> AnyEvidence {
+        let key = (engine.name(), prepared.need(now));
+        let lock = || self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = lock().get(&key) {
+            return found.clone();
+        }
+        let gathered = prepared.gather(now, &Sources { market: &self.market });
+        let mut kept = lock();
+        if kept.len() >= MOST_GATHERED {
+            kept.clear();
+        }
+        kept.insert(key, gathered.clone());
+        gathered
+    }
+
+    /// Decides.
+    ///
+    /// # Errors
+    /// A request that cannot be read, named by pointer.
+    pub fn decide(
+        &self,
+        engine: &dyn AnyEngine,
+        request: &DecisionRequest<'_>,
+        now: Timestamp,
+        cancelled: Option<&dyn Fn() -> bool>,
+    ) -> Result<Outcome, DecodeError> {
+        let prepared = engine.prepare(request)?;
+        let evidence = self.evidence(engine, prepared.as_ref(), now);
+        let input = request.current_state.get();
+        let run = Run {
+            now,
+            build: BUILD,
+            request_id: request.request_id.as_deref(),
+            cluster_id: request.cluster_id.as_deref(),
+            input_digest: blake3::hash(input.as_bytes()),
+            stop_after: None,
+            cancelled,
+        };
+        finish(prepared.as_ref(), evidence, &run, input)
+    }
+}
+
+/// Decides on prepared parts, lets the plan checker judge, and writes the answer.
+pub(crate) fn finish(
+    prepared: &dyn Prepared,
+    evidence: AnyEvidence,
+    run: &Run<'_>,
+    input: &str,
+) -> Result<Outcome, DecodeError> {
+    let broken =
+        |message: &str| DecodeError { pointer: String::new(), message: message.to_owned() };
+    let mut decision = prepared
+        .decide(&evidence, run)
+        .ok_or_else(|| broken("the evidence belongs to another engine"))?;
+    let violations = checker::check(prepared.state(), &decision);
+    judge(&mut decision, &violations);
+    let json = serde_json::to_vec(&decision).map_err(|error| broken(&error.to_string()))?;
+    Ok(Outcome {
+        decision,
+        json,
+        input: input.into(),
+        policy: prepared.policy_json().to_owned(),
+        evidence,
+        violations,
+    })
+}
+
+/// Withholds a plan that the checker objects to; what was found stays.
+fn judge(decision: &mut ErasedDecision, violations: &[checker::Violation]) {
+    for violation in violations {
+        let place = violation.step.map_or(String::new(), |step| format!("step {step}: "));
+        decision.verdict.warnings.push(Warning {
+            code: if violation.already { ReasonCode::AlreadyViolated } else { violation.code },
+            message: format!("{place}{}", violation.detail),
+            subject: violation.subject.clone(),
+        });
+    }
+    if checker::objects(violations) {
+        let objections = violations.iter().filter(|violation| !violation.already).count();
+        decision.verdict.warnings.push(Warning {
+            code: ReasonCode::PlanWithheld,
+            message: format!("the plan checker has {objections} objections; the plan is withheld"),
+            subject: None,
+        });
+        decision.verdict.execution_plan.clear();
+        decision.verdict.estimated_savings = None;
+        "unknown: the plan was withheld".clone_into(&mut decision.verdict.savings.formula);
+        decision.verdict.savings.after_usd_per_hour = None;
+        if let Some(bound) = &mut decision.evidence.bound {
+            bound.certificate = None;
+        }
+    }
+}
+
+impl Outcome {
+    /// The bundle that reproduces this decision.
+    #[must_use]
+    pub fn bundle(&self) -> Bundle {
+        Bundle::of(self)
+    }
+}

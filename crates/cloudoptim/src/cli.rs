@@ -1,0 +1,151 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+/// Facts in, decisions out: Kubernetes cost decisions for clusters on AWS.
+#[derive(Debug, Parser)]
+#[command(name = "cloudoptim", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Decide on a snapshot, without a server.
+    Decide(Decide),
+    /// Check the plan and the proof of a decision against its snapshot.
+    Check(Check),
+    /// Make a recorded decision again and compare every byte.
+    Replay(Replay),
+    /// Turn kubectl and aws output into a snapshot.
+    Snapshot(Snapshot),
+    /// Look at prices and interruption rates.
+    Market(Market),
+    /// Print a completion script for a shell.
+    Completions(Completions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Decide {
+    /// What to decide, such as `bin-pack` or `spot-optimize`.
+    pub(crate) decision: String,
+    /// The snapshot, or a whole request with `current_state`; `-` is standard input.
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub(crate) input: PathBuf,
+    /// Market files or folders, on top of the bundled tables.
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) market: Vec<PathBuf>,
+    /// Overrides of the policy: a JSON or YAML file.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// The instant of the decision; now when absent.
+    #[arg(long, value_name = "RFC3339")]
+    pub(crate) now: Option<Timestamp>,
+    /// Write a bundle from which `replay` makes the same decision.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// How to print the answer.
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    /// In tables, also show what was refused and why, and the whole plan.
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// The body that the server would answer with.
+    Json,
+    /// The same as YAML.
+    Yaml,
+    /// One line for each recommendation, raw numbers.
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The snapshot that was decided on.
+    #[arg(short, long, value_name = "STATE")]
+    pub(crate) input: PathBuf,
+    /// The decision as JSON.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) decision: PathBuf,
+    /// How to print what was found.
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// A bundle that `decide --record` wrote or that the server gave.
+    pub(crate) bundle: PathBuf,
+    /// How to print the answer.
+    #[arg(short, long, value_enum, default_value_t = Format::Json)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Snapshot {
+    /// Files or folders; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Your name for the cluster.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cluster_id: Option<String>,
+    /// The region; else that of the nodes.
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    /// When the objects were read; now when absent.
+    #[arg(long, value_name = "RFC3339")]
+    pub(crate) at: Option<Timestamp>,
+    /// Print the report as JSON on standard error.
+    #[arg(long)]
+    pub(crate) report_json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Market {
+    #[command(subcommand)]
+    pub(crate) command: MarketCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MarketCommand {
+    /// Read market files, report what they hold, and keep them in a folder.
+    Import {
+        /// Spot Advisor JSON, On-Demand tables, price lists, spot price history.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// The folder to keep them in; only a report when absent.
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
+    /// Show what the market knows and how old it is.
+    Show {
+        /// Market files or folders, on top of the bundled tables.
+        #[arg(short, long, value_name = "PATH")]
+        market: Vec<PathBuf>,
+        /// Show the pools of one region.
+        #[arg(long)]
+        region: Option<String>,
+        /// As of when; now when absent.
+        #[arg(long, value_name = "RFC3339")]
+        now: Option<Timestamp>,
+        /// How to print.
+        #[arg(short, long, value_enum, default_value_t = Format::Table)]
+        output: Format,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
+}

@@ -1,0 +1,99 @@
+//! How a command ends: the code for scripts, the words for people.
+
+use std::process::ExitCode;
+
+/// What the exit code says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All is well.
+    Success,
+    /// Something failed that is not the caller's input.
+    Failure,
+    /// The command line or an input is wrong.
+    Usage,
+    /// Done in part: some of the input could not be used.
+    Partial,
+    /// What was asked for does not exist.
+    NotFound,
+    /// Done, and what was found is over a limit: a plan with violations, a replay that differs.
+    Threshold,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Success => 0,
+            Exit::Failure => 1,
+            Exit::Usage => 2,
+            Exit::Partial => 3,
+            Exit::NotFound => 4,
+            Exit::Threshold => 10,
+        })
+    }
+}
+
+/// Why a command ends early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// An input cannot be used.
+    #[error("{path}{pointer}: {message}")]
+    Input {
+        /// The file.
+        path: String,
+        /// JSON Pointer into it.
+        pointer: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// There is no such decision.
+    #[error("there is no decision `{0}`")]
+    UnknownDecision(String),
+    /// Writing the answer failed.
+    #[error("the answer cannot be written: {0}")]
+    Output(String),
+}
+
+impl Failure {
+    /// A stable word for scripts.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Failure::File { .. } => "file",
+            Failure::Input { .. } => "invalid_input",
+            Failure::UnknownDecision(_) => "unknown_decision",
+            Failure::Output(_) => "output",
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Failure::UnknownDecision(_) => {
+                let known: Vec<String> =
+                    engines::registry::BUILT_IN.iter().map(|engine| engine.route()).collect();
+                Some(format!("known decisions: {}", known.join(", ")))
+            }
+            Failure::Input { .. } => Some(
+                "`cloudoptim snapshot` turns kubectl and aws output into a snapshot".to_owned(),
+            ),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Failure::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Exit::NotFound
+            }
+            Failure::File { .. } | Failure::Output(_) => Exit::Failure,
+            Failure::Input { .. } | Failure::UnknownDecision(_) => Exit::Usage,
+        }
+    }
+}

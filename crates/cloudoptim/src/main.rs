@@ -1,0 +1,39 @@
+//! The `cloudoptim` command.
+//!
+//! Standard output carries data and nothing else; everything said to people goes to standard error.
+
+mod cli;
+mod commands;
+mod exit;
+mod input;
+mod market_files;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match &cli.command {
+        Command::Decide(arguments) => commands::decide::run(arguments),
+        Command::Check(arguments) => commands::check::run(arguments),
+        Command::Replay(arguments) => commands::replay::run(arguments),
+        Command::Snapshot(arguments) => commands::snapshot::run(arguments),
+        Command::Market(arguments) => commands::market::run(arguments),
+        Command::Completions(arguments) => commands::completions::run(arguments),
+    };
+    match done {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            eprintln!("error[{}]: {failure}", failure.code());
+            if let Some(hint) = failure.hint() {
+                eprintln!("  {hint}");
+            }
+            failure.exit().into()
+        }
+    }
+}
