@@ -19,7 +19,9 @@ pub(crate) struct Reservation {
 struct InstanceAnswer {
     instance_id: String,
     instance_type: String,
+    #[serde(deserialize_with = "lenient::or_default")]
     state: Named,
+    #[serde(deserialize_with = "lenient::or_default")]
     placement: Placement,
     instance_lifecycle: Option<String>,
     #[serde(deserialize_with = "lenient::time")]
@@ -97,6 +99,7 @@ pub(crate) struct VolumeAnswer {
     volume_id: String,
     volume_type: String,
     size: i64,
+    #[serde(deserialize_with = "lenient::or_default")]
     state: String,
     availability_zone: Option<String>,
     #[serde(deserialize_with = "lenient::time")]

@@ -13,7 +13,9 @@ use crate::lenient;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct BudgetObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
+    #[serde(deserialize_with = "lenient::or_default")]
     spec: BudgetSpec,
     status: Option<BudgetStatus>,
 }
@@ -51,6 +53,7 @@ impl BudgetObject {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct PriorityClassObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
     value: i32,
     global_default: bool,
@@ -69,6 +72,7 @@ impl PriorityClassObject {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct RuntimeClassObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
     overhead: Option<Overhead>,
 }
@@ -91,6 +95,7 @@ impl RuntimeClassObject {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct NamespaceObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
 }
 
@@ -107,8 +112,11 @@ impl NamespaceObject {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct QuotaObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
+    #[serde(deserialize_with = "lenient::or_default")]
     spec: QuotaSpec,
+    #[serde(deserialize_with = "lenient::or_default")]
     status: QuotaStatus,
 }
 
@@ -138,7 +146,9 @@ impl QuotaObject {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct LimitRangeObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
+    #[serde(deserialize_with = "lenient::or_default")]
     spec: LimitRangeSpec,
 }
 
@@ -176,14 +186,18 @@ impl LimitRangeObject {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct NodePoolObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
+    #[serde(deserialize_with = "lenient::or_default")]
     spec: NodePoolSpec,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct NodePoolSpec {
+    #[serde(deserialize_with = "lenient::or_default")]
     template: NodeTemplate,
+    #[serde(deserialize_with = "lenient::or_default")]
     disruption: Disruption,
     limits: ResourceList,
     weight: Option<i32>,
@@ -192,7 +206,9 @@ struct NodePoolSpec {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct NodeTemplate {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: TemplateMeta,
+    #[serde(deserialize_with = "lenient::or_default")]
     spec: TemplateSpec,
 }
 
@@ -256,7 +272,9 @@ impl NodePoolObject {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct NodeClaimObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
+    #[serde(deserialize_with = "lenient::or_default")]
     status: NodeClaimStatus,
 }
 

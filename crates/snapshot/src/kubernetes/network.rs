@@ -9,8 +9,11 @@ use crate::lenient;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct ServiceObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
+    #[serde(deserialize_with = "lenient::or_default")]
     spec: ServiceSpec,
+    #[serde(deserialize_with = "lenient::or_default")]
     status: EntryStatus,
 }
 
@@ -26,6 +29,7 @@ struct ServiceSpec {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct EntryStatus {
+    #[serde(deserialize_with = "lenient::or_default")]
     load_balancer: Balancer,
 }
 
@@ -68,8 +72,11 @@ impl ServiceObject {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct IngressObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
+    #[serde(deserialize_with = "lenient::or_default")]
     spec: IngressSpec,
+    #[serde(deserialize_with = "lenient::or_default")]
     status: EntryStatus,
 }
 
@@ -85,6 +92,7 @@ struct IngressSpec {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Rule {
+    #[serde(deserialize_with = "lenient::or_default")]
     http: Http,
 }
 
@@ -98,12 +106,14 @@ struct Http {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Path {
+    #[serde(deserialize_with = "lenient::or_default")]
     backend: Backend,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Backend {
+    #[serde(deserialize_with = "lenient::or_default")]
     service: BackendService,
 }
 

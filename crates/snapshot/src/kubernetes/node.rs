@@ -11,8 +11,11 @@ use crate::lenient;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct NodeObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
+    #[serde(deserialize_with = "lenient::or_default")]
     spec: NodeSpec,
+    #[serde(deserialize_with = "lenient::or_default")]
     status: NodeStatus,
 }
 
@@ -28,6 +31,7 @@ struct NodeSpec {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct NodeStatus {
+    #[serde(deserialize_with = "lenient::or_default")]
     capacity: ResourceList,
     allocatable: ResourceList,
     conditions: Vec<Condition>,
@@ -39,6 +43,7 @@ struct NodeStatus {
 #[serde(default, rename_all = "camelCase")]
 struct Condition {
     r#type: String,
+    #[serde(deserialize_with = "lenient::or_default")]
     status: String,
     #[serde(deserialize_with = "lenient::time")]
     last_transition_time: Option<Timestamp>,

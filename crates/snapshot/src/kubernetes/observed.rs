@@ -14,7 +14,9 @@ pub(crate) struct EventObject {
     reason: Option<String>,
     message: Option<String>,
     note: Option<String>,
+    #[serde(deserialize_with = "lenient::or_default")]
     involved_object: Reference,
+    #[serde(deserialize_with = "lenient::or_default")]
     regarding: Reference,
     count: Option<u64>,
     deprecated_count: Option<u64>,
@@ -50,6 +52,7 @@ impl EventObject {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct PodMetricsObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
     #[serde(deserialize_with = "lenient::time")]
     timestamp: Option<Timestamp>,
@@ -80,6 +83,7 @@ impl PodMetricsObject {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct NodeMetricsObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
     #[serde(deserialize_with = "lenient::time")]
     timestamp: Option<Timestamp>,

@@ -15,8 +15,11 @@ use crate::lenient;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct PodObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
+    #[serde(deserialize_with = "lenient::or_default")]
     spec: PodSpec,
+    #[serde(deserialize_with = "lenient::or_default")]
     status: PodStatus,
 }
 
@@ -49,6 +52,7 @@ struct PodSpec {
 struct ContainerSpec {
     name: String,
     image: String,
+    #[serde(deserialize_with = "lenient::or_default")]
     resources: Resources,
     #[serde(deserialize_with = "lenient::or_default")]
     ports: Vec<Port>,
@@ -58,6 +62,7 @@ struct ContainerSpec {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Resources {
+    #[serde(deserialize_with = "lenient::or_default")]
     requests: ResourceList,
     limits: ResourceList,
 }
@@ -110,6 +115,7 @@ struct PodStatus {
 #[serde(default)]
 struct Condition {
     r#type: String,
+    #[serde(deserialize_with = "lenient::or_default")]
     status: String,
 }
 
@@ -118,7 +124,9 @@ struct Condition {
 struct ContainerStatus {
     name: String,
     restart_count: Option<u64>,
+    #[serde(deserialize_with = "lenient::or_default")]
     state: State,
+    #[serde(deserialize_with = "lenient::or_default")]
     last_state: State,
 }
 

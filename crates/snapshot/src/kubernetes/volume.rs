@@ -13,8 +13,11 @@ use crate::lenient;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct ClaimObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
+    #[serde(deserialize_with = "lenient::or_default")]
     spec: ClaimSpec,
+    #[serde(deserialize_with = "lenient::or_default")]
     status: Phase,
 }
 
@@ -25,12 +28,14 @@ struct ClaimSpec {
     storage_class_name: Option<String>,
     #[serde(deserialize_with = "lenient::or_default")]
     access_modes: Vec<String>,
+    #[serde(deserialize_with = "lenient::or_default")]
     resources: Requests,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Requests {
+    #[serde(deserialize_with = "lenient::or_default")]
     requests: Size,
 }
 
@@ -65,14 +70,18 @@ impl ClaimObject {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct VolumeObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
+    #[serde(deserialize_with = "lenient::or_default")]
     spec: VolumeSpec,
+    #[serde(deserialize_with = "lenient::or_default")]
     status: Phase,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct VolumeSpec {
+    #[serde(deserialize_with = "lenient::or_default")]
     capacity: Size,
     claim_ref: Option<Reference>,
     persistent_volume_reclaim_policy: Option<String>,
@@ -139,6 +148,7 @@ impl VolumeObject {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct StorageClassObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
     provisioner: String,
     volume_binding_mode: Option<String>,
@@ -189,7 +199,9 @@ impl StorageClassObject {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct CsiNodeObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
+    #[serde(deserialize_with = "lenient::or_default")]
     spec: CsiNodeSpec,
 }
 
@@ -228,6 +240,7 @@ impl CsiNodeObject {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct AttachmentObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     spec: AttachmentSpec,
 }
 
@@ -236,6 +249,7 @@ pub(crate) struct AttachmentObject {
 struct AttachmentSpec {
     attacher: String,
     node_name: String,
+    #[serde(deserialize_with = "lenient::or_default")]
     source: AttachmentSource,
 }
 

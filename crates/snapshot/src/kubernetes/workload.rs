@@ -9,8 +9,11 @@ use crate::lenient;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct WorkloadObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
+    #[serde(deserialize_with = "lenient::or_default")]
     spec: WorkloadSpec,
+    #[serde(deserialize_with = "lenient::or_default")]
     status: WorkloadStatus,
 }
 
@@ -28,6 +31,7 @@ struct WorkloadSpec {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Template {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
 }
 
@@ -100,14 +104,18 @@ impl WorkloadObject {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct AutoscalerObject {
+    #[serde(deserialize_with = "lenient::or_default")]
     metadata: Meta,
+    #[serde(deserialize_with = "lenient::or_default")]
     spec: AutoscalerSpec,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct AutoscalerSpec {
+    #[serde(deserialize_with = "lenient::or_default")]
     scale_target_ref: Reference,
+    #[serde(deserialize_with = "lenient::or_default")]
     target_ref: Reference,
     min_replicas: Option<i64>,
     max_replicas: Option<i64>,
@@ -115,6 +123,7 @@ struct AutoscalerSpec {
     metrics: Vec<Metric>,
     #[serde(rename = "targetCPUUtilizationPercentage")]
     target_cpu: Option<i64>,
+    #[serde(deserialize_with = "lenient::or_default")]
     update_policy: UpdatePolicy,
 }
 
