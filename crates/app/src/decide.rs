@@ -88,7 +88,22 @@ impl Desk {
         cancelled: Option<&dyn Fn() -> bool>,
     ) -> Result<Outcome, DecodeError> {
         let prepared = engine.prepare(request)?;
-        let evidence = self.evidence(engine, prepared.as_ref(), now);
+        self.complete(engine, prepared.as_ref(), request, now, cancelled)
+    }
+
+    /// Decides on a request that has been read.
+    ///
+    /// # Errors
+    /// None that a caller could mend.
+    pub fn complete(
+        &self,
+        engine: &dyn AnyEngine,
+        prepared: &dyn Prepared,
+        request: &DecisionRequest<'_>,
+        now: Timestamp,
+        cancelled: Option<&dyn Fn() -> bool>,
+    ) -> Result<Outcome, DecodeError> {
+        let evidence = self.evidence(engine, prepared, now);
         let input = request.current_state.get();
         let run = Run {
             now,
@@ -99,7 +114,7 @@ impl Desk {
             stop_after: None,
             cancelled,
         };
-        finish(prepared.as_ref(), evidence, &run, input)
+        finish(prepared, evidence, &run, input)
     }
 }
 

@@ -2,8 +2,19 @@
 //!
 //! One file per verb. This crate refuses to know status codes, SQL and command lines.
 
+pub mod answer;
 pub mod bundle;
 pub mod decide;
+pub mod error;
+pub mod history;
+
+use clock::Clock;
+use store::Store;
+use tokio::sync::Semaphore;
+
+pub use error::{Error, FieldError};
+
+use decide::Desk;
 
 /// The build that answers, as it is written into evidence: two builds with the same text give the
 /// same bytes.
@@ -11,3 +22,39 @@ pub const BUILD: &str = match option_env!("CLOUDOPTIM_BUILD") {
     Some(build) => build,
     None => concat!("cloudoptim ", env!("CARGO_PKG_VERSION")),
 };
+
+/// Everything that operations work on.
+pub struct App {
+    desk: Desk,
+    store: Store,
+    clock: Clock,
+    /// Long decisions that may run at once.
+    compute: Semaphore,
+}
+
+impl App {
+    /// An application over a market and a store.
+    #[must_use]
+    pub fn new(desk: Desk, store: Store, clock: Clock) -> App {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        App { desk, store, clock, compute: Semaphore::new(cores) }
+    }
+
+    /// The market that decisions are made on.
+    #[must_use]
+    pub fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}

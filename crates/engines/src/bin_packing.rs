@@ -61,6 +61,10 @@ impl Engine for BinPacking {
         }
     }
 
+    fn is_quick(policy: &PackingPolicy) -> bool {
+        policy.mode == Mode::Consolidate && policy.effort == EffortLevel::Fast
+    }
+
     fn need(state: &ClusterState, policy: &PackingPolicy, now: Timestamp) -> PackingNeed {
         evidence::need(state, policy, now)
     }

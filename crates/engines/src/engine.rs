@@ -41,6 +41,12 @@ pub trait Engine: Copy + Send + Sync + 'static {
     /// The most work units that a search may spend under a policy.
     fn work_budget(policy: &Self::Policy) -> u64;
 
+    /// Whether it answers within a few milliseconds under a policy, however large the cluster, so
+    /// that handing it to another thread would cost more than it helps.
+    fn is_quick(_policy: &Self::Policy) -> bool {
+        false
+    }
+
     /// What it asks of the world for this cluster at this instant.
     fn need(state: &ClusterState, policy: &Self::Policy, now: Timestamp) -> Self::Need;
 

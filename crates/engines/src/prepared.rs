@@ -61,6 +61,8 @@ pub trait Prepared: Send + Sync {
     fn state(&self) -> &ClusterState;
     /// The policy in effect, as canonical JSON.
     fn policy_json(&self) -> &str;
+    /// Whether deciding takes a few milliseconds at the most.
+    fn is_quick(&self) -> bool;
     /// The engine's question to the world as JSON: a cache key as long as the sources stay.
     fn need(&self, now: Timestamp) -> String;
     /// Draws the evidence from the sources.
@@ -193,6 +195,10 @@ impl<E: Engine> Prepared for Typed<E> {
 
     fn policy_json(&self) -> &str {
         &self.policy_json
+    }
+
+    fn is_quick(&self) -> bool {
+        E::is_quick(&self.policy)
     }
 
     fn need(&self, now: Timestamp) -> String {

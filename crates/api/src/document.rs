@@ -1,0 +1,178 @@
+//! The API document (OpenAPI 3.1), made from the list of routes and the types themselves.
+
+use engines::registry::BUILT_IN;
+use engines::request::DecisionRequestSchema;
+use facts::reason::ReasonCode;
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use crate::problem::Problem;
+use crate::routes::decisions::{HistoryQuery, HistoryRow};
+use crate::routes::system::Health;
+use crate::routes::{Gives, ROUTES, Route, Takes};
+
+/// The document. It depends on the build alone.
+#[must_use]
+pub fn openapi() -> Value {
+    let settings = SchemaSettings::draft2020_12()
+        .with(|settings| settings.definitions_path = "/components/schemas".into());
+    let mut generator = settings.into_generator();
+    let mut paths: Map<String, Value> = Map::new();
+    for route in ROUTES {
+        let operation = operation(route, &mut generator);
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        path[route.method] = operation;
+    }
+    for engine in BUILT_IN {
+        let path = format!("/api/v1/ml/decision/{}", engine.route());
+        let mut operation =
+            base(&format!("decide_{}", engine.decision()), engine.summary(), "decisions");
+        operation["requestBody"] = body(&json!({
+            "allOf": [reference::<DecisionRequestSchema>(&mut generator)],
+            "properties": {
+                "requirements": engine.policy_schema(&mut generator),
+                "constraints": engine.constraints_schema(&mut generator),
+            }
+        }));
+        let answer = engine.decision_schema(&mut generator);
+        operation["responses"] = responses(&answer.into(), &mut generator);
+        paths.insert(path, json!({ "post": operation }));
+    }
+    let mut reasons: Map<String, Value> = Map::new();
+    for (code, _) in ReasonCode::ALL {
+        let name = serde_json::to_value(code).unwrap_or_default();
+        reasons.insert(name.as_str().unwrap_or_default().to_owned(), code.meaning().into());
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "CloudOptim ML Server",
+            "version": "v1",
+            "description": "Facts in, decisions out: Kubernetes cost decisions for clusters on AWS. Money is in United States dollars, a month has 730 hours, instants are RFC 3339 in UTC. What is unknown is null with a reason, never 0.",
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "servers": [{ "url": "/" }],
+        "tags": [
+            { "name": "decisions", "description": "Making decisions and looking them up." },
+            { "name": "system", "description": "The server itself." },
+        ],
+        "paths": paths,
+        "components": { "schemas": generator.take_definitions(true) },
+        "x-reason-codes": reasons,
+    })
+}
+
+fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
+    let tag = if route.path.contains("decision") { "decisions" } else { "system" };
+    let mut operation = base(route.operation, route.summary, tag);
+    let mut parameters = Vec::new();
+    for name in route.path.split('{').skip(1).filter_map(|part| part.split('}').next()) {
+        parameters.push(json!({
+            "name": name, "in": "path", "required": true, "schema": { "type": "string" }
+        }));
+    }
+    match route.takes {
+        Takes::DecisionRequest => {
+            operation["requestBody"] = body(&reference::<DecisionRequestSchema>(generator));
+        }
+        Takes::HistoryQuery => parameters.extend(query_parameters()),
+        Takes::Nothing | Takes::DecisionId => {}
+    }
+    if !parameters.is_empty() {
+        operation["parameters"] = parameters.into();
+    }
+    operation["responses"] = match route.gives {
+        Gives::Decision => {
+            let any = reference::<facts::decision::Decision<Value>>(generator);
+            responses(&any, generator)
+        }
+        Gives::History => {
+            let row = reference::<HistoryRow>(generator);
+            responses(&json!({ "type": "array", "items": row }), generator)
+        }
+        Gives::Health => {
+            let health = reference::<Health>(generator);
+            responses(&health, generator)
+        }
+        Gives::Bundle | Gives::OpenApi => responses(&json!({ "type": "object" }), generator),
+        Gives::Text => with_problems("text/plain", &json!({ "type": "string" }), generator),
+        Gives::Page => with_problems("text/html", &json!({ "type": "string" }), generator),
+    };
+    operation
+}
+
+fn base(operation: &str, summary: &str, tag: &str) -> Value {
+    json!({ "operationId": operation, "summary": summary, "tags": [tag] })
+}
+
+fn body(schema: &Value) -> Value {
+    json!({ "required": true, "content": { "application/json": {
+        "schema": schema,
+        "example": example(),
+    } } })
+}
+
+/// A request that works as it stands.
+fn example() -> Value {
+    json!({
+        "cluster_id": "example",
+        "current_state": {
+            "nodes": [
+                { "name": "node-a", "cpu": "3920m", "memory": "14Gi", "usd_per_hour": 0.192 },
+                { "name": "node-b", "cpu": "3920m", "memory": "14Gi", "usd_per_hour": 0.192 }
+            ],
+            "pods": [
+                { "name": "web-1", "node": "node-a", "cpu": "500m", "memory": "1Gi" },
+                { "name": "web-2", "node": "node-b", "cpu": "500m", "memory": "1Gi" }
+            ]
+        }
+    })
+}
+
+fn responses(schema: &Value, generator: &mut SchemaGenerator) -> Value {
+    with_problems("application/json", schema, generator)
+}
+
+fn with_problems(kind: &str, schema: &Value, generator: &mut SchemaGenerator) -> Value {
+    let problem = reference::<Problem>(generator);
+    let mut responses = Map::new();
+    responses.insert(
+        "200".to_owned(),
+        json!({ "description": "As asked for.", "content": { kind: { "schema": schema } } }),
+    );
+    for (status, description) in [
+        ("400", "The request cannot be used; `errors` names the fields."),
+        ("404", "There is no such thing."),
+        ("405", "The path takes another method."),
+        ("413", "The body is too large."),
+        ("415", "The body is not JSON."),
+        ("422", "The request contradicts an earlier one of the same name."),
+        ("500", "A fault of the server."),
+        ("503", "Something that is needed does not answer; try again."),
+    ] {
+        let content = json!({ "application/problem+json": { "schema": problem } });
+        responses
+            .insert(status.to_owned(), json!({ "description": description, "content": content }));
+    }
+    responses.into()
+}
+
+fn reference<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Value {
+    generator.subschema_for::<T>().into()
+}
+
+fn query_parameters() -> Vec<Value> {
+    let schema: Value = schemars::schema_for!(HistoryQuery).into();
+    let properties = schema["properties"].as_object().cloned().unwrap_or_default();
+    properties
+        .into_iter()
+        .map(|(name, mut schema)| {
+            let description = schema["description"].take();
+            if let Some(schema) = schema.as_object_mut() {
+                schema.remove("description");
+            }
+            json!({ "name": name, "in": "query", "description": description, "schema": schema })
+        })
+        .collect()
+}

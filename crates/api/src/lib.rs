@@ -1,0 +1,37 @@
+//! The HTTP interface: routes, problems, the API document and two pages.
+//!
+//! The only crate that knows a status code. Handlers translate and nothing more; what they ask for
+//! is done in `app`.
+
+mod document;
+mod pages;
+mod problem;
+mod routes;
+
+use std::sync::Arc;
+
+use app::App;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use document::openapi;
+pub use routes::{ROUTES, Route};
+
+/// The largest body that is read: a snapshot of tens of thousands of pods.
+pub const LARGEST_BODY: usize = 256 << 20;
+
+/// The whole interface over an application.
+#[must_use]
+pub fn router(app: Arc<App>) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        router = router.route(route.path, (route.handler)());
+    }
+    router
+        .fallback(problem::no_route)
+        .method_not_allowed_fallback(problem::no_method)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(CatchPanicLayer::custom(problem::of_panic))
+        .with_state(app)
+}

@@ -1,0 +1,101 @@
+//! Every route on one screen: the router and the API document are both made from this list.
+
+pub(crate) mod decisions;
+pub(crate) mod system;
+
+use std::sync::Arc;
+
+use app::App;
+use axum::routing::{MethodRouter, get, post};
+
+use crate::pages;
+
+/// A route.
+pub struct Route {
+    /// Its method, in lower case.
+    pub method: &'static str,
+    /// Its path.
+    pub path: &'static str,
+    /// A stable name for generated clients.
+    pub operation: &'static str,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// What it answers with.
+    pub gives: Gives,
+    /// Who answers.
+    pub handler: fn() -> MethodRouter<Arc<App>>,
+}
+
+/// What a route takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// Nothing.
+    Nothing,
+    /// A decision request.
+    DecisionRequest,
+    /// The name of a decision in the path.
+    DecisionId,
+    /// Filters and paging in the query.
+    HistoryQuery,
+}
+
+/// What a route answers with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gives {
+    /// A decision of any engine, or of the engine that the route names.
+    Decision,
+    /// A list of decisions.
+    History,
+    /// A replay bundle.
+    Bundle,
+    /// The state of the server.
+    Health,
+    /// A short text.
+    Text,
+    /// The API document.
+    OpenApi,
+    /// A page.
+    Page,
+}
+
+macro_rules! routes {
+    ($($method:ident $path:literal $operation:literal $takes:ident $gives:ident $handler:expr, $summary:literal;)+) => {
+        &[$(Route {
+            method: stringify!($method),
+            path: $path,
+            operation: $operation,
+            summary: $summary,
+            takes: Takes::$takes,
+            gives: Gives::$gives,
+            handler: || $method($handler),
+        },)+]
+    };
+}
+
+/// Every route.
+pub const ROUTES: &[Route] = routes! {
+    post "/api/v1/ml/decision" "decide" DecisionRequest Decision decisions::decide,
+        "Decide; the body says what.";
+    post "/api/v1/ml/decision/{decision}" "decideOne" DecisionRequest Decision decisions::decide_one,
+        "Decide what the path names, such as bin-pack or spot-optimize.";
+    get "/api/v1/ml/decisions/history" "listDecisions" HistoryQuery History decisions::history,
+        "Decisions, newest first.";
+    get "/api/v1/ml/decisions/{id}" "getDecision" DecisionId Decision decisions::get,
+        "One decision, byte for byte as it was answered.";
+    get "/api/v1/ml/decisions/{id}/bundle" "getBundle" DecisionId Bundle decisions::bundle,
+        "Everything that `cloudoptim replay` needs to make the decision again.";
+    get "/api/v1/ml/health" "health" Nothing Health system::health,
+        "The state of the server and of what it depends on.";
+    get "/livez" "livez" Nothing Text system::livez,
+        "Whether the process runs; looks at nothing else.";
+    get "/readyz" "readyz" Nothing Text system::readyz,
+        "Whether requests can be answered.";
+    get "/api/v1/openapi.json" "openapi" Nothing OpenApi system::openapi,
+        "This document.";
+    get "/api" "apiPage" Nothing Page pages::api,
+        "The API to browse and try.";
+    get "/" "homePage" Nothing Page pages::home,
+        "Recent decisions.";
+};

@@ -1,0 +1,197 @@
+//! Making decisions and looking them up.
+
+use std::sync::Arc;
+
+use app::App;
+use app::bundle::Bundle;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use facts::decision::EngineName;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::{DecisionFilter, DecisionSummary};
+use units::{Confidence, Fraction, Usd};
+
+use crate::problem::Problem;
+
+/// The most rows of one answer; more are asked for with `offset`.
+const LARGEST_PAGE: u64 = 500;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// `POST /decision`: the body says what.
+pub(crate) async fn decide(
+    state: State<Arc<App>>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    answer(state, None, &headers, body).await
+}
+
+/// `POST /decision/{decision}`: the path says what.
+pub(crate) async fn decide_one(
+    state: State<Arc<App>>,
+    Path(decision): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    answer(state, Some(&decision), &headers, body).await
+}
+
+async fn answer(
+    State(app): State<Arc<App>>,
+    decision: Option<&str>,
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if kind.is_some_and(|kind| !is_json(kind)) {
+        let detail = "send the request as application/json".to_owned();
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
+    }
+    let answer = app.answer(decision, body?).await?;
+    let mut response = (StatusCode::OK, answer.json).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    if answer.repeated {
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+fn is_json(kind: &str) -> bool {
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/json") || kind.to_ascii_lowercase().ends_with("+json")
+}
+
+/// `GET /decisions/{id}`.
+pub(crate) async fn get(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let json = app.decision(&id).await?;
+    Ok(([(header::CONTENT_TYPE, JSON)], json).into_response())
+}
+
+/// `GET /decisions/{id}/bundle`.
+pub(crate) async fn bundle(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Json<Bundle>, Problem> {
+    Ok(Json(app.bundle(&id).await?))
+}
+
+/// Filters and paging.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HistoryQuery {
+    /// Only of this cluster.
+    cluster_id: Option<String>,
+    /// Only of this engine, by name.
+    engine_id: Option<String>,
+    /// Only of this type.
+    decision_type: Option<String>,
+    /// How many, 1 to 500; 50 when absent, and more than 500 is taken as 500.
+    limit: Option<u64>,
+    /// How many are passed over.
+    offset: Option<u64>,
+}
+
+/// A decision in a list.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct HistoryRow {
+    /// The decision's name.
+    execution_id: String,
+    /// The same.
+    decision_id: String,
+    /// What was asked for.
+    decision_type: String,
+    /// The cluster, where it was named.
+    cluster_id: Option<String>,
+    /// The caller's name for the request.
+    request_id: Option<String>,
+    /// Who answered.
+    engine: EngineName,
+    /// Dollars a month; `null` when unknown.
+    estimated_savings: Option<Usd>,
+    /// 0 to 1.
+    confidence_score: Confidence,
+    /// When.
+    executed_at: Timestamp,
+}
+
+/// `GET /decisions/history`.
+pub(crate) async fn history(
+    State(app): State<Arc<App>>,
+    query: Result<Query<HistoryQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(query) = query.map_err(|rejection| {
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_query", rejection.body_text())
+    })?;
+    let (limit, offset) =
+        (query.limit.unwrap_or(50).clamp(1, LARGEST_PAGE), query.offset.unwrap_or(0));
+    let filter = DecisionFilter {
+        cluster_id: query.cluster_id.clone(),
+        decision_type: query.decision_type.clone(),
+        engine_name: query.engine_id.clone(),
+        offset,
+        limit,
+    };
+    let (rows, total) = app.decisions(&filter).await?;
+    let rows: Vec<HistoryRow> = rows.into_iter().map(row).collect();
+    let mut response = Json(rows).into_response();
+    let headers = response.headers_mut();
+    headers.insert("x-total-count", HeaderValue::from(total));
+    if offset.saturating_add(limit) < total {
+        let next = format!("<{}>; rel=\"next\"", next_page(&query, offset + limit, limit));
+        if let Ok(next) = HeaderValue::from_str(&next) {
+            headers.insert(header::LINK, next);
+        }
+    }
+    Ok(response)
+}
+
+fn next_page(query: &HistoryQuery, offset: u64, limit: u64) -> String {
+    let mut link = format!("/api/v1/ml/decisions/history?limit={limit}&offset={offset}");
+    for (name, value) in [
+        ("cluster_id", &query.cluster_id),
+        ("engine_id", &query.engine_id),
+        ("decision_type", &query.decision_type),
+    ] {
+        if let Some(value) = value {
+            link.push_str(&format!("&{name}={}", escaped(value)));
+        }
+    }
+    link
+}
+
+/// Text as it may stand in a query.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
+fn row(summary: DecisionSummary) -> HistoryRow {
+    HistoryRow {
+        execution_id: summary.decision_id.clone(),
+        decision_id: summary.decision_id,
+        decision_type: summary.decision_type,
+        cluster_id: summary.cluster_id,
+        request_id: summary.request_id,
+        engine: EngineName { name: summary.engine_name, version: summary.engine_version },
+        estimated_savings: summary.savings,
+        confidence_score: Confidence::new(Fraction::clamped(summary.confidence)),
+        executed_at: summary.decided_at,
+    }
+}

@@ -1,0 +1,170 @@
+//! Answering a request: decide, keep, and only then let the answer go.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use engines::prepared::{AnyEngine, Prepared};
+use engines::registry;
+use engines::request::DecisionRequest;
+use jiff::SignedDuration;
+use store::{DecisionRecord, Part};
+
+use crate::decide::Outcome;
+use crate::{App, Error, FieldError};
+
+/// How long the name of a request stands for its answer.
+const IDEMPOTENT_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+/// An answer that is on the disk.
+#[derive(Debug)]
+pub struct Answer {
+    /// The body.
+    pub json: Vec<u8>,
+    /// Whether the answer had been given before for the same request.
+    pub repeated: bool,
+}
+
+impl App {
+    /// Answers the request in a body. `decision` is what the route names; without one the body
+    /// says it.
+    ///
+    /// # Errors
+    /// A request that cannot be read, a decision that nobody makes, a store that does not answer.
+    pub async fn answer(
+        self: &Arc<Self>,
+        decision: Option<&str>,
+        body: impl AsRef<[u8]> + Clone + Send + 'static,
+    ) -> Result<Answer, Error> {
+        let request = DecisionRequest::from_json(body.as_ref())?;
+        let engine = engine(decision, &request)?;
+        if let Some(answer) = self.given_before(engine, &request).await? {
+            return Ok(answer);
+        }
+        let prepared = engine.prepare(&request)?;
+        let outcome = if prepared.is_quick() {
+            self.desk.complete(engine, prepared.as_ref(), &request, self.clock.now(), None)?
+        } else {
+            drop(request);
+            self.compute_elsewhere(engine, prepared, body).await?
+        };
+        let record = record(&outcome);
+        self.store.keep_decision(record).await?;
+        Ok(Answer { json: outcome.json, repeated: false })
+    }
+
+    /// The answer that a request of this name got within the last day.
+    async fn given_before(
+        &self,
+        engine: &dyn AnyEngine,
+        request: &DecisionRequest<'_>,
+    ) -> Result<Option<Answer>, Error> {
+        let Some(name) = request.request_id.as_deref() else { return Ok(None) };
+        let now = self.clock.now();
+        let since = now.checked_sub(IDEMPOTENT_FOR).unwrap_or(now);
+        let Some((input, decision, json)) = self.store.decision_of_request(name, since).await?
+        else {
+            return Ok(None);
+        };
+        let same = input == *blake3::hash(request.current_state.get().as_bytes()).as_bytes()
+            && decision == engine.decision();
+        if same {
+            return Ok(Some(Answer { json, repeated: true }));
+        }
+        Err(Error::Conflict(format!(
+            "request_id `{name}` was used within a day for another request; give this one a new name"
+        )))
+    }
+
+    /// Decides on a thread for long work. When the caller goes away, the search stops.
+    async fn compute_elsewhere(
+        self: &Arc<Self>,
+        engine: &'static dyn AnyEngine,
+        prepared: Box<dyn Prepared>,
+        body: impl AsRef<[u8]> + Send + 'static,
+    ) -> Result<Outcome, Error> {
+        let permit = self.compute.acquire().await;
+        let _permit = permit.map_err(|_| Error::Unavailable("shutting down".to_owned()))?;
+        let app = Arc::clone(self);
+        let gone = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&gone);
+        let _guard = RaiseOnDrop(gone);
+        let now = self.clock.now();
+        let work = tokio::task::spawn_blocking(move || {
+            let request = DecisionRequest::from_json(body.as_ref())?;
+            let cancelled = || seen.load(Ordering::Relaxed);
+            app.desk.complete(engine, prepared.as_ref(), &request, now, Some(&cancelled))
+        });
+        let outcome = work.await.map_err(|_| Error::Internal("the decision failed".to_owned()))?;
+        Ok(outcome?)
+    }
+}
+
+/// Raises a flag when it goes out of scope, which it also does when a caller hangs up.
+struct RaiseOnDrop(Arc<AtomicBool>);
+
+impl Drop for RaiseOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn engine(
+    decision: Option<&str>,
+    request: &DecisionRequest<'_>,
+) -> Result<&'static dyn AnyEngine, Error> {
+    let field = |code, detail: String| {
+        Error::Invalid(vec![FieldError { pointer: "/decision_type".to_owned(), code, detail }])
+    };
+    let known = || {
+        let names: Vec<&str> = registry::BUILT_IN.iter().map(|engine| engine.decision()).collect();
+        names.join(", ")
+    };
+    match (decision, request.decision_type.as_deref()) {
+        (Some(route), said) => {
+            let engine = registry::for_decision(route)
+                .ok_or_else(|| Error::NotFound(format!("nobody decides `{route}` here")))?;
+            match said {
+                Some(said) if said != engine.decision() => Err(field(
+                    "mismatch",
+                    format!("says `{said}`, but this route decides `{}`", engine.decision()),
+                )),
+                _ => Ok(engine),
+            }
+        }
+        (None, Some(said)) => registry::for_decision(said)
+            .ok_or_else(|| field("unknown", format!("`{said}` is not one of {}", known()))),
+        (None, None) => Err(field("required", format!("is missing; expected one of {}", known()))),
+    }
+}
+
+fn record(outcome: &Outcome) -> DecisionRecord {
+    let decision = &outcome.decision;
+    let part = |text: &str| Part {
+        digest: *blake3::hash(text.as_bytes()).as_bytes(),
+        content: text.as_bytes().into(),
+    };
+    DecisionRecord {
+        decision_id: decision.decision_id.clone(),
+        cluster_id: decision.cluster_id.clone().unwrap_or_default(),
+        decision_type: decision.decision_type.clone(),
+        engine_name: decision.engine.name.clone(),
+        engine_version: decision.engine.version.clone(),
+        build: decision.evidence.build.clone(),
+        request_id: decision.request_id.clone(),
+        decided_at: decision.decided_at,
+        seed: decision.evidence.seed.clone(),
+        work_budget: decision.evidence.work.budget,
+        work_used: decision.evidence.work.used,
+        work_stopped_at: decision.evidence.work.stopped_at,
+        input: part(&outcome.input),
+        policy: part(&outcome.policy),
+        evidence: Part {
+            digest: *outcome.evidence.digest.as_bytes(),
+            content: Arc::<[u8]>::from(Arc::clone(&outcome.evidence.json)),
+        },
+        answer: outcome.json.clone(),
+        answer_digest: *blake3::hash(&outcome.json).as_bytes(),
+        savings: decision.verdict.estimated_savings,
+        confidence: decision.verdict.confidence_score.value(),
+    }
+}

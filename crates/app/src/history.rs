@@ -1,0 +1,68 @@
+//! Looking decisions up again.
+
+use facts::decision::{EngineName, WorkSpent};
+use serde_json::value::RawValue;
+use store::{DecisionFilter, DecisionSummary, StoredDecision};
+
+use crate::bundle::{BUNDLE_SCHEMA, Bundle};
+use crate::{App, Error};
+
+impl App {
+    /// Decisions, newest first, and how many there are in all.
+    ///
+    /// # Errors
+    /// A store that does not answer.
+    pub async fn decisions(
+        &self,
+        filter: &DecisionFilter,
+    ) -> Result<(Vec<DecisionSummary>, u64), Error> {
+        Ok(self.store.decisions(filter).await?)
+    }
+
+    /// The answer of one decision, byte for byte.
+    ///
+    /// # Errors
+    /// There is none of this name, or the store does not answer.
+    pub async fn decision(&self, decision_id: &str) -> Result<Vec<u8>, Error> {
+        Ok(self.stored(decision_id).await?.answer)
+    }
+
+    /// The bundle that reproduces one decision.
+    ///
+    /// # Errors
+    /// As [`App::decision`].
+    pub async fn bundle(&self, decision_id: &str) -> Result<Bundle, Error> {
+        let stored = self.stored(decision_id).await?;
+        let raw = |bytes: Vec<u8>| {
+            let text =
+                String::from_utf8(bytes).map_err(|error| Error::Internal(error.to_string()))?;
+            RawValue::from_string(text).map_err(|error| Error::Internal(error.to_string()))
+        };
+        let summary = stored.summary;
+        Ok(Bundle {
+            schema: BUNDLE_SCHEMA.to_owned(),
+            decision_id: summary.decision_id,
+            decision_type: summary.decision_type,
+            engine: EngineName { name: summary.engine_name, version: summary.engine_version },
+            build: stored.build,
+            now: summary.decided_at,
+            seed: stored.seed,
+            work: WorkSpent {
+                budget: stored.work_budget,
+                used: stored.work_used,
+                stopped_at: stored.work_stopped_at,
+            },
+            request_id: summary.request_id,
+            cluster_id: summary.cluster_id,
+            answer_digest: blake3::Hash::from_bytes(stored.answer_digest).to_hex().to_string(),
+            policy: raw(stored.policy)?,
+            evidence: raw(stored.evidence)?,
+            input: raw(stored.input)?,
+        })
+    }
+
+    async fn stored(&self, decision_id: &str) -> Result<StoredDecision, Error> {
+        let found = self.store.decision(decision_id).await?;
+        found.ok_or_else(|| Error::NotFound(format!("there is no decision `{decision_id}`")))
+    }
+}

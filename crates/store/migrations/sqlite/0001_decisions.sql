@@ -1,0 +1,36 @@
+-- What decisions are made of, each part once: snapshots, policies, evidence.
+CREATE TABLE decision_parts (
+    digest  BLOB    NOT NULL PRIMARY KEY,
+    length  INTEGER NOT NULL,
+    content BLOB    NOT NULL
+) WITHOUT ROWID;
+
+-- One row for each decision that left the server. Instants are microseconds since 1970, money is
+-- billionths of a dollar.
+CREATE TABLE decisions (
+    cluster_id       TEXT    NOT NULL,
+    decision_id      BLOB    NOT NULL,
+    decision_type    TEXT    NOT NULL,
+    engine_name      TEXT    NOT NULL,
+    engine_version   TEXT    NOT NULL,
+    build            TEXT    NOT NULL,
+    request_id       TEXT,
+    decided_at       INTEGER NOT NULL,
+    seed             TEXT    NOT NULL,
+    work_budget      INTEGER NOT NULL,
+    work_used        INTEGER NOT NULL,
+    work_stopped_at  INTEGER,
+    input_digest     BLOB    NOT NULL,
+    policy_digest    BLOB    NOT NULL,
+    evidence_digest  BLOB    NOT NULL,
+    answer_digest    BLOB    NOT NULL,
+    savings_nanos    INTEGER,
+    confidence       REAL    NOT NULL,
+    answer_length    INTEGER NOT NULL,
+    answer           BLOB    NOT NULL,
+    PRIMARY KEY (cluster_id, decision_id)
+) WITHOUT ROWID;
+
+CREATE INDEX decisions_by_id ON decisions (decision_id);
+CREATE INDEX decisions_by_time ON decisions (decided_at DESC, decision_id);
+CREATE INDEX decisions_by_request ON decisions (request_id, decided_at DESC) WHERE request_id IS NOT NULL;
