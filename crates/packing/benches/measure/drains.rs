@@ -95,7 +95,15 @@ fn fast_small(wanted: &dyn Fn(&str) -> bool) {
     let seconds = (cpu_seconds() - before) / f64::from(rounds);
     if let Some(plan) = plan {
         let note = format!("{} moves, {:.1} us a call", plan.moves.len(), seconds * 1e6);
-        row(name, model.items().len(), plan.bound.value, plan.cost_after, seconds, plan.work_used, &note);
+        row(
+            name,
+            model.items().len(),
+            plan.bound.value,
+            plan.cost_after,
+            seconds,
+            plan.work_used,
+            &note,
+        );
     }
 }
 

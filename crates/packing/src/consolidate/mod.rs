@@ -84,10 +84,10 @@ pub fn budget(effort: Effort) -> u64 {
 /// costs more than [`drain_under_half`].
 #[must_use]
 pub fn consolidate(model: &Model, gates: &Gates, effort: Effort, work: &mut Work<'_>) -> Plan {
-    let start = Desk::new(model, gates);
-    let mut best = start.clone();
+    let mut best = Desk::new(model, gates);
+    let start = (effort > Effort::Fast).then(|| best.clone());
     drain::under_half(&mut best, true, work);
-    if effort > Effort::Fast {
+    if let Some(start) = start {
         let mut rule = start.clone();
         drain::under_half(&mut rule, false, work);
         let mut keepers = start.clone();
