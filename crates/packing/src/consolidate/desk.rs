@@ -230,7 +230,7 @@ pub(super) fn movable(model: &Model, gates: &Gates) -> Vec<bool> {
 }
 
 /// Place of every item by its largest share of the mean node, largest first.
-fn item_ranks(model: &Model) -> Vec<u32> {
+pub(super) fn item_ranks(model: &Model) -> Vec<u32> {
     let dims = model.dims();
     let mut total = vec![1.0_f64; dims];
     for node in model.capacity.chunks_exact(dims) {

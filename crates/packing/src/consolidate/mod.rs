@@ -7,7 +7,10 @@
 
 mod desk;
 mod drain;
+mod replace;
 mod search;
+
+pub use replace::{Bought, Offer, Replacement, replace, verify_replacement};
 
 use crate::bound::{Bound, ExistingBin, Proof, resource_prices, subset_bound};
 use crate::placement::{Model, State};
@@ -185,10 +188,10 @@ fn plan_of(desk: &Desk<'_>, effort: Effort, work: &Work<'_>) -> Plan {
     }
     let mut moves: Vec<Move> = Vec::new();
     for (item, facts) in model.items().iter().enumerate() {
-        if let (Some(from), Some(to)) = (facts.home, desk.state.node_of(item as u32)) {
-            if from != to {
-                moves.push(Move { item: item as u32, from, to });
-            }
+        if let (Some(from), Some(to)) = (facts.home, desk.state.node_of(item as u32))
+            && from != to
+        {
+            moves.push(Move { item: item as u32, from, to });
         }
     }
     moves.sort_by_key(|step| rank[step.from as usize]);

@@ -93,10 +93,10 @@ impl<'r> Columns<'r> {
             }
             let shake = if dive == 0 { 0.0 } else { 0.15 + 0.05 * f64::from(dive % 6) };
             let limit = if best.left_over.is_empty() { best.cost(self.ready) } else { i64::MAX };
-            if let Some(packing) = self.dive(root.clone(), limit, shake, &mut random, work) {
-                if packing.beats(self.ready, best) {
-                    *best = packing;
-                }
+            if let Some(packing) = self.dive(root.clone(), limit, shake, &mut random, work)
+                && packing.beats(self.ready, best)
+            {
+                *best = packing;
             }
         }
     }

@@ -4,6 +4,11 @@
 //! refuses to know what the dimensions mean; whatever every bin carries must
 //! already be taken off the capacities.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "amounts have a fixed width of which only the first `dims` entries count"
+)]
+
 mod check;
 mod columns;
 mod cover;
