@@ -395,8 +395,8 @@ impl<'r> Columns<'r> {
             }
             self.generate(&mut master, 12, false, work);
         }
-        let mut packing = Packing { bins, left_over: Vec::new(), found_by: "columns" };
-        packing.shrink(self.ready);
+        // Every bin took the cheapest form in supply when it was bought.
+        let packing = Packing { bins, left_over: Vec::new(), found_by: "columns" };
         (packing.cost(self.ready) < limit).then_some(packing)
     }
 
