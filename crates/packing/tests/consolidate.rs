@@ -6,9 +6,7 @@ use packing::IndexSet;
 use packing::consolidate::{
     Gates, Offer, consolidate, drain_under_half, replace, verify, verify_bound, verify_replacement,
 };
-use packing::placement::{
-    ClassRules, Group, Item, Membership, Model, Node, Parts, Rule, State,
-};
+use packing::placement::{ClassRules, Group, Item, Membership, Model, Node, Parts, Rule, State};
 use packing::work::{Effort, Work};
 use proptest::prelude::*;
 
@@ -170,9 +168,7 @@ fn many_dear_nodes_become_few_cheap_ones() {
     let model = Model::new(Parts {
         dims: 2,
         nodes: vec![node(&[10, 10], 100, 0); 6],
-        items: (0..6)
-            .map(|n| Item { class: 0, home: Some(n), movable: true, weight: 1 })
-            .collect(),
+        items: (0..6).map(|n| Item { class: 0, home: Some(n), movable: true, weight: 1 }).collect(),
         classes: vec![ClassRules {
             demand: vec![6, 6],
             allowed: IndexSet::All,
@@ -185,21 +181,13 @@ fn many_dear_nodes_become_few_cheap_ones() {
     // No node can be emptied onto the others.
     let plan = consolidate(&model, &gates, Effort::Balanced, &mut Work::new(1_000_000));
     assert_eq!(plan.saving(), 0);
-    let offer = |cost| Offer {
-        capacity: vec![18, 18],
-        cost,
-        kind: 0,
-        domains: vec![0],
-        available: None,
-    };
+    let offer =
+        |cost| Offer { capacity: vec![18, 18], cost, kind: 0, domains: vec![0], available: None };
     let cheap = replace(&model, &gates, &[offer(150)], Effort::Fast, &mut Work::new(1 << 30));
     let cheap = cheap.expect("two bought nodes hold all six items");
     assert_eq!((cheap.cost_before, cheap.cost_after, cheap.bought.len()), (600, 300, 2));
     // The same price is not strictly cheaper.
-    assert_eq!(
-        replace(&model, &gates, &[offer(300)], Effort::Fast, &mut Work::new(1 << 30)),
-        None
-    );
+    assert_eq!(replace(&model, &gates, &[offer(300)], Effort::Fast, &mut Work::new(1 << 30)), None);
 }
 
 #[test]

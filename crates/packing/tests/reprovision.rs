@@ -48,7 +48,13 @@ fn problem(most: u32) -> impl Strategy<Value = Problem> {
 /// The cheapest packing of a few items by exhaustive search, ignoring nothing.
 fn brute(problem: &Problem) -> Option<i64> {
     type Open = (usize, Vec<i64>, Vec<u32>);
-    fn go(problem: &Problem, items: &[usize], bins: &mut Vec<Open>, cost: i64, best: &mut Option<i64>) {
+    fn go(
+        problem: &Problem,
+        items: &[usize],
+        bins: &mut Vec<Open>,
+        cost: i64,
+        best: &mut Option<i64>,
+    ) {
         if best.is_some_and(|b| cost >= b) {
             return;
         }
@@ -148,32 +154,33 @@ proptest! {
 #[test]
 fn cases_by_hand() {
     type Classes<'a> = &'a [(&'a [i64], u32)];
-    let check = |classes: Classes<'_>, shapes: &[(&[i64], i64, Option<u32>)], cost: i64, unplaced: u32| {
-        let problem = Problem {
-            dims: 2,
-            classes: classes
-                .iter()
-                .map(|&(demand, count)| Class {
-                    demand: demand.to_vec(),
-                    count,
-                    ..Class::default()
-                })
-                .collect(),
-            shapes: shapes
-                .iter()
-                .map(|&(capacity, cost, available)| Shape {
-                    capacity: capacity.to_vec(),
-                    cost,
-                    available,
-                })
-                .collect(),
+    let check =
+        |classes: Classes<'_>, shapes: &[(&[i64], i64, Option<u32>)], cost: i64, unplaced: u32| {
+            let problem = Problem {
+                dims: 2,
+                classes: classes
+                    .iter()
+                    .map(|&(demand, count)| Class {
+                        demand: demand.to_vec(),
+                        count,
+                        ..Class::default()
+                    })
+                    .collect(),
+                shapes: shapes
+                    .iter()
+                    .map(|&(capacity, cost, available)| Shape {
+                        capacity: capacity.to_vec(),
+                        cost,
+                        available,
+                    })
+                    .collect(),
+            };
+            let solution =
+                reprovision(&problem, Effort::Balanced, &mut Work::new(50_000_000)).expect("sound");
+            assert!(verify(&problem, &solution));
+            assert_eq!(solution.cost, cost, "{solution:?}");
+            assert_eq!(solution.unplaced.iter().map(|u| u.1).sum::<u32>(), unplaced);
         };
-        let solution =
-            reprovision(&problem, Effort::Balanced, &mut Work::new(50_000_000)).expect("sound");
-        assert!(verify(&problem, &solution));
-        assert_eq!(solution.cost, cost, "{solution:?}");
-        assert_eq!(solution.unplaced.iter().map(|u| u.1).sum::<u32>(), unplaced);
-    };
     let small: &[i64] = &[10, 10];
     let large: &[i64] = &[40, 40];
     // The large bin is cheaper per item, the small one for the remainder.

@@ -231,8 +231,7 @@ impl<'r> Columns<'r> {
                     .collect(),
                 _ => duals.clone(),
             };
-            let value: Vec<i64> =
-                point[..kinds].iter().map(|&d| (d.max(0.0) * SCALE) as i64).collect();
+            let value: Vec<i64> = point[..kinds].iter().map(|&d| self.in_money(d)).collect();
             let threshold = self.thresholds(&point[kinds..], &master.limited);
             let need = if root { self.full_need() } else { master.need.clone() };
             let searches = if round % 4 == 3 { 64 } else { 10 };
@@ -245,7 +244,7 @@ impl<'r> Columns<'r> {
             } else if center.is_none() {
                 center = Some(point);
             }
-            let real: Vec<i64> = duals[..kinds].iter().map(|&d| (d * SCALE) as i64).collect();
+            let real: Vec<i64> = duals[..kinds].iter().map(|&d| self.in_money(d)).collect();
             let real_threshold = self.thresholds(&duals[kinds..], &master.limited);
             let mut added = false;
             for offer in &offers {
@@ -292,6 +291,12 @@ impl<'r> Columns<'r> {
             }
         }
         false
+    }
+
+    /// A dual as whole money, at most the penalty, so that sums stay in range.
+    fn in_money(&self, dual: f64) -> i64 {
+        let dearest = self.ready.forms.iter().map(|form| form.cost).max().unwrap_or(0);
+        ((dual.max(0.0) * SCALE) as i64).min(3 * dearest)
     }
 
     fn full_need(&self) -> Vec<u32> {

@@ -88,6 +88,9 @@ pub fn reprovision(
     })
 }
 
+/// Work units after which no further single form is tried.
+const FIRST_ANSWER: u64 = 40_000_000;
+
 /// Work units of the mix that belongs to the first answer.
 const QUICK_MIX: u64 = 25_000_000;
 const QUICK_MIX_PER_ITEM: u64 = 15_000;
@@ -143,7 +146,7 @@ fn search(
         proven = mix::shape_mix(ready, prices, best, phases.tries, work);
     }
     if let Some(columns) = &mut columns {
-        let share = if per_bin <= 10 { 1 } else { 10 };
+        let share = if per_bin <= 10 { 1 } else { 2 };
         columns.learn(best);
         work.phase(phases.generate / share);
         let root = columns.root(work);
@@ -216,6 +219,9 @@ fn first_answer(ready: &Ready, prices: &ResourcePrices, work: &mut Work<'_>) -> 
         .collect();
     forms.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
     for &(_, form) in forms.iter().take(12) {
+        if work.used() > FIRST_ANSWER {
+            break;
+        }
         let packing = greedy::one_form(ready, form, &order);
         work.spend(ready.kinds.len() as u64 * packing.bins.len() as u64 * 4);
         if packing.beats(ready, &best) {
