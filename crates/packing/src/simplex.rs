@@ -232,9 +232,16 @@ impl Lp {
         false
     }
 
+    /// Pivots between fresh inverses: never dearer than the pivots themselves.
+    fn refactor_every(&self) -> u32 {
+        REFACTOR_EVERY.max(self.rows as u32)
+    }
+
     /// Rough number of work units of one pivot.
     fn step_cost(&self) -> u64 {
-        (self.rows * self.rows / 4 + self.entry.len() / 2 + 1) as u64
+        // The occasional fresh inverse is spread over the pivots.
+        let fresh = self.rows * self.rows * self.rows / (4 * self.refactor_every() as usize);
+        (self.rows * self.rows / 4 + fresh + self.entry.len() / 2 + 1) as u64
     }
 
     fn entries(&self, j: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
@@ -313,7 +320,7 @@ impl Lp {
             }
         }
         self.pivots += 1;
-        if self.pivots.is_multiple_of(REFACTOR_EVERY) {
+        if self.pivots.is_multiple_of(self.refactor_every()) {
             self.refactor();
         }
     }

@@ -63,6 +63,18 @@ fn stress(reference: &Path, wanted: &dyn Fn(&str) -> bool) {
                 .collect();
             measure(&name, &pods, &machines(reference, 192), effort, true);
         }
+        let mut random = Stream(10);
+        let name = format!("buy-many-classes-5000-{effort:?}").to_lowercase();
+        if wanted(&name) {
+            let pods: Vec<[i64; 2]> = (0..5_000)
+                .map(|_| {
+                    let class = (random.unit() * 500.0) as i64;
+                    [900 + class * 17 % 6_000, 1_000 + class * 7_919 % 30_000]
+                })
+                .collect();
+            measure(&name, &pods, &machines(reference, 32), effort, true);
+        }
+        let mut random = Stream(11);
         let name = format!("buy-ordinary-3000-{effort:?}").to_lowercase();
         if wanted(&name) {
             let classes = small_pods(60, 77);

@@ -67,30 +67,31 @@ impl FirstFit {
             index.position[node as usize] = at as u32;
             index.write(state, node, at);
         }
-        for block in 0..blocks {
-            index.pull(block);
-        }
         index
     }
 
+    /// Writes a node's room and keeps the block's largest up to date.
     fn write(&mut self, state: &State<'_>, node: u32, at: usize) {
         let lane = self.blocks * BLOCK;
         let open = state.is_open(node);
         for (r, &free) in state.free(node).iter().enumerate() {
             // A closed node refuses even a zero demand, an over-committed one
             // does not.
-            self.room[r * lane + at] =
-                if open { (free.max(0) >> self.shift[r]) as i32 } else { CLOSED };
+            let room = if open { (free.max(0) >> self.shift[r]) as i32 } else { CLOSED };
+            let old = std::mem::replace(&mut self.room[r * lane + at], room);
+            let most = r * self.blocks + at / BLOCK;
+            if room >= self.most[most] {
+                self.most[most] = room;
+            } else if old == self.most[most] {
+                self.pull(r, at / BLOCK);
+            }
         }
     }
 
-    fn pull(&mut self, block: usize) {
-        let lane = self.blocks * BLOCK;
-        for r in 0..self.dims {
-            let from = r * lane + block * BLOCK;
-            let most = self.room[from..from + BLOCK].iter().copied().max();
-            self.most[r * self.blocks + block] = most.unwrap_or(CLOSED);
-        }
+    fn pull(&mut self, r: usize, block: usize) {
+        let from = r * self.blocks * BLOCK + block * BLOCK;
+        let most = self.room[from..from + BLOCK].iter().copied().max();
+        self.most[r * self.blocks + block] = most.unwrap_or(CLOSED);
     }
 
     /// The first position from `from` on where the coarse need fits.
@@ -164,7 +165,6 @@ impl Chooser for FirstFit {
             return;
         }
         self.write(state, node, at as usize);
-        self.pull(at as usize / BLOCK);
     }
 }
 

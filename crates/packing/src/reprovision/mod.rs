@@ -141,7 +141,8 @@ fn search(
         None
     };
     let mut proven = 0;
-    if per_bin > 10 {
+    let mix_first = per_bin > 10 || columns.is_none();
+    if mix_first {
         work.phase(phases.mix);
         proven = mix::shape_mix(ready, prices, best, phases.tries, work);
     }
@@ -152,6 +153,11 @@ fn search(
         let root = columns.root(work);
         work.phase(phases.dive / share);
         columns.dives(&root, best, 12, work);
+        let near = best.cost(ready) - best.cost(ready) / 300 <= columns.bound;
+        if !mix_first && !near {
+            work.phase(phases.mix);
+            proven = mix::shape_mix(ready, prices, best, phases.tries, work);
+        }
         work.phase(phases.renew / share);
         columns.renew(best, work);
     }
