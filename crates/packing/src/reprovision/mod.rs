@@ -22,7 +22,7 @@ mod problem;
 pub use check::{verify, verify_bound};
 pub use problem::{Bin, Class, MAX_DIMS, Problem, ProblemError, Shape, Solution};
 
-use crate::bound::{Bound, Proof, ResourcePrices, UnlimitedBin, resource_prices};
+use crate::bound::{Bound, PRICE_SCALE, Proof, ResourcePrices, UnlimitedBin, resource_prices};
 use crate::work::{Effort, Work};
 use columns::Columns;
 use load::Packing;
@@ -116,7 +116,7 @@ const BEST: Phases = Phases {
     generate: 5_000_000_000,
     dive: 1_500_000_000,
     mix: 700_000_000,
-    renew: 800_000_000,
+    renew: 600_000_000,
     tries: 40,
 };
 
@@ -150,12 +150,12 @@ fn search(
         let share = if per_bin <= 10 { 1 } else { 2 };
         columns.learn(best);
         work.phase(phases.generate / share);
-        let root = columns.root(work);
+        let root = columns.root(&unit_values(ready, prices), work);
         work.phase(phases.dive / share);
         columns.dives(&root, best, 12, work);
         let near = best.cost(ready) - best.cost(ready) / 300 <= columns.bound;
         if !mix_first && !near {
-            work.phase(phases.mix);
+            work.phase(phases.mix / 3);
             proven = mix::shape_mix(ready, prices, best, phases.tries, work);
         }
         work.phase(phases.renew / share);
@@ -209,6 +209,13 @@ fn continuous_bound(ready: &Ready) -> (ResourcePrices, i64) {
     (prices, bound)
 }
 
+/// What one item of each kind is worth at the resource prices, in whole money.
+fn unit_values(ready: &Ready, prices: &ResourcePrices) -> Vec<f64> {
+    let scale = PRICE_SCALE as f64;
+    let worth = |kind: &problem::Kind| prices.value(&kind.demand[..ready.dims]) as f64 / scale;
+    ready.kinds.iter().map(worth).collect()
+}
+
 fn first_answer(ready: &Ready, prices: &ResourcePrices, work: &mut Work<'_>) -> Packing {
     let mut best = greedy::keep_forms(ready);
     work.spend(ready.items() * 100);
@@ -234,8 +241,7 @@ fn first_answer(ready: &Ready, prices: &ResourcePrices, work: &mut Work<'_>) -> 
             best = packing;
         }
     }
-    let value: Vec<f64> =
-        ready.kinds.iter().map(|kind| prices.value(&kind.demand[..ready.dims]) as f64).collect();
+    let value = unit_values(ready, prices);
     let per_bin = ready.items() as usize / best.bins.len().max(1) + 1;
     if ready.kinds.len() * ready.forms.len() * per_bin * per_bin < 2_000_000 {
         let packing = greedy::best_value(ready, &value);
