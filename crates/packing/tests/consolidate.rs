@@ -89,7 +89,9 @@ fn brute(model: &Model) -> i64 {
         }
         let pinned = items.iter().any(|&i| !model.items()[i as usize].movable);
         if cost < best && !pinned {
-            items.iter().for_each(|&i| drop(state.remove(i)));
+            for &item in &items {
+                state.remove(item);
+            }
             if fits(&mut state, &items) {
                 best = cost;
             }

@@ -160,7 +160,7 @@ proptest! {
             match what {
                 0 => state.close(node),
                 1 => state.reopen(node),
-                2 => drop(state.remove(item)),
+                2 => _ = state.remove(item),
                 _ => state.place(item, node),
             }
         }

@@ -29,7 +29,10 @@ use load::Packing;
 use pricing::Pricer;
 use problem::{Ready, prepare};
 
-/// The work budget that fits an effort.
+/// The work budget that fits an effort: measured on one core of a 2-core cloud
+/// machine `Fast` answers 1 000 items within 0.1 s, `Balanced` ends within
+/// about 2 s and `Best` within about 10 s; the phases inside are limited one by
+/// one, so most problems end sooner.
 #[must_use]
 pub fn budget(effort: Effort) -> u64 {
     match effort {
