@@ -99,11 +99,6 @@ impl Lp {
         self.cost.len() - 1
     }
 
-    /// Number of columns, covers and surpluses included.
-    pub(crate) fn columns(&self) -> usize {
-        self.cost.len()
-    }
-
     /// Dual value per row.
     pub(crate) fn duals(&self) -> &[f64] {
         &self.duals
@@ -140,11 +135,6 @@ impl Lp {
     pub(crate) fn set_rhs(&mut self, rhs: &[f64]) {
         self.rhs.copy_from_slice(rhs);
         self.recompute_values();
-    }
-
-    /// Forbids a column from now on (its upper bound becomes zero).
-    pub(crate) fn forbid(&mut self, column: usize) {
-        self.upper[column] = 0.0;
     }
 
     /// Primal simplex from the current (primal feasible) basis to optimality.
@@ -242,9 +232,16 @@ impl Lp {
         false
     }
 
+    /// Pivots between fresh inverses: never dearer than the pivots themselves.
+    fn refactor_every(&self) -> u32 {
+        REFACTOR_EVERY.max(self.rows as u32)
+    }
+
     /// Rough number of work units of one pivot.
     fn step_cost(&self) -> u64 {
-        (self.rows * self.rows / 4 + self.entry.len() / 2 + 1) as u64
+        // The occasional fresh inverse is spread over the pivots.
+        let fresh = self.rows * self.rows * self.rows / (4 * self.refactor_every() as usize);
+        (self.rows * self.rows / 4 + fresh + self.entry.len() / 2 + 1) as u64
     }
 
     fn entries(&self, j: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
@@ -323,7 +320,7 @@ impl Lp {
             }
         }
         self.pivots += 1;
-        if self.pivots % REFACTOR_EVERY == 0 {
+        if self.pivots.is_multiple_of(self.refactor_every()) {
             self.refactor();
         }
     }
@@ -399,7 +396,9 @@ impl Lp {
 mod tests {
     use super::*;
 
-    fn check(rows: &[(Sense, f64)], columns: &[(f64, f64, &[(u32, f64)])], objective: f64) {
+    type Entries<'a> = &'a [(u32, f64)];
+
+    fn check(rows: &[(Sense, f64)], columns: &[(f64, f64, Entries<'_>)], objective: f64) {
         let mut lp = Lp::new(rows, &vec![1000.0; rows.len()]);
         for (cost, upper, entries) in columns {
             lp.add(*cost, *upper, entries);

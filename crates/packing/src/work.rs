@@ -38,15 +38,15 @@ impl<'a> Work<'a> {
     }
 
     /// A budget of `budget` units and a check that is asked about every 65 536
-    /// units. Once it returns true the search ends as if the budget had been
-    /// the units used at that moment: `Work::new(work.used())` replays it.
+    /// units. Once it returns true the search ends as if the budget had just
+    /// been exceeded: `Work::new(work.used())` replays it.
     #[must_use]
     pub fn with_cancel(budget: u64, cancel: &'a dyn Fn() -> bool) -> Self {
         Self { cancel: Some(cancel), ..Self::new(budget) }
     }
 
-    /// Counts `units`; false once the budget is spent, and from then on nothing
-    /// more is counted.
+    /// Counts `units`; false once they exceed the budget, and from then on
+    /// nothing more is counted.
     pub fn spend(&mut self, units: u64) -> bool {
         if self.is_spent() {
             return false;
@@ -56,7 +56,8 @@ impl<'a> Work<'a> {
             self.next_poll = self.used.saturating_add(POLL_EVERY);
             if self.cancel.is_some_and(|cancel| cancel()) {
                 self.cancelled = true;
-                self.budget = self.used;
+                // One less: the step just counted is the one that ends it.
+                self.budget = self.used.saturating_sub(1);
             }
         }
         !self.is_spent()
@@ -65,7 +66,7 @@ impl<'a> Work<'a> {
     /// True once no further unit may be spent (in the current phase).
     #[must_use]
     pub fn is_spent(&self) -> bool {
-        self.used >= self.budget.min(self.phase_end)
+        self.is_exhausted() || self.used >= self.phase_end
     }
 
     /// Begins a phase of at most `units`, ending any earlier one.
@@ -73,10 +74,17 @@ impl<'a> Work<'a> {
         self.phase_end = self.used.saturating_add(units);
     }
 
-    /// Units used so far.
+    /// Units used so far. As the budget of another run this number reproduces
+    /// the answer exactly, whether the search ended by itself, by its budget or
+    /// by the cancel check (in the last two cases the step that went over the
+    /// budget is counted one unit short).
     #[must_use]
     pub fn used(&self) -> u64 {
-        self.used
+        if self.is_exhausted() { self.used.saturating_sub(1) } else { self.used }
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.used > self.budget
     }
 
     /// True if the cancel check ended the search.
@@ -133,6 +141,6 @@ mod tests {
         assert!(work.spend(9));
         assert!(!work.spend(5));
         assert!(!work.spend(5));
-        assert_eq!(work.used(), 14);
+        assert_eq!(work.used(), 13);
     }
 }

@@ -24,6 +24,7 @@ pub(crate) fn run(reference: &Path, wanted: &dyn Fn(&str) -> bool) {
             }
         }
     }
+    stress(reference, wanted);
     let small = machines(reference, 16);
     let seeds = std::env::var("SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(20);
     for count in [100, 1_000, 8_000] {
@@ -45,6 +46,46 @@ pub(crate) fn run(reference: &Path, wanted: &dyn Fn(&str) -> bool) {
         if wanted(&name) {
             let (pods, offers) = wide();
             measure(&name, &pods, &offers, effort, true);
+        }
+    }
+}
+
+/// All different pods against every x86 type, and 60 classes of ordinary size.
+fn stress(reference: &Path, wanted: &dyn Fn(&str) -> bool) {
+    for effort in [Effort::Fast, Effort::Balanced, Effort::Best] {
+        let mut random = Stream(9);
+        let name = format!("buy-distinct-20000-{effort:?}").to_lowercase();
+        if wanted(&name) {
+            let pods: Vec<[i64; 2]> = (0..20_000)
+                .map(|_| {
+                    [50 + (random.unit() * 4_000.0) as i64, 64 + (random.unit() * 16_000.0) as i64]
+                })
+                .collect();
+            measure(&name, &pods, &machines(reference, 192), effort, true);
+        }
+        let mut random = Stream(10);
+        let name = format!("buy-many-classes-5000-{effort:?}").to_lowercase();
+        if wanted(&name) {
+            let pods: Vec<[i64; 2]> = (0..5_000)
+                .map(|_| {
+                    let class = (random.unit() * 500.0) as i64;
+                    [900 + class * 17 % 6_000, 1_000 + class * 7_919 % 30_000]
+                })
+                .collect();
+            measure(&name, &pods, &machines(reference, 32), effort, true);
+        }
+        let mut random = Stream(11);
+        let name = format!("buy-ordinary-3000-{effort:?}").to_lowercase();
+        if wanted(&name) {
+            let classes = small_pods(60, 77);
+            let pods: Vec<[i64; 2]> = (0..3_000)
+                .map(|_| {
+                    let [cpu, memory] = classes[(random.unit() * 60.0) as usize];
+                    [cpu * 3, memory * 3]
+                })
+                .collect();
+            let pods: Vec<[i64; 2]> = pods.into_iter().filter(|p| p[0] < 15_000).collect();
+            measure(&name, &pods, &machines(reference, 16), effort, true);
         }
     }
 }

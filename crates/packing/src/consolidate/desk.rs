@@ -18,7 +18,7 @@ pub(super) struct Desk<'m> {
     pub(super) state: State<'m>,
     pub(super) gates: &'m Gates,
     pub(super) removed: Vec<u32>,
-    /// Per class: larger demand, smaller rank.
+    /// Per item: its place when the largest come first.
     pub(super) rank: Vec<u32>,
     movable: Vec<bool>,
     cost: i64,
@@ -44,7 +44,7 @@ impl<'m> Desk<'m> {
             state: State::new(model),
             gates,
             removed: Vec::new(),
-            rank: class_ranks(model),
+            rank: item_ranks(model),
             movable: movable(model, gates),
             cost: model.total_cost(),
             fragile: Vec::new(),
@@ -84,9 +84,8 @@ impl<'m> Desk<'m> {
         let mut items = std::mem::take(&mut self.scratch);
         items.clear();
         items.extend(self.state.items_on(node));
-        let model = self.state.model();
         let rank = &self.rank;
-        items.sort_unstable_by_key(|&i| (rank[model.items()[i as usize].class as usize], i));
+        items.sort_unstable_by_key(|&i| rank[i as usize]);
         self.steps += items.len() as u64 + 1;
         self.state.close(node);
         chooser.changed(&self.state, node);
@@ -105,7 +104,7 @@ impl<'m> Desk<'m> {
         if fine {
             self.removed.push(node);
             self.moves += self.residents[node as usize] as usize;
-            self.cost -= model.nodes()[node as usize].cost;
+            self.cost -= self.state.model().nodes()[node as usize].cost;
         } else {
             for &item in items[..placed].iter().rev() {
                 let from = self.state.remove(item);
@@ -147,9 +146,8 @@ impl<'m> Desk<'m> {
 
     /// Places lifted items, largest first; false at the first without a node.
     pub(super) fn settle<C: Chooser>(&mut self, items: &mut [u32], chooser: &mut C) -> bool {
-        let model = self.state.model();
         let rank = &self.rank;
-        items.sort_unstable_by_key(|&i| (rank[model.items()[i as usize].class as usize], i));
+        items.sort_unstable_by_key(|&i| rank[i as usize]);
         for &item in items.iter() {
             let Some(to) = chooser.choose(&self.state, item) else {
                 return false;
@@ -218,21 +216,21 @@ impl<'m> Desk<'m> {
 /// Which nodes gates and pinned items allow to remove.
 pub(super) fn movable(model: &Model, gates: &Gates) -> Vec<bool> {
     let mut movable: Vec<bool> = (0..model.nodes().len())
-            .map(|n| {
-                let permitted = gates.permitted.as_ref();
-                model.nodes()[n].removable && permitted.is_none_or(|p| p.get(n) == Some(&true))
-            })
-            .collect();
-        for item in model.items().iter().filter(|item| !item.movable) {
-            if let Some(home) = item.home {
-                movable[home as usize] = false;
-            }
+        .map(|n| {
+            let permitted = gates.permitted.as_ref();
+            model.nodes()[n].removable && permitted.is_none_or(|p| p.get(n) == Some(&true))
+        })
+        .collect();
+    for item in model.items().iter().filter(|item| !item.movable) {
+        if let Some(home) = item.home {
+            movable[home as usize] = false;
         }
+    }
     movable
 }
 
-/// Rank of every class by its largest share of the mean node, largest first.
-fn class_ranks(model: &Model) -> Vec<u32> {
+/// Place of every item by its largest share of the mean node, largest first.
+pub(super) fn item_ranks(model: &Model) -> Vec<u32> {
     let dims = model.dims();
     let mut total = vec![1.0_f64; dims];
     for node in model.capacity.chunks_exact(dims) {
@@ -247,10 +245,21 @@ fn class_ranks(model: &Model) -> Vec<u32> {
     };
     let mut order: Vec<(f64, u32)> =
         (0..model.classes().len()).map(|class| (share(class), class as u32)).collect();
-    order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let mut rank = vec![0; order.len()];
-    for (at, &(_, class)) in order.iter().enumerate() {
-        rank[class as usize] = at as u32;
+    order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    // Counting sort: where the items of each class start.
+    let mut start = vec![0_u32; order.len() + 1];
+    for item in model.items() {
+        start[item.class as usize] += 1;
     }
-    rank
+    let mut next = 0;
+    for &(_, class) in &order {
+        let count = std::mem::replace(&mut start[class as usize], next);
+        next += count;
+    }
+    let place = |item: &crate::placement::Item| {
+        let at = &mut start[item.class as usize];
+        *at += 1;
+        *at - 1
+    };
+    model.items().iter().map(place).collect()
 }

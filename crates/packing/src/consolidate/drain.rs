@@ -4,12 +4,21 @@ use super::desk::{Chooser, Desk};
 use crate::placement::State;
 use crate::work::Work;
 
-/// A tournament tree over nodes in a fixed order; every inner cell holds the
-/// largest free amount per dimension below it.
+/// Nodes per block of the index; one block is compared without branches.
+const BLOCK: usize = 32;
+
+/// Nodes in a fixed order with their free room in coarse units, one lane per
+/// dimension, and the largest room per block. Coarse comparisons never exclude
+/// a node that fits; the exact test follows.
 struct FirstFit {
     dims: usize,
-    leaves: usize,
-    cells: Vec<i64>,
+    blocks: usize,
+    /// Per dimension: how many low bits the coarse unit drops.
+    shift: Vec<u32>,
+    /// Lane of dimension `r`: `r * blocks * BLOCK ..`.
+    room: Vec<i32>,
+    /// Largest room of a block: `r * blocks + block`.
+    most: Vec<i32>,
     order: Vec<u32>,
     position: Vec<u32>,
     /// Per class: the only node that may have room for it, because every other
@@ -19,79 +28,99 @@ struct FirstFit {
     /// The node being emptied, and whether any of its items has been placed.
     emptying: u32,
     placed: bool,
+    need: Vec<i32>,
 }
 
 const NO_NODE: u32 = u32::MAX;
+/// Room of a closed node: below every need, and no difference overflows.
+const CLOSED: i32 = -1;
 
 impl FirstFit {
     fn new(state: &State<'_>, order: Vec<u32>) -> Self {
-        let dims = state.model().dims();
-        let leaves = order.len().next_power_of_two();
-        let mut tree = Self {
+        let model = state.model();
+        let dims = model.dims();
+        let blocks = order.len().div_ceil(BLOCK);
+        let mut top = vec![0_i64; dims];
+        for values in [&model.capacity, &model.demand] {
+            for row in values.chunks_exact(dims) {
+                for (most, &value) in top.iter_mut().zip(row) {
+                    *most = (*most).max(value);
+                }
+            }
+        }
+        let shift = top.iter().map(|t| (66 - t.leading_zeros()).saturating_sub(32));
+        let mut index = Self {
             dims,
-            leaves,
-            cells: vec![i64::MIN; 2 * leaves * dims],
-            position: vec![u32::MAX; state.model().nodes().len()],
+            blocks,
+            shift: shift.collect(),
+            room: vec![CLOSED; dims * blocks * BLOCK],
+            most: vec![CLOSED; dims * blocks],
+            position: vec![NO_NODE; model.nodes().len()],
             order,
-            last_hope: vec![NO_NODE; state.model().classes().len()],
+            last_hope: vec![NO_NODE; model.classes().len()],
             emptying: NO_NODE,
             placed: false,
+            need: vec![0; dims],
         };
-        for (at, &node) in tree.order.iter().enumerate() {
-            tree.position[node as usize] = at as u32;
-            if state.is_open(node) {
-                let cell = (leaves + at) * dims;
-                tree.cells[cell..cell + dims].copy_from_slice(state.free(node));
+        for at in 0..index.order.len() {
+            let node = index.order[at];
+            index.position[node as usize] = at as u32;
+            index.write(state, node, at);
+        }
+        index
+    }
+
+    /// Writes a node's room and keeps the block's largest up to date.
+    fn write(&mut self, state: &State<'_>, node: u32, at: usize) {
+        let lane = self.blocks * BLOCK;
+        let open = state.is_open(node);
+        for (r, &free) in state.free(node).iter().enumerate() {
+            // A closed node refuses even a zero demand, an over-committed one
+            // does not.
+            let room = if open { (free.max(0) >> self.shift[r]) as i32 } else { CLOSED };
+            let old = std::mem::replace(&mut self.room[r * lane + at], room);
+            let most = r * self.blocks + at / BLOCK;
+            if room >= self.most[most] {
+                self.most[most] = room;
+            } else if old == self.most[most] {
+                self.pull(r, at / BLOCK);
             }
         }
-        for cell in (1..leaves).rev() {
-            tree.pull(cell);
-        }
-        tree
     }
 
-    /// Recomputes an inner cell; true if it changed.
-    fn pull(&mut self, cell: usize) -> bool {
-        let dims = self.dims;
-        let mut changed = false;
-        for dim in 0..dims {
-            let most =
-                self.cells[2 * cell * dims + dim].max(self.cells[(2 * cell + 1) * dims + dim]);
-            changed |= self.cells[cell * dims + dim] != most;
-            self.cells[cell * dims + dim] = most;
-        }
-        changed
+    fn pull(&mut self, r: usize, block: usize) {
+        let from = r * self.blocks * BLOCK + block * BLOCK;
+        let most = self.room[from..from + BLOCK].iter().copied().max();
+        self.most[r * self.blocks + block] = most.unwrap_or(CLOSED);
     }
 
-    fn fits(&self, cell: usize, demand: &[i64]) -> bool {
-        let free = &self.cells[cell * self.dims..(cell + 1) * self.dims];
-        // A zero demand fits even where the node is over-committed, but not
-        // where it is closed.
-        free.iter().zip(demand).all(|(&have, &need)| need <= have || need == 0 && have > i64::MIN)
-    }
-
-    /// The first position from `from` on where the demand fits.
-    fn first(&self, demand: &[i64], from: usize) -> Option<usize> {
-        if from >= self.order.len() {
-            return None;
-        }
-        let mut cell = from + self.leaves;
-        loop {
-            if self.fits(cell, demand) {
-                if cell >= self.leaves {
-                    return Some(cell - self.leaves);
-                }
-                cell *= 2;
+    /// The first position from `from` on where the coarse need fits.
+    fn first(&self, from: usize) -> Option<usize> {
+        let lane = self.blocks * BLOCK;
+        for block in from / BLOCK..self.blocks {
+            let may = (0..self.dims).all(|r| self.need[r] <= self.most[r * self.blocks + block]);
+            if !may {
                 continue;
             }
-            while cell & 1 == 1 {
-                cell >>= 1;
+            // The sign of the accumulated differences says "does not fit".
+            let mut lack = [0_i32; BLOCK];
+            for (r, &need) in self.need.iter().enumerate() {
+                let start = r * lane + block * BLOCK;
+                if let Some(room) = self.room[start..].first_chunk::<BLOCK>() {
+                    for i in 0..BLOCK {
+                        lack[i] |= room[i].wrapping_sub(need);
+                    }
+                }
             }
-            if cell == 0 {
-                return None;
+            if lack.iter().fold(-1, |all, &l| all & l) < 0 {
+                continue;
             }
-            cell += 1;
+            let skip = from.saturating_sub(block * BLOCK);
+            if let Some(at) = lack.iter().skip(skip).position(|&l| l >= 0) {
+                return Some(block * BLOCK + skip + at);
+            }
         }
+        None
     }
 }
 
@@ -108,8 +137,11 @@ impl Chooser for FirstFit {
             self.placed |= fits;
             return fits.then_some(hope);
         }
+        for ((need, &d), &shift) in self.need.iter_mut().zip(demand).zip(&self.shift) {
+            *need = (d >> shift) as i32;
+        }
         let mut from = 0;
-        while let Some(at) = self.first(demand, from) {
+        while let Some(at) = self.first(from) {
             let node = self.order[at];
             if state.can_place(item, node).is_ok() {
                 self.placed = true;
@@ -132,19 +164,7 @@ impl Chooser for FirstFit {
         if at == u32::MAX {
             return;
         }
-        let mut cell = self.leaves + at as usize;
-        let out = &mut self.cells[cell * self.dims..(cell + 1) * self.dims];
-        if state.is_open(node) {
-            out.copy_from_slice(state.free(node));
-        } else {
-            out.fill(i64::MIN);
-        }
-        while cell > 1 {
-            cell /= 2;
-            if !self.pull(cell) {
-                break;
-            }
-        }
+        self.write(state, node, at as usize);
     }
 }
 
@@ -159,8 +179,11 @@ pub(super) fn under_half(desk: &mut Desk<'_>, rest: bool, work: &mut Work<'_>) {
         .filter(|pair| rest || pair.0 < 0.5)
         .collect();
     order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let mut tree = FirstFit::new(&desk.state, (0..nodes).collect());
-    run(desk, order.iter().map(|pair| pair.1), &mut tree, work);
+    let mut index = FirstFit::new(&desk.state, (0..nodes).collect());
+    // Alone, the plain rule tries every node; beyond it, a row of failures means
+    // that the rest is full.
+    let patience = if rest { 6 + nodes as usize / 25 } else { usize::MAX };
+    run(desk, order.iter().map(|pair| pair.1), &mut index, patience, work);
 }
 
 /// One pass that removes the nodes with the highest cost per item first and
@@ -187,9 +210,9 @@ pub(super) fn indexed_pass(desk: &mut Desk<'_>, work: &mut Work<'_>) {
         .collect();
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let keepers = order.iter().rev().map(|pair| pair.1).collect();
-    let mut tree = FirstFit::new(&desk.state, keepers);
+    let mut index = FirstFit::new(&desk.state, keepers);
     let candidates = order.iter().take_while(|pair| pair.0 >= 0.0).map(|pair| pair.1);
-    run(desk, candidates, &mut tree, work);
+    run(desk, candidates, &mut index, usize::MAX, work);
 }
 
 /// The smallest share of a node's capacity in use, over the dimensions.
@@ -204,14 +227,38 @@ pub(super) fn use_of(state: &State<'_>, node: u32) -> f64 {
 fn run(
     desk: &mut Desk<'_>,
     order: impl Iterator<Item = u32>,
-    tree: &mut FirstFit,
+    index: &mut FirstFit,
+    patience: usize,
     work: &mut Work<'_>,
 ) {
+    let model = desk.state.model();
+    let mut room = vec![0_i64; model.dims()];
+    for node in (0..model.nodes().len() as u32).filter(|&node| desk.state.is_open(node)) {
+        for (sum, &free) in room.iter_mut().zip(desk.state.free(node)) {
+            *sum = sum.saturating_add(free.max(0));
+        }
+    }
+    let mut failed = 0;
     for node in order {
-        if !desk.has_room() || work.is_spent() {
+        if !desk.has_room() || work.is_spent() || failed > patience {
             return;
         }
-        desk.drain(node, tree);
+        // What all other nodes have left together must hold this node's load.
+        let (free, capacity) = (desk.state.free(node), model.capacity_of(node));
+        let need = |r: usize| capacity[r] - free[r] + free[r].max(0);
+        let hopeful = room.iter().enumerate().all(|(r, &left)| left >= need(r) || need(r) <= 0);
+        if !hopeful {
+            continue;
+        }
+        let given: Vec<i64> = (0..room.len()).map(need).collect();
+        if desk.drain(node, index) {
+            failed = 0;
+            for (sum, &gone) in room.iter_mut().zip(&given) {
+                *sum = sum.saturating_sub(gone);
+            }
+        } else {
+            failed += 1;
+        }
         let steps = desk.take_steps();
         work.spend(steps.saturating_mul(30));
     }

@@ -7,7 +7,10 @@
 
 mod desk;
 mod drain;
+mod replace;
 mod search;
+
+pub use replace::{Bought, Offer, Replacement, replace, verify_replacement};
 
 use crate::bound::{Bound, ExistingBin, Proof, resource_prices, subset_bound};
 use crate::placement::{Model, State};
@@ -66,8 +69,9 @@ impl Plan {
 }
 
 /// The work budget that fits an effort: `Fast` is one pass and never stops
-/// early, `Balanced` about 2 s and `Best` about 30 s on one core of a 2-core
-/// cloud machine, less where the search has nothing left to try.
+/// early; `Balanced` ends within about 2 s and `Best` within about 40 s on one
+/// core of a 2-core cloud machine. Small models end sooner: the search is also
+/// limited to a number of units per item (1 and 12 million).
 #[must_use]
 pub fn budget(effort: Effort) -> u64 {
     match effort {
@@ -81,22 +85,26 @@ pub fn budget(effort: Effort) -> u64 {
 ///
 /// The plan holds every rule of the model for every moved item in the final
 /// state and leaves no carrier of a together rule without its target. It never
-/// costs more than [`drain_under_half`].
+/// has both more moves and more cost than [`drain_under_half`]: `Fast` walks
+/// the same way and on, the larger efforts end at or below its cost.
 #[must_use]
 pub fn consolidate(model: &Model, gates: &Gates, effort: Effort, work: &mut Work<'_>) -> Plan {
-    let start = Desk::new(model, gates);
-    let mut best = start.clone();
+    let mut best = Desk::new(model, gates);
+    let start = (effort > Effort::Fast).then(|| best.clone());
     drain::under_half(&mut best, true, work);
-    if effort > Effort::Fast {
+    if let Some(start) = start {
         let mut rule = start.clone();
         drain::under_half(&mut rule, false, work);
+        let rule_moves = rule.moves();
         let mut keepers = start.clone();
         drain::indexed_pass(&mut keepers, work);
-        if keepers.cost() < best.cost() {
-            best = keepers;
+        for other in [rule, keepers] {
+            if other.cost() < best.cost() {
+                best = other;
+            }
         }
         let prices = with_bins(model, gates, |d, bins| resource_prices(d, bins, &[]));
-        search::improve(&start, &mut best, &prices, effort, rule.moves(), work);
+        search::improve(&start, &mut best, &prices, effort, rule_moves, work);
     }
     plan_of(&best, effort, work)
 }
@@ -185,10 +193,10 @@ fn plan_of(desk: &Desk<'_>, effort: Effort, work: &Work<'_>) -> Plan {
     }
     let mut moves: Vec<Move> = Vec::new();
     for (item, facts) in model.items().iter().enumerate() {
-        if let (Some(from), Some(to)) = (facts.home, desk.state.node_of(item as u32)) {
-            if from != to {
-                moves.push(Move { item: item as u32, from, to });
-            }
+        if let (Some(from), Some(to)) = (facts.home, desk.state.node_of(item as u32))
+            && from != to
+        {
+            moves.push(Move { item: item as u32, from, to });
         }
     }
     moves.sort_by_key(|step| rank[step.from as usize]);

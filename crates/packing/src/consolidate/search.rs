@@ -301,10 +301,10 @@ fn disturb(
     }
     order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let mut wanted = order.iter().map(|pair| pair.1);
-    if random.below(2) == 0 {
-        if let Some(node) = wanted.next().filter(|_| desk.has_room()) {
-            desk.drain(node, fit);
-        }
+    if random.below(2) == 0
+        && let Some(node) = wanted.next().filter(|_| desk.has_room())
+    {
+        desk.drain(node, fit);
     }
     if !desk.settle(&mut lifted, fit) {
         return false;

@@ -15,7 +15,7 @@ pub struct Node {
     /// Capacity per dimension, already net of whatever is never moved and not
     /// listed as an item.
     pub capacity: Vec<i64>,
-    /// Cost per hour in nano-dollars (any integer money works), >= 0.
+    /// Cost per hour in nano-dollars (any integer money works), 0..=2^42.
     pub cost: i64,
     /// Whether a plan may empty and remove it.
     pub removable: bool,
@@ -119,7 +119,8 @@ pub enum ModelError {
     Dims(usize),
     /// Node with a wrong number of capacities, or a cost or capacity out of range.
     Node(usize),
-    /// Item whose class or home does not exist.
+    /// Item whose class or home does not exist, or with which the total demand
+    /// leaves the range (2^60).
     Item(usize),
     /// Class with a wrong number of demands, a negative or too large demand, or
     /// an unknown group.
@@ -143,8 +144,12 @@ impl std::fmt::Display for ModelError {
 
 impl std::error::Error for ModelError {}
 
-/// Quantities and costs above this (2^56) are refused so that sums cannot overflow.
-pub(crate) const LARGEST: i64 = 1 << 56;
+/// Quantities above 2^56, costs above 2^42, more than 2^20 nodes and a total
+/// demand above 2^60 are refused so that no sum can overflow.
+const LARGEST: i64 = 1 << 56;
+const LARGEST_COST: i64 = 1 << 42;
+const MOST_NODES: usize = 1 << 20;
+const LARGEST_TOTAL: i128 = 1 << 60;
 
 /// Most counters all groups may have together (groups × domains of their key).
 const LARGEST_TABLE: usize = 1 << 28;
@@ -308,7 +313,9 @@ fn check(parts: &Parts) -> Result<(), ModelError> {
     let small = |value: &i64| (-LARGEST..=LARGEST).contains(value);
     let demand = |value: &i64| (0..=LARGEST).contains(value);
     for (index, node) in parts.nodes.iter().enumerate() {
-        let cost = (0..=LARGEST).contains(&node.cost) && node.domains.len() < 64;
+        let cost = (0..=LARGEST_COST).contains(&node.cost)
+            && index < MOST_NODES
+            && node.domains.len() < 64;
         // Domain ids index tables, so a hostile id must not size one.
         let domains = node
             .domains
@@ -327,9 +334,16 @@ fn check(parts: &Parts) -> Result<(), ModelError> {
             return Err(ModelError::Class(index));
         }
     }
+    let mut total = vec![0_i128; dims];
     for (index, item) in parts.items.iter().enumerate() {
         let home = item.home.is_none_or(|n| (n as usize) < parts.nodes.len());
-        if item.class as usize >= parts.classes.len() || !home {
+        let Some(class) = parts.classes.get(item.class as usize).filter(|_| home) else {
+            return Err(ModelError::Item(index));
+        };
+        for (sum, &need) in total.iter_mut().zip(&class.demand) {
+            *sum += i128::from(need);
+        }
+        if total.iter().any(|&sum| sum > LARGEST_TOTAL) {
             return Err(ModelError::Item(index));
         }
     }

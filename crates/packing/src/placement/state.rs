@@ -275,7 +275,9 @@ impl<'m> State<'m> {
         }
         self.head[node as usize] = item;
         self.at[item as usize] = node;
-        self.count(class, node, true);
+        if !self.model.roles.is_empty() {
+            self.count(class, node, true);
+        }
     }
 
     /// Takes an item off its node and returns that node; `None` if it was
@@ -299,7 +301,9 @@ impl<'m> State<'m> {
             self.prev[after as usize] = before;
         }
         self.at[item as usize] = NONE;
-        self.count(class, node, false);
+        if !self.model.roles.is_empty() {
+            self.count(class, node, false);
+        }
         Some(node)
     }
 

@@ -58,10 +58,13 @@ pub(crate) fn bound_holds(ready: &Ready, bound: &Bound) -> bool {
 }
 
 fn contents_hold(ready: &Ready, duals: &[i64], value: i64) -> bool {
+    let dearest = ready.forms.iter().map(|form| form.cost).max().unwrap_or(0);
     let mut worth = Vec::with_capacity(ready.kinds.len());
     for kind in &ready.kinds {
         match duals.get(kind.origin as usize) {
-            Some(&dual) if dual >= 0 => worth.push(dual),
+            // An item alone is a filling, so more than the dearest bin is wrong;
+            // refusing it also keeps all sums in range.
+            Some(&dual) if (0..=dearest).contains(&dual) => worth.push(dual),
             _ => return false,
         }
     }

@@ -70,11 +70,14 @@ impl<'r> Columns<'r> {
     }
 
     /// Solves the continuous program over everything, improving `bound`.
-    pub(crate) fn root(&mut self, work: &mut Work<'_>) -> Master {
+    /// `value`: first guess of what each kind is worth, in whole money.
+    pub(crate) fn root(&mut self, value: &[f64], work: &mut Work<'_>) -> Master {
         let need: Vec<u32> = self.ready.kinds.iter().map(|kind| kind.count).collect();
         let supply: Vec<u32> = self.ready.forms.iter().map(|form| form.available).collect();
         let mut root = self.master(need, supply);
-        self.generate(&mut root, 5_000, true, work);
+        let mut start: Vec<f64> = value.iter().map(|v| v / SCALE).collect();
+        start.resize(self.ready.kinds.len() + root.limited.len(), 0.0);
+        self.generate(&mut root, 5_000, Some(start), work);
         root
     }
 
@@ -93,10 +96,10 @@ impl<'r> Columns<'r> {
             }
             let shake = if dive == 0 { 0.0 } else { 0.15 + 0.05 * f64::from(dive % 6) };
             let limit = if best.left_over.is_empty() { best.cost(self.ready) } else { i64::MAX };
-            if let Some(packing) = self.dive(root.clone(), limit, shake, &mut random, work) {
-                if packing.beats(self.ready, best) {
-                    *best = packing;
-                }
+            if let Some(packing) = self.dive(root.clone(), limit, shake, &mut random, work)
+                && packing.beats(self.ready, best)
+            {
+                *best = packing;
             }
         }
     }
@@ -155,7 +158,7 @@ impl<'r> Columns<'r> {
         }
         let supply = kept.supply(self.ready);
         let mut master = self.master(need, supply);
-        self.generate(&mut master, 30, false, work);
+        self.generate(&mut master, 30, None, work);
         match self.dive(master, freed, 0.15, random, work) {
             Some(packing) => {
                 kept.bins.extend(packing.bins);
@@ -182,7 +185,7 @@ impl<'r> Columns<'r> {
             .filter(|&form| self.ready.forms[form as usize].available != u32::MAX)
             .collect();
         let mut rows: Vec<(Sense, f64)> =
-            need.iter().map(|&n| (Sense::AtLeast, f64::from(n))).collect();
+            need.iter().enumerate().map(|(kind, &n)| (Sense::AtLeast, shaken(kind, n))).collect();
         rows.extend(limited.iter().map(|&f| (Sense::AtMost, f64::from(supply[f as usize]))));
         let dearest = self.ready.forms.iter().map(|f| f.cost).max().unwrap_or(1);
         let penalty = vec![dearest as f64 / SCALE * 3.0; rows.len()];
@@ -211,11 +214,14 @@ impl<'r> Columns<'r> {
         &mut self,
         master: &mut Master,
         rounds: u32,
-        root: bool,
+        start: Option<Vec<f64>>,
         work: &mut Work<'_>,
     ) -> bool {
+        let root = start.is_some();
         let kinds = self.ready.kinds.len();
-        let mut center: Option<Vec<f64>> = None;
+        let mut center = start;
+        // Many classes: the first programs know little, the center more.
+        let smoothing = if kinds > 150 { 0.6 } else { SMOOTHING };
         let mut smooth = root;
         for round in 0..rounds {
             self.load(master);
@@ -227,25 +233,22 @@ impl<'r> Columns<'r> {
                 (Some(center), true) => duals
                     .iter()
                     .zip(center)
-                    .map(|(d, c)| (1.0 - SMOOTHING) * d + SMOOTHING * c)
+                    .map(|(d, c)| (1.0 - smoothing) * d + smoothing * c)
                     .collect(),
                 _ => duals.clone(),
             };
-            let value: Vec<i64> =
-                point[..kinds].iter().map(|&d| (d.max(0.0) * SCALE) as i64).collect();
+            let value: Vec<i64> = point[..kinds].iter().map(|&d| self.in_money(d)).collect();
             let threshold = self.thresholds(&point[kinds..], &master.limited);
             let need = if root { self.full_need() } else { master.need.clone() };
-            let searches = if round % 4 == 3 { 64 } else { 10 };
+            let searches = if round % 4 == 3 || kinds > 150 { 64 } else { 10 };
             let offers =
                 self.pricer.price(&value, &need, &threshold, searches, NODES_PER_SEARCH, work);
             let bound = if root { self.farley(&value, &offers) } else { 0 };
             if bound > self.bound {
                 self.bound = bound;
                 center = Some(point);
-            } else if center.is_none() {
-                center = Some(point);
             }
-            let real: Vec<i64> = duals[..kinds].iter().map(|&d| (d * SCALE) as i64).collect();
+            let real: Vec<i64> = duals[..kinds].iter().map(|&d| self.in_money(d)).collect();
             let real_threshold = self.thresholds(&duals[kinds..], &master.limited);
             let mut added = false;
             for offer in &offers {
@@ -292,6 +295,12 @@ impl<'r> Columns<'r> {
             }
         }
         false
+    }
+
+    /// A dual as whole money, at most the penalty, so that sums stay in range.
+    fn in_money(&self, dual: f64) -> i64 {
+        let dearest = self.ready.forms.iter().map(|form| form.cost).max().unwrap_or(0);
+        ((dual.max(0.0) * SCALE) as i64).min(3 * dearest)
     }
 
     fn full_need(&self) -> Vec<u32> {
@@ -362,8 +371,8 @@ impl<'r> Columns<'r> {
             let columns = solution.iter().filter(|s| s.0 >= first);
             let mut picks: Vec<(usize, u32)> = columns
                 .clone()
-                .filter(|s| s.1 >= 1.0 - 1e-6)
-                .map(|s| (s.0 - first, (s.1 + 1e-6) as u32))
+                .filter(|s| s.1 >= 1.0 - 1e-3)
+                .map(|s| (s.0 - first, (s.1 + 1e-3) as u32))
                 .collect();
             if picks.is_empty() {
                 let key = |s: &(usize, f64), random: &mut Random| {
@@ -386,17 +395,18 @@ impl<'r> Columns<'r> {
                     }
                 }
             }
-            let mut rhs: Vec<f64> = master.need.iter().map(|&n| f64::from(n)).collect();
+            let mut rhs: Vec<f64> =
+                master.need.iter().enumerate().map(|(kind, &n)| shaken(kind, n)).collect();
             rhs.extend(master.limited.iter().map(|&f| f64::from(master.supply[f as usize])));
             master.lp.set_rhs(&rhs);
             if !master.lp.dual(work) {
                 let (need, supply) = (master.need.clone(), master.supply.clone());
                 master = self.master(need, supply);
             }
-            self.generate(&mut master, 12, false, work);
+            self.generate(&mut master, 12, None, work);
         }
-        let mut packing = Packing { bins, left_over: Vec::new(), found_by: "columns" };
-        packing.shrink(self.ready);
+        // Every bin took the cheapest form in supply when it was bought.
+        let packing = Packing { bins, left_over: Vec::new(), found_by: "columns" };
         (packing.cost(self.ready) < limit).then_some(packing)
     }
 
@@ -435,3 +445,9 @@ impl<'r> Columns<'r> {
 
 /// Money is divided by this in floating point (nano-dollars to dollars).
 const SCALE: f64 = 1e9;
+
+/// A need with a tiny, different excess per class: whole needs make the program
+/// so degenerate that the simplex stalls.
+fn shaken(kind: usize, need: u32) -> f64 {
+    f64::from(need) + 1e-6 * (1.0 + (kind * 7_919 % 101) as f64 / 101.0)
+}

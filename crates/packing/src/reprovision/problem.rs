@@ -6,8 +6,13 @@ use crate::index_set::IndexSet;
 /// Most resource dimensions of a problem.
 pub const MAX_DIMS: usize = 8;
 
-/// Quantities and costs above this (2^48) are refused.
+/// Quantities above this (2^48) are refused.
 const LARGEST: i64 = 1 << 48;
+/// Costs above this (2^40, about 1 100 dollars in nano-dollars) are refused;
+/// with [`MOST_ITEMS`] no sum of costs overflows.
+const LARGEST_COST: i64 = 1 << 40;
+/// More items (2^20) are refused.
+const MOST_ITEMS: u64 = 1 << 20;
 
 /// Items and the bin shapes that can be bought for them.
 #[derive(Debug, Clone, Default)]
@@ -41,7 +46,7 @@ pub struct Class {
 pub struct Shape {
     /// Capacity per dimension, net of whatever every such bin carries.
     pub capacity: Vec<i64>,
-    /// Cost per hour in nano-dollars, 1..=2^48.
+    /// Cost per hour in nano-dollars, 1..=2^40.
     pub cost: i64,
     /// At most so many bins; `None` is without limit.
     pub available: Option<u32>,
@@ -86,6 +91,8 @@ pub enum ProblemError {
     Class(usize),
     /// Shape with a wrong number of capacities, or a value out of range.
     Shape(usize),
+    /// More than 2^20 items in all.
+    Items(u64),
 }
 
 impl std::fmt::Display for ProblemError {
@@ -93,6 +100,7 @@ impl std::fmt::Display for ProblemError {
         match self {
             Self::Dims(dims) => write!(f, "{dims} dimensions; 1 to {MAX_DIMS} are possible"),
             Self::Class(i) => write!(f, "class {i}: demand or conflict out of range"),
+            Self::Items(n) => write!(f, "{n} items; at most {MOST_ITEMS} are possible"),
             Self::Shape(i) => write!(f, "shape {i}: capacity or cost out of range"),
         }
     }
@@ -284,6 +292,10 @@ fn check(problem: &Problem) -> Result<(), ProblemError> {
     if dims == 0 || dims > MAX_DIMS {
         return Err(ProblemError::Dims(dims));
     }
+    let items = problem.classes.iter().map(|class| u64::from(class.count)).sum();
+    if items > MOST_ITEMS {
+        return Err(ProblemError::Items(items));
+    }
     for (index, class) in problem.classes.iter().enumerate() {
         let demand = class.demand.iter().all(|d| (0..=LARGEST).contains(d));
         let known = |&other: &u32| (other as usize) < problem.classes.len();
@@ -293,7 +305,7 @@ fn check(problem: &Problem) -> Result<(), ProblemError> {
     }
     for (index, shape) in problem.shapes.iter().enumerate() {
         let capacity = shape.capacity.iter().all(|c| (-LARGEST..=LARGEST).contains(c));
-        if shape.capacity.len() != dims || !capacity || !(1..=LARGEST).contains(&shape.cost) {
+        if shape.capacity.len() != dims || !capacity || !(1..=LARGEST_COST).contains(&shape.cost) {
             return Err(ProblemError::Shape(index));
         }
     }
