@@ -25,8 +25,29 @@ pub(crate) enum Command {
     Snapshot(Snapshot),
     /// Look at prices and interruption rates.
     Market(Market),
+    /// Answer over HTTP, on an embedded database.
+    Serve(Serve),
     /// Print a completion script for a shell.
     Completions(Completions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The address to listen on. Without access keys only addresses of this machine are taken.
+    #[arg(long, env = "ML_SERVER_HOST", default_value = "127.0.0.1")]
+    pub(crate) host: std::net::IpAddr,
+    /// The port to listen on; 0 takes a free one.
+    #[arg(long, env = "ML_SERVER_PORT", default_value_t = 8001)]
+    pub(crate) port: u16,
+    /// The folder of the database.
+    #[arg(long, env = "CLOUDOPTIM_DATA", value_name = "DIR", default_value = "cloudoptim-data")]
+    pub(crate) data: PathBuf,
+    /// Market files or folders, on top of the bundled tables.
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) market: Vec<PathBuf>,
+    /// Start with a made-up cluster, labelled as such, in a database that is gone afterwards.
+    #[arg(long)]
+    pub(crate) demo: bool,
 }
 
 #[derive(Debug, Args)]

@@ -5,4 +5,5 @@ pub(crate) mod completions;
 pub(crate) mod decide;
 pub(crate) mod market;
 pub(crate) mod replay;
+pub(crate) mod serve;
 pub(crate) mod snapshot;

@@ -56,6 +56,9 @@ pub(crate) enum Failure {
     /// There is no such decision.
     #[error("there is no decision `{0}`")]
     UnknownDecision(String),
+    /// The server cannot start or had to stop.
+    #[error("{0}")]
+    Serve(String),
     /// Writing the answer failed.
     #[error("the answer cannot be written: {0}")]
     Output(String),
@@ -68,6 +71,7 @@ impl Failure {
             Failure::File { .. } => "file",
             Failure::Input { .. } => "invalid_input",
             Failure::UnknownDecision(_) => "unknown_decision",
+            Failure::Serve(_) => "serve",
             Failure::Output(_) => "output",
         }
     }
@@ -92,7 +96,7 @@ impl Failure {
             Failure::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 Exit::NotFound
             }
-            Failure::File { .. } | Failure::Output(_) => Exit::Failure,
+            Failure::File { .. } | Failure::Serve(_) | Failure::Output(_) => Exit::Failure,
             Failure::Input { .. } | Failure::UnknownDecision(_) => Exit::Usage,
         }
     }

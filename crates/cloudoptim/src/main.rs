@@ -4,6 +4,7 @@
 
 mod cli;
 mod commands;
+mod demo;
 mod exit;
 mod input;
 mod market_files;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => commands::replay::run(arguments),
         Command::Snapshot(arguments) => commands::snapshot::run(arguments),
         Command::Market(arguments) => commands::market::run(arguments),
+        Command::Serve(arguments) => commands::serve::run(arguments),
         Command::Completions(arguments) => commands::completions::run(arguments),
     };
     match done {

@@ -170,7 +170,10 @@ pub(crate) fn pools(slice: &MarketSlice, format: Format) -> Result<(), Failure> 
                 text(pool.price.map(|price| price.per_hour().to_string())),
                 word(&pool.price_basis),
                 text(pool.on_demand.map(|price| price.per_hour().to_string())),
-                text(pool.advisor_bucket.map(|bucket| BUCKETS[usize::from(u8::from(bucket))].to_owned())),
+                text(
+                    pool.advisor_bucket
+                        .map(|bucket| BUCKETS[usize::from(u8::from(bucket))].to_owned()),
+                ),
                 text(pool.savings_percent.map(|percent| percent.to_string())),
                 text(pool.variation_7d.map(|variation| format!("{variation:.4}"))),
             ]
