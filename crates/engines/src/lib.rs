@@ -10,4 +10,7 @@ pub mod policy;
 pub mod prepared;
 pub mod registry;
 pub mod request;
+pub mod safety;
 pub mod scheduling;
+pub mod scoring;
+pub mod spot_optimizer;
