@@ -4,6 +4,7 @@
 //! refusals, a plan and proof.
 //! This crate refuses to know where evidence is kept, who asks, and what time it is.
 
+pub mod allocation;
 pub mod bin_packing;
 pub mod engine;
 pub mod policy;

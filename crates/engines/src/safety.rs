@@ -78,7 +78,10 @@ pub fn measure(holdings: &[Holding<'_>], limits: &SafetyLimits) -> Vec<LayerVerd
     let unscored = scores.filter(Option::is_none).count();
     let zone_detail = |known: String| {
         if unknown > 0.0 {
-            format!("{known}; the zone of {} of it is not known, so this cannot be verified", percent(unknown))
+            format!(
+                "{known}; the zone of {} of it is not known, so this cannot be verified",
+                percent(unknown)
+            )
         } else {
             known
         }
@@ -172,9 +175,8 @@ pub(crate) fn percent(share: f64) -> String {
 }
 
 fn without_spot(limits: &SafetyLimits) -> Vec<LayerVerdict> {
-    let vacuous = |which, limit| {
-        layer(which, None, limit, true, "there is no spot capacity".to_owned())
-    };
+    let vacuous =
+        |which, limit| layer(which, None, limit, true, "there is no spot capacity".to_owned());
     vec![
         vacuous((1, "pool_safety", "at_least"), limits.min_safety_score.value()),
         vacuous((2, "zones", "at_least"), f64::from(limits.min_zones)),
@@ -232,7 +234,8 @@ mod tests {
         let check = |holdings: &[Holding<'_>], expected: &[&str]| {
             assert_eq!(broken(holdings), expected, "{holdings:?}");
         };
-        let good = [spot("a", 0.2), spot("a", 0.2), spot("b", 0.2), spot("c", 0.2), spot("d", 0.05)];
+        let good =
+            [spot("a", 0.2), spot("a", 0.2), spot("b", 0.2), spot("c", 0.2), spot("d", 0.05)];
         check(&good, &[]);
         check(&[], &[]);
         let mut unsafe_pool = good;

@@ -21,5 +21,6 @@ pub use interruption::{
 };
 pub use pool::{Basis, ComponentValue, PoolScore, score_pool};
 pub use profile::{Component, Profile, ProfileError, ProfileName};
-pub use table::{advisor_component, gap_component, structural_component, time_component,
-    volatility_component};
+pub use table::{
+    advisor_component, gap_component, structural_component, time_component, volatility_component,
+};

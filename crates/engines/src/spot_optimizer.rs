@@ -5,13 +5,19 @@
 //! allocation keeps them, the answer is On-Demand and says why.
 //! It refuses to know placement scores, to relax a layer, and to launch or stop anything.
 
+mod blocked;
 mod candidates;
 mod capacity;
+mod current;
 mod evidence;
+mod outcome;
+mod plan;
 mod policy;
+mod proposal;
 mod ranking;
 mod recommendation;
 mod remarks;
+mod shares;
 
 pub use evidence::{ScoringChoice, SpotEvidence, SpotNeed};
 pub use policy::{CapacityBasis, SpotChoice, SpotConstraints, SpotPolicy, Vcpu};
@@ -84,7 +90,10 @@ impl Engine for SpotOptimizer {
             return unanswered(ReasonCode::RegionUnknown, remarks::nothing_offered(slice));
         }
         let scene = Scene { state, policy, evidence, profile, slice };
-        let (verdict, _) = ranking::decide(&scene);
+        let (mut verdict, judged) = ranking::decide(&scene);
+        if policy.allocate {
+            outcome::allocate(&scene, &judged, given.work, &mut verdict);
+        }
         verdict
     }
 }

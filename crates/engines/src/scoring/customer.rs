@@ -5,8 +5,8 @@
 
 use market::AdvisorBucket;
 
-use super::interruption::{Horizon, bucket_hazard};
 use super::exponential::exp;
+use super::interruption::{Horizon, bucket_hazard};
 use super::table::advisor_component;
 
 /// Interruptions of a pool and the instance-hours in which they could have happened.
@@ -50,9 +50,8 @@ pub fn customer_component(bucket: AdvisorBucket, observed: Option<Observed>) -> 
     }
     let within_30_days = |hazard: f64| 1.0 - exp(-hazard * Horizon::Month.hours());
     let here = within_30_days(posterior_hazard(bucket, observed));
-    let knots = AdvisorBucket::ALL.map(|class| {
-        (within_30_days(bucket_hazard(class)), advisor_component(class))
-    });
+    let knots = AdvisorBucket::ALL
+        .map(|class| (within_30_days(bucket_hazard(class)), advisor_component(class)));
     if here <= knots[0].0 {
         return knots[0].1;
     }

@@ -64,8 +64,7 @@ pub enum Horizon {
 
 impl Horizon {
     /// Every horizon, nearest first.
-    pub const ALL: [Horizon; 4] =
-        [Horizon::Hour, Horizon::SixHours, Horizon::Day, Horizon::Month];
+    pub const ALL: [Horizon; 4] = [Horizon::Hour, Horizon::SixHours, Horizon::Day, Horizon::Month];
 
     /// Its length in hours.
     #[must_use]
@@ -112,7 +111,8 @@ impl RegionPrior {
         }
         let total: f64 = counts.iter().sum();
         let mean = |value: &dyn Fn(usize) -> f64| {
-            counts.iter().enumerate().map(|(class, count)| count * value(class)).sum::<f64>() / total
+            counts.iter().enumerate().map(|(class, count)| count * value(class)).sum::<f64>()
+                / total
         };
         let center = mean(&|class| MONTHLY_LN[class]);
         RegionPrior {
@@ -159,11 +159,7 @@ pub fn class_kept(age_hours: f64) -> f64 {
 /// The probability of at least one event within a horizon at a constant hazard, `1 − e^(−λH)`,
 /// with the interval that the spread of the hazard's logarithm leaves. Six decimals.
 #[must_use]
-pub fn probability(
-    hazard: f64,
-    log_spread: f64,
-    horizon: Horizon,
-) -> InterruptionProbability {
+pub fn probability(hazard: f64, log_spread: f64, horizon: Horizon) -> InterruptionProbability {
     let factor = exp(NINETY_PERCENT * log_spread);
     let at = |hazard: f64| {
         Fraction::clamped(((1.0 - exp(-hazard * horizon.hours())) * 1e6).round() / 1e6)

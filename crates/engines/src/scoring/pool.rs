@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 use units::{Fraction, SafetyScore};
 
 use super::customer::{Observed, customer_component, posterior_hazard};
-use super::interruption::{
-    Horizon, InterruptionProbability, RegionPrior, class_kept, probability,
-};
+use super::interruption::{Horizon, InterruptionProbability, RegionPrior, class_kept, probability};
 use super::profile::{Component, Profile};
 use super::table::{
     advisor_component, gap_component, structural_component, time_component, volatility_component,

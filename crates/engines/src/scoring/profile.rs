@@ -183,7 +183,8 @@ mod tests {
 
     #[test]
     fn feedback_takes_from_the_advisor_only() {
-        let weights = |hours| Profile::new(ProfileName::Adaptive, hours).unwrap().spelled_out().weights;
+        let weights =
+            |hours| Profile::new(ProfileName::Adaptive, hours).unwrap().spelled_out().weights;
         let (none, much) = (weights(0), weights(500_000));
         assert_eq!((none["advisor"], none["customer"]), (0.6, 0.0));
         assert_eq!((much["advisor"], much["customer"]), (0.35, 0.25));

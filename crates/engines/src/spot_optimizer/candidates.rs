@@ -137,7 +137,8 @@ impl Judge<'_> {
         score: Option<&PoolScore>,
         code: ReasonCode,
     ) -> (String, Vec<(&'static str, f64)>) {
-        let dollars = |price: Option<units::UsdPerHour>| price.map(|price| price.per_hour().dollars());
+        let dollars =
+            |price: Option<units::UsdPerHour>| price.map(|price| price.per_hour().dollars());
         match code {
             ReasonCode::SafetyBelowMinimum => {
                 let safety = score.map_or(0.0, |score| score.safety.value());

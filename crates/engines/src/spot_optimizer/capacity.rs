@@ -100,9 +100,8 @@ pub(super) fn smallest_need(state: &ClusterState) -> Option<(i64, i64)> {
     for demand in daemons.values() {
         total.plus(demand);
     }
-    smallest.map(|(cpu, memory)| {
-        (cpu.saturating_add(total.cpu), memory.saturating_add(total.memory))
-    })
+    smallest
+        .map(|(cpu, memory)| (cpu.saturating_add(total.cpu), memory.saturating_add(total.memory)))
 }
 
 /// Processors and GiB that active pods request; daemon sets count as often as they run.

@@ -161,10 +161,8 @@ pub(super) fn gather(need: &SpotNeed, market: &Market) -> SpotEvidence {
             spot_max_age: need.spot_max_age,
         }))
     };
-    let existing = InstanceFilter {
-        instance_types: need.existing.clone(),
-        ..InstanceFilter::everything()
-    };
+    let existing =
+        InstanceFilter { instance_types: need.existing.clone(), ..InstanceFilter::everything() };
     SpotEvidence::from(Recorded {
         scoring: need.scoring,
         offered: slice(need.filter.clone()),
@@ -178,9 +176,8 @@ impl ScoreTable {
     fn of(slice: &MarketSlice, profile: &Profile, choice: &ScoringChoice) -> ScoreTable {
         let region = RegionPrior::of(slice.bucket_counts);
         // Nobody has reported interruptions yet; each pool keeps the prior of its class.
-        let scores: Vec<Option<PoolScore>> = (0..slice.len())
-            .map(|row| score_pool(slice, row, profile, &region, None))
-            .collect();
+        let scores: Vec<Option<PoolScore>> =
+            (0..slice.len()).map(|row| score_pool(slice, row, profile, &region, None)).collect();
         let key = |row: u32| {
             let score = scores.get(row as usize).and_then(Option::as_ref);
             let safety = score.map_or(-1.0, |score| score.aged_safety.value());

@@ -41,9 +41,10 @@ pub(super) fn decide(scene: &Scene<'_>) -> (Verdict<SpotRecommendation>, Judged)
         sources: scene.evidence.sources.clone(),
         profile: Some(scene.profile.spelled_out()),
         savings: Savings {
-            formula: "pools were ranked and nothing was allocated, so nothing is saved as a whole; \
+            formula:
+                "pools were ranked and nothing was allocated, so nothing is saved as a whole; \
                       each pool states what one instance saves"
-                .to_owned(),
+                    .to_owned(),
             ..Savings::default()
         },
         ..Verdict::default()
@@ -71,8 +72,8 @@ fn best(scene: &Scene<'_>, eligible: &[u32]) -> Vec<SpotRecommendation> {
         }
         let row = row as usize;
         let score = scene.evidence.offered_scores.score(row);
-        let described =
-            score.and_then(|score| recommend(scene.slice, row, score, scene.profile, scene.evidence));
+        let described = score
+            .and_then(|score| recommend(scene.slice, row, score, scene.profile, scene.evidence));
         if let Some(mut one) = described {
             one.rank = u32::try_from(found.len()).unwrap_or(u32::MAX).saturating_add(1);
             found.push(one);

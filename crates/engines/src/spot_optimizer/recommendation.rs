@@ -11,9 +11,7 @@ use units::{Bytes, Fraction, PoolRisk, SafetyScore, Usd, UsdPerHour};
 
 use super::capacity::useful_vcpu;
 use super::evidence::SpotEvidence;
-use crate::scoring::{
-    Basis, Component, Horizon, InterruptionProbability, PoolScore, Profile,
-};
+use crate::scoring::{Basis, Component, Horizon, InterruptionProbability, PoolScore, Profile};
 
 /// A pool that is worth using.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -243,7 +241,10 @@ fn describe(
             _ => String::new(),
         },
         (Component::TimeOfDay, _) => slice.local_time.as_ref().map_or_else(String::new, |local| {
-            format!("hour {} of weekday {} (0 is Monday), {}", local.hour, local.day_of_week, local.time_zone)
+            format!(
+                "hour {} of weekday {} (0 is Monday), {}",
+                local.hour, local.day_of_week, local.time_zone
+            )
         }),
         (Component::Structural, _) => format!("{} processors, catalogue", view.vcpu),
         (Component::Customer, _) => "reported interruptions and exposure".to_owned(),

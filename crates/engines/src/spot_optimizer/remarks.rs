@@ -6,9 +6,9 @@ use facts::reason::ReasonCode;
 use market::{MarketSlice, PriceBasis};
 use units::{Confidence, Fraction};
 
+use super::Scene;
 use super::candidates::Judged;
 use super::recommendation::{SpotRecommendation, basis_name};
-use super::Scene;
 use crate::scoring::ProfileName;
 
 /// Classes older than this are remarked upon.
@@ -50,7 +50,8 @@ pub(super) fn of_ranking(
         );
     }
     let averaged = PriceBasis::Advisor30dAverage;
-    let count = recommendations.iter().filter(|one| one.price_basis == basis_name(averaged)).count();
+    let count =
+        recommendations.iter().filter(|one| one.price_basis == basis_name(averaged)).count();
     if count > 0 {
         warn(
             ReasonCode::PriceAveraged,
@@ -105,11 +106,8 @@ pub(super) fn confidence(scene: &Scene<'_>, found: &[SpotRecommendation]) -> Con
 }
 
 fn summary(scene: &Scene<'_>, judged: &Judged, shown: usize) -> String {
-    let reasons: Vec<String> = judged
-        .counts
-        .iter()
-        .map(|(code, count)| format!("{count} {}", code_name(*code)))
-        .collect();
+    let reasons: Vec<String> =
+        judged.counts.iter().map(|(code, count)| format!("{count} {}", code_name(*code))).collect();
     let listed = match scene.policy.rejected_limit {
         0 => judged.refused.len(),
         limit => judged.refused.len().min(limit as usize),
