@@ -1,0 +1,3 @@
+//! Engines as a caller sees them: text in, decisions out.
+
+mod golden;
