@@ -24,7 +24,7 @@ pub use policy::{CapacityBasis, SpotChoice, SpotConstraints, SpotPolicy, Vcpu};
 pub use recommendation::{AdvisorEvidence, FullCost, ScoreComponent, SpotRecommendation};
 
 use facts::cluster::ClusterState;
-use facts::decision::{Verdict, Warning};
+use facts::decision::{Savings, Verdict, Warning};
 use facts::reason::ReasonCode;
 use jiff::Timestamp;
 use market::MarketSlice;
@@ -74,6 +74,10 @@ impl Engine for SpotOptimizer {
         let unanswered = |code, message: String| Verdict {
             warnings: vec![Warning { code, message, subject: None }],
             sources: evidence.sources.clone(),
+            savings: Savings {
+                formula: "unknown: nothing was ranked and nothing allocated".to_owned(),
+                ..Savings::default()
+            },
             ..Verdict::default()
         };
         let profile = match &evidence.profile {

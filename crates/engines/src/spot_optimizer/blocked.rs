@@ -8,6 +8,7 @@ use facts::reason::ReasonCode;
 use super::Scene;
 use super::candidates::Judged;
 use super::capacity::Capacity;
+use super::remarks::reasons;
 use super::shares::Offers;
 use crate::safety::percent;
 
@@ -31,18 +32,7 @@ pub(super) fn blocks(
     let mut found = Vec::new();
     let mut block = |code, layer, message| found.push(Block { code, layer, message });
     if judged.eligible.is_empty() {
-        let unsafe_pools = judged.counts.get(&ReasonCode::SafetyBelowMinimum).copied().unwrap_or(0);
-        let layer = (unsafe_pools > 0).then(|| (1, best_refused(scene, judged)));
-        block(
-            ReasonCode::TooFewPools,
-            layer,
-            format!(
-                "no pool passes: {unsafe_pools} of {} are below the safety score {}",
-                judged.refused.len(),
-                limits.min_safety_score
-            ),
-        );
-        return found;
+        return vec![nothing_passes(scene, judged)];
     }
     if offers.zone_unknown > 0 && offers.pools.is_empty() {
         block(
@@ -85,6 +75,41 @@ pub(super) fn blocks(
         block(ReasonCode::TooFewZones, Some((2, Some(zones as f64))), message);
     }
     found
+}
+
+/// What stands in the way when no pool passes. Pools that fail for their age alone would pass with
+/// newer data, so that their age is the answer; else safety is, where it refused any.
+fn nothing_passes(scene: &Scene<'_>, judged: &Judged) -> Block {
+    let count = |code| judged.counts.get(&code).copied().unwrap_or(0);
+    let (stale, unsafe_pools) =
+        (count(ReasonCode::MarketStale), count(ReasonCode::SafetyBelowMinimum));
+    let reasons = reasons(&judged.counts);
+    if stale > 0 {
+        return Block {
+            code: ReasonCode::MarketStale,
+            layer: None,
+            message: format!(
+                "{stale} pools would pass if their data were newer, and no other ({reasons})"
+            ),
+        };
+    }
+    if unsafe_pools > 0 {
+        return Block {
+            code: ReasonCode::TooFewPools,
+            layer: Some((1, best_refused(scene, judged))),
+            message: format!(
+                "no pool passes; {unsafe_pools} are below the safety score {} ({reasons})",
+                scene.policy.layers.min_safety_score
+            ),
+        };
+    }
+    let most =
+        judged.counts.iter().max_by_key(|(code, count)| (**count, std::cmp::Reverse(**code)));
+    Block {
+        code: most.map_or(ReasonCode::TooFewPools, |(code, _)| *code),
+        layer: None,
+        message: format!("no pool passes ({reasons})"),
+    }
 }
 
 /// What stands in the way when enough zones have pools: the limits themselves, or the price.

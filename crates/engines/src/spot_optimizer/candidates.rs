@@ -8,7 +8,7 @@ use facts::action::Target;
 use facts::decision::Rejection;
 use facts::names::Zone;
 use facts::reason::ReasonCode;
-use market::{MarketSlice, NoSpotPrice, PoolView, PriceBasis};
+use market::{MarketSlice, NoSpotPrice, PoolView, PriceBasis, UnknownReason};
 
 use super::capacity;
 use super::evidence::ScoreTable;
@@ -59,15 +59,40 @@ impl Judge<'_> {
         judged
     }
 
+    /// The first property that the policy excludes a pool for.
+    fn excluded_by(&self, view: &PoolView<'_>) -> &'static str {
+        let choice = &self.policy.instance_types;
+        let (name, family) = (view.instance_type, view.instance_type.family());
+        if choice.blocked_instance_types.contains(name)
+            || !(choice.allowed_instance_types.is_empty()
+                || choice.allowed_instance_types.contains(name))
+        {
+            "type"
+        } else if choice.blocked_families.contains(family)
+            || !(choice.families.is_empty() || choice.families.contains(family))
+        {
+            "family"
+        } else if !(choice.categories.is_empty() || choice.categories.contains(category(family))) {
+            "category"
+        } else if choice.min_vcpu.is_some_and(|least| view.vcpu < least)
+            || choice.max_vcpu.is_some_and(|most| view.vcpu > most)
+        {
+            "number of processors"
+        } else if choice.min_memory.is_some_and(|least| view.memory < least) {
+            "memory"
+        } else {
+            "zone"
+        }
+    }
+
     fn type_refused(&self, of_type: usize) -> Option<ReasonCode> {
         let types = &self.slice.types;
         let name = types.instance_type.get(of_type)?;
         let (vcpu, memory) = (*types.vcpu.get(of_type)?, *types.memory.get(of_type)?);
         let choice = &self.policy.instance_types;
         let family = name.family();
-        let category = || family.split(|letter: char| letter.is_ascii_digit()).next().unwrap_or("");
         let allowed = (choice.families.is_empty() || choice.families.contains(family))
-            && (choice.categories.is_empty() || choice.categories.contains(category()))
+            && (choice.categories.is_empty() || choice.categories.contains(category(family)))
             && (choice.allowed_instance_types.is_empty()
                 || choice.allowed_instance_types.contains(name))
             && !choice.blocked_families.contains(family)
@@ -182,8 +207,28 @@ impl Judge<'_> {
                 (detail, vec![("advisor_age_days", age), ("max_advisor_age_days", limit)])
             }
             ReasonCode::ExcludedByPolicy => {
-                ("its type, size, family or zone is excluded".to_owned(), Vec::new())
+                (format!("its {} is excluded", self.excluded_by(view)), Vec::new())
             }
+            ReasonCode::PriceUnknown => {
+                let unknown = self.slice.pools.unknown.get(view.row).copied().flatten();
+                let average = match unknown {
+                    Some(UnknownReason::NoOnDemandPrice) => "no On-Demand price is known",
+                    Some(UnknownReason::NoSavings) => "the advisor states no saving",
+                    None => "it may not be used",
+                };
+                (format!("no spot price of it was seen, and for an average {average}"), Vec::new())
+            }
+            ReasonCode::PriceAveraged => (
+                "only the mean of 30 days and all zones is known, which accept_average_prices \
+                 forbids"
+                    .to_owned(),
+                Vec::new(),
+            ),
+            ReasonCode::InterruptionUnknown => (
+                "the advisor has no class for it, so nothing is known of its interruptions"
+                    .to_owned(),
+                Vec::new(),
+            ),
             other => (other.meaning().to_owned(), Vec::new()),
         }
     }
@@ -197,6 +242,11 @@ pub(super) fn pool_target(view: &PoolView<'_>, slice: &MarketSlice) -> Target {
         name: format!("{}/{place}", view.instance_type),
         ..Target::default()
     }
+}
+
+/// The letters before the generation digit of a family.
+fn category(family: &str) -> &str {
+    family.split(|letter: char| letter.is_ascii_digit()).next().unwrap_or("")
 }
 
 /// The price of one useful processor for an hour in dollars.

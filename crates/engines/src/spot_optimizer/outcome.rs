@@ -11,6 +11,7 @@ use super::capacity::{self, Capacity};
 use super::current::{self, Current};
 use super::proposal::{self, Proposal};
 use super::recommendation::rate;
+use super::remarks::code_name;
 use super::shares::{self, Offers, OnDemandOffer};
 use super::{Scene, SpotRecommendation, plan};
 use crate::allocation::Solution;
@@ -94,12 +95,16 @@ fn kept(
     let now = current.full_dollars_per_vcpu(lost).filter(|now| *now > 0.0)?;
     let saving = 1.0 - solution.cost / now;
     let least = scene.policy.hysteresis.value();
+    let change = if saving < 0.0 {
+        format!("would cost {} more", percent(-saving))
+    } else {
+        format!("would save {}, not more than {}", percent(saving), percent(least))
+    };
     (saving <= least).then(|| {
         format!(
-            "the current allocation keeps every layer, and the cheapest one would save {} of its \
-             full cost ({now:.6} dollars a processor and hour), not more than {}",
-            percent(saving),
-            percent(least)
+            "the current allocation keeps every layer, and the cheapest one {change} (full cost \
+             now {now:.6}, then {:.6} dollars a processor and hour)",
+            solution.cost
         )
     })
 }
@@ -159,17 +164,22 @@ fn saved(savings: &Savings) -> Option<Usd> {
 }
 
 fn explain_fallback(blocks: &[Block], verdict: &mut Verdict<SpotRecommendation>) {
-    let layers: Vec<String> = blocks
-        .iter()
-        .map(|block| match block.layer {
-            Some((number, _)) => format!("layer {number}: {}", block.message),
-            None => block.message.clone(),
-        })
-        .collect();
+    let mut names = Vec::new();
     for block in blocks {
-        warn(verdict, block.code, block.message.clone());
+        let code = code_name(block.code);
+        names.push(match block.layer {
+            Some((number, _)) => format!("layer {number} ({code})"),
+            None => code,
+        });
+        // The ranking may have said the same already.
+        if !verdict.warnings.iter().any(|warning| warning.code == block.code) {
+            warn(verdict, block.code, block.message.clone());
+        }
     }
-    let message = format!("all capacity is On-Demand; {}", layers.join("; "));
+    let message = format!(
+        "all capacity is On-Demand: no spot capacity can be held, blocked by {}",
+        names.join(", ")
+    );
     warn(verdict, ReasonCode::OnDemandFallback, message);
 }
 

@@ -1,5 +1,7 @@
 //! What a reader of the answer should know: gaps in the evidence, and how sure the answer is.
 
+use std::collections::BTreeMap;
+
 use facts::cluster::SectionName;
 use facts::decision::Warning;
 use facts::reason::ReasonCode;
@@ -106,16 +108,14 @@ pub(super) fn confidence(scene: &Scene<'_>, found: &[SpotRecommendation]) -> Con
 }
 
 fn summary(scene: &Scene<'_>, judged: &Judged, shown: usize) -> String {
-    let reasons: Vec<String> =
-        judged.counts.iter().map(|(code, count)| format!("{count} {}", code_name(*code))).collect();
     let listed = match scene.policy.rejected_limit {
         0 => judged.refused.len(),
         limit => judged.refused.len().min(limit as usize),
     };
-    let refused = if reasons.is_empty() {
+    let refused = if judged.counts.is_empty() {
         String::new()
     } else {
-        format!(" ({}; {listed} of them listed)", reasons.join(", "))
+        format!(" ({}; {listed} of them listed)", reasons(&judged.counts))
     };
     format!(
         "{} pools were looked at: {} pass, {shown} of them shown; {} are refused{refused}; {} types \
@@ -126,6 +126,13 @@ fn summary(scene: &Scene<'_>, judged: &Judged, shown: usize) -> String {
         scene.slice.left_out.by_filter,
         scene.slice.left_out.not_in_catalogue,
     )
+}
+
+/// How many were refused for which reason, in words.
+pub(super) fn reasons(counts: &BTreeMap<ReasonCode, u64>) -> String {
+    let words: Vec<String> =
+        counts.iter().map(|(code, count)| format!("{count} {}", code_name(*code))).collect();
+    words.join(", ")
 }
 
 /// When pools pass everything but their age and no pool passes all.
@@ -151,7 +158,7 @@ fn class_age_days(scene: &Scene<'_>) -> Option<f64> {
 }
 
 /// A code as it is written.
-fn code_name(code: ReasonCode) -> String {
+pub(super) fn code_name(code: ReasonCode) -> String {
     serde_json::to_value(code)
         .ok()
         .and_then(|value| value.as_str().map(str::to_owned))

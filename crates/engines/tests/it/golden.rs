@@ -43,7 +43,10 @@ fn answers_are_the_golden_ones() {
         }
     }
     assert!(cases > 0, "there are no cases below {}", root.display());
-    assert!(wrong.is_empty(), "answers differ from {wrong:#?}; see them with UPDATE_GOLDEN=1 and git diff");
+    assert!(
+        wrong.is_empty(),
+        "answers differ from {wrong:#?}; see them with UPDATE_GOLDEN=1 and git diff"
+    );
 }
 
 /// The market of a case: the bundled catalogue and the files of its folder.
@@ -119,7 +122,9 @@ fn shown(decision: &ErasedDecision) -> Value {
 fn text(decision: &Value) -> String {
     let mut out = String::new();
     let list = |name: &str| decision[name].as_array().cloned().unwrap_or_default();
-    for (name, indent) in [("recommendations", "recommend"), ("allocation", "share"), ("layers", "layer")] {
+    for (name, indent) in
+        [("recommendations", "recommend"), ("allocation", "share"), ("layers", "layer")]
+    {
         for item in list(name) {
             let _ = writeln!(out, "{indent}: {}", scalars(&item));
         }
@@ -142,8 +147,17 @@ fn text(decision: &Value) -> String {
     }
     let savings = &decision["savings"];
     let (before, after) = (&savings["before_usd_per_hour"], &savings["after_usd_per_hour"]);
-    let _ = writeln!(out, "cost: {before} -> {after} dollars an hour, {} unknown prices", savings["unknown_prices"]);
-    let _ = writeln!(out, "saves: {} dollars a month: {}", decision["estimated_savings"], plain(&savings["formula"]));
+    let _ = writeln!(
+        out,
+        "cost: {before} -> {after} dollars an hour, {} unknown prices",
+        savings["unknown_prices"]
+    );
+    let _ = writeln!(
+        out,
+        "saves: {} dollars a month: {}",
+        decision["estimated_savings"],
+        plain(&savings["formula"])
+    );
     let _ = writeln!(out, "confidence: {}", decision["confidence_score"]);
     out
 }
@@ -151,8 +165,10 @@ fn text(decision: &Value) -> String {
 /// The fields of an object that are numbers, texts or truth values, in their order by name.
 fn scalars(item: &Value) -> String {
     let fields = item.as_object().into_iter().flatten();
-    let simple = fields.filter(|(_, value)| !value.is_array() && !value.is_object() && !value.is_null());
-    let words: Vec<String> = simple.map(|(name, value)| format!("{name}={}", plain(value))).collect();
+    let simple =
+        fields.filter(|(_, value)| !value.is_array() && !value.is_object() && !value.is_null());
+    let words: Vec<String> =
+        simple.map(|(name, value)| format!("{name}={}", plain(value))).collect();
     words.join(" ")
 }
 
