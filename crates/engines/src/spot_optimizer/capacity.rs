@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use facts::cluster::{ClusterState, Node};
-use units::Bytes;
+use units::{Bytes, MilliCpu};
 
 use super::policy::{CapacityBasis, SpotPolicy};
 use crate::scheduling::demand::{Demand, demand_of};
@@ -20,13 +20,13 @@ pub(super) struct Capacity {
 }
 
 /// Processors and memory of a node as sold, else as it has them, else as pods may use them.
-pub(super) fn size_of(node: &Node, sold: Option<(u32, Bytes)>) -> Option<(f64, Bytes)> {
+pub(super) fn size_of(node: &Node, sold: Option<(u32, Bytes)>) -> Option<(MilliCpu, Bytes)> {
     if let Some((vcpu, memory)) = sold {
-        return Some((f64::from(vcpu), memory));
+        return Some((MilliCpu(i64::from(vcpu).saturating_mul(1000)), memory));
     }
     let cpu = node.capacity.cpu.or(node.allocatable_cpu())?;
     let memory = node.capacity.memory.or(node.allocatable_memory()).unwrap_or(Bytes(0));
-    (cpu.0 > 0).then(|| (cpu.cores(), memory))
+    (cpu.0 > 0).then_some((cpu, memory))
 }
 
 /// What a cluster has or asks for. `sold` tells the size of a node's type where it is known.
@@ -35,10 +35,12 @@ pub(super) fn capacity(
     policy: &SpotPolicy,
     sold: &dyn Fn(&Node) -> Option<(u32, Bytes)>,
 ) -> Option<Capacity> {
-    let mut sizes = (0.0, 0.0);
+    // Summed in integers, so that the order of the nodes has no say.
+    let mut sizes = (MilliCpu(0), Bytes(0));
     for (vcpu, memory) in state.node_items().iter().filter_map(|node| size_of(node, sold(node))) {
-        sizes = (sizes.0 + vcpu, sizes.1 + memory.gib());
+        sizes = (sizes.0 + vcpu, sizes.1 + memory);
     }
+    let sizes = (sizes.0.cores(), sizes.1.gib());
     let requests = requested(state);
     let of_nodes = (sizes, "the capacity of the cluster's nodes");
     let of_pods = (requests, "the requests of the cluster's active pods");

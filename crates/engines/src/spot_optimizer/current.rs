@@ -6,7 +6,7 @@ use facts::cluster::{Node, well_known};
 use facts::decision::{AllocatedPool, LayerVerdict, PriceUsed};
 use facts::names::CapacityType;
 use market::MarketSlice;
-use units::{Bytes, Fraction, SafetyScore, UsdPerHour};
+use units::{Bytes, Fraction, MilliCpu, SafetyScore, UsdPerHour};
 
 use super::Scene;
 use super::capacity::size_of;
@@ -31,11 +31,10 @@ pub(super) struct CurrentPool {
     zone: Option<String>,
     bought: CapacityType,
     nodes: u64,
-    vcpu: f64,
+    vcpu: MilliCpu,
     /// Processors of nodes with a known price.
-    priced_vcpu: f64,
+    priced_vcpu: MilliCpu,
     usd_per_hour: UsdPerHour,
-    basis: &'static str,
     /// Interruptions per hour of a spot node; `None` when not known.
     hazard: Option<f64>,
     safety: Option<SafetyScore>,
@@ -63,10 +62,9 @@ pub(super) fn current(scene: &Scene<'_>) -> Current {
             zone,
             bought,
             nodes: 0,
-            vcpu: 0.0,
-            priced_vcpu: 0.0,
+            vcpu: MilliCpu(0),
+            priced_vcpu: MilliCpu(0),
             usd_per_hour: UsdPerHour::ZERO,
-            basis: facts.price.as_ref().map_or("unknown", |(_, basis)| *basis),
             hazard: facts.hazard,
             safety: facts.safety,
             price: None,
@@ -77,18 +75,19 @@ pub(super) fn current(scene: &Scene<'_>) -> Current {
             Some((price, basis)) => {
                 pool.priced_vcpu += vcpu;
                 pool.usd_per_hour += price;
-                pool.price.get_or_insert_with(|| PriceUsed {
-                    item: format!(
-                        "{} {bought} {}",
-                        pool.instance_type,
-                        pool.zone.as_deref().unwrap_or("")
-                    )
-                    .trim_end()
-                    .to_owned(),
+                let place = pool.zone.as_deref().unwrap_or("");
+                let item = format!("{} {bought} {place}", pool.instance_type);
+                let used = PriceUsed {
+                    item: item.trim_end().to_owned(),
                     usd_per_hour: price,
                     basis: basis.to_owned(),
                     observed_at: facts.observed_at,
-                });
+                };
+                // Of several prices the lowest is shown, whichever node comes first.
+                let key = |used: &PriceUsed| (used.usd_per_hour, used.basis.clone());
+                if pool.price.as_ref().is_none_or(|known| key(&used) < key(known)) {
+                    pool.price = Some(used);
+                }
             }
             None => found.unpriced += 1,
         }
@@ -105,7 +104,7 @@ impl Current {
 
     /// Processors of nodes with a known price.
     pub(super) fn priced_vcpu(&self) -> f64 {
-        self.pools.iter().map(|pool| pool.priced_vcpu).sum()
+        self.pools.iter().map(|pool| pool.priced_vcpu.cores()).sum()
     }
 
     /// What nodes with a known price cost.
@@ -123,20 +122,20 @@ impl Current {
         let interruptions: f64 = self
             .pools
             .iter()
-            .map(|pool| pool.hazard.unwrap_or(0.0) * pool.priced_vcpu * lost)
+            .map(|pool| pool.hazard.unwrap_or(0.0) * pool.priced_vcpu.cores() * lost)
             .sum();
         Some((self.usd_per_hour().per_hour().dollars() + interruptions) / vcpu)
     }
 
     /// What the layers measure of it.
     pub(super) fn layers(&self, scene: &Scene<'_>) -> Vec<LayerVerdict> {
-        let total: f64 = self.pools.iter().map(|pool| pool.vcpu).sum();
+        let total: f64 = self.pools.iter().map(|pool| pool.vcpu.cores()).sum();
         let holdings: Vec<Holding<'_>> = self
             .pools
             .iter()
             .map(|pool| Holding {
                 zone: pool.zone.as_deref(),
-                share: pool.vcpu / total.max(1e-9),
+                share: pool.vcpu.cores() / total.max(1e-9),
                 spot: (pool.bought == CapacityType::Spot)
                     .then(|| pool.safety.map(SafetyScore::value)),
             })
@@ -146,23 +145,23 @@ impl Current {
 
     /// The pools as an allocation.
     pub(super) fn allocation(&self, scene: &Scene<'_>) -> Vec<AllocatedPool> {
-        let total: f64 = self.pools.iter().map(|pool| pool.vcpu).sum();
+        let total: f64 = self.pools.iter().map(|pool| pool.vcpu.cores()).sum();
         let lost = scene.evidence.scoring.interruption_cost_usd_per_vcpu.dollars();
         let pools = self.pools.iter().map(|pool| {
-            let share = rounded(pool.vcpu / total.max(1e-9), 1e9);
+            let share = rounded(pool.vcpu.cores() / total.max(1e-9), 1e9);
             let spot = pool.bought == CapacityType::Spot;
-            let price = (pool.priced_vcpu > 0.0)
-                .then(|| pool.usd_per_hour.per_hour().dollars() / pool.priced_vcpu);
+            let price = (pool.priced_vcpu.0 > 0)
+                .then(|| pool.usd_per_hour.per_hour().dollars() / pool.priced_vcpu.cores());
             let full = price.map(|price| price + pool.hazard.unwrap_or(0.0) * lost);
             AllocatedPool {
                 instance_type: pool.instance_type.clone(),
                 zone: pool.zone.clone(),
                 capacity_type: pool.bought,
                 share: Fraction::clamped(share),
-                vcpu: rounded(pool.vcpu, 1e6),
+                vcpu: pool.vcpu.cores(),
                 usd_per_vcpu_hour: price.map(rate),
                 full_usd_per_vcpu_hour: full.map(rate),
-                price_basis: Some(pool.basis.to_owned()),
+                price_basis: pool.price.as_ref().map(|price| price.basis.clone()),
                 nodes: Some(pool.nodes),
                 safety_score: pool.safety.filter(|_| spot),
                 layers: if spot {

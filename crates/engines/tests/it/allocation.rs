@@ -90,10 +90,8 @@ fn reference(instance: &Instance) -> f64 {
         .iter()
         .map(|_| variables.add(variable().min(0.0).max(limits.max_pool_share.value())))
         .collect();
-    let wide: Vec<_> =
-        (0..instance.zones).map(|_| variables.add(variable().binary())).collect();
-    let on_demand =
-        variables.add(variable().min(limits.min_on_demand_share.value()).max(1.0));
+    let wide: Vec<_> = (0..instance.zones).map(|_| variables.add(variable().binary())).collect();
+    let on_demand = variables.add(variable().min(limits.min_on_demand_share.value()).max(1.0));
     let spot: Expression = shares.iter().sum();
     let mut cost = on_demand * instance.on_demand;
     for (share, offer) in shares.iter().zip(&instance.offers) {
@@ -153,7 +151,10 @@ fn nothing_is_cheaper() {
             .map(|(offer, share)| share * instance.offers[*offer].cost)
             .sum::<f64>()
             + found.on_demand * instance.on_demand;
-        assert!((found.cost - cost).abs() <= 1e-9, "seed {seed}: the cost is not that of the shares");
+        assert!(
+            (found.cost - cost).abs() <= 1e-9,
+            "seed {seed}: the cost is not that of the shares"
+        );
         assert!(keeps_layers(&instance, &found.spot), "seed {seed}: {found:?}");
         assert!(found.proven);
         with_spot += usize::from(!found.spot.is_empty());

@@ -2,3 +2,5 @@
 
 mod allocation;
 mod golden;
+mod real_advisor;
+mod spot_laws;
