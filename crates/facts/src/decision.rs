@@ -184,6 +184,12 @@ pub struct AllocatedPool {
     pub usd_per_vcpu_hour: Option<UsdPerHour>,
     /// The price with the expected cost of interruptions.
     pub full_usd_per_vcpu_hour: Option<UsdPerHour>,
+    /// What the price is: `spot_history`, `advisor_30d_average`, `list_price`, `stated`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_basis: Option<String>,
+    /// How many whole instances hold the share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<u64>,
     /// The pool's safety; absent for On-Demand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub safety_score: Option<units::SafetyScore>,

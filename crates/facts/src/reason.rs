@@ -89,6 +89,12 @@ reasons! {
     PoolUncertain,
     /// Spot costs as much as On-Demand here, or more.
     SpotNotCheaper,
+    /// The scoring profile needs a learned model, and none is active.
+    ProfileNeedsModel,
+    /// How many candidates were looked at, and how many were refused for which reason.
+    CandidateSummary,
+    /// Nothing tells how much capacity is to be shared out.
+    CapacityUnknown,
     /// The policy or a constraint excludes the type, zone or family.
     ExcludedByPolicy,
     /// The type is smaller than what is asked for.

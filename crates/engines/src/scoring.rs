@@ -1,0 +1,26 @@
+//! How safe a spot pool is, as a weighted formula whose every part can be shown.
+//!
+//! For the spot optimizer and for whoever shows or stores pool scores. It turns the facts of a
+//! market slice into a safety score, a hazard and interruption probabilities.
+//! It refuses to know clusters, policies and allocations, and invents no evidence: what is missing
+//! takes the prior and says so. The tables are explained in `docs/spot-scores.md`.
+
+mod customer;
+mod exponential;
+mod feedback_weight;
+mod interruption;
+mod pool;
+mod profile;
+mod table;
+
+pub use customer::{Observed, customer_component, posterior_hazard};
+pub use exponential::exp;
+pub use feedback_weight::feedback_weight;
+pub use interruption::{
+    Horizon, InterruptionProbability, RegionPrior, bucket_hazard, class_kept, probability,
+};
+pub use pool::{Basis, ComponentValue, PoolScore, score_pool};
+pub use profile::{Component, Profile, ProfileError, ProfileName};
+pub use table::{
+    advisor_component, gap_component, structural_component, time_component, volatility_component,
+};

@@ -1,0 +1,256 @@
+//! Which pools may be used, and why the others may not.
+//!
+//! Staleness is looked at last, so that a pool refused for it would have passed everything else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use facts::action::Target;
+use facts::decision::Rejection;
+use facts::names::Zone;
+use facts::reason::ReasonCode;
+use market::{MarketSlice, NoSpotPrice, PoolView, PriceBasis, UnknownReason};
+
+use super::capacity;
+use super::evidence::ScoreTable;
+use super::policy::SpotPolicy;
+use crate::scoring::PoolScore;
+
+/// The pools of a region, judged.
+pub(super) struct Judged {
+    /// Rows that may be used, best first.
+    pub eligible: Vec<u32>,
+    /// Rows that may not, best first, with the reason.
+    pub refused: Vec<(u32, ReasonCode)>,
+    /// How many were refused for which reason.
+    pub counts: BTreeMap<ReasonCode, u64>,
+}
+
+/// What pools are judged by.
+pub(super) struct Judge<'a> {
+    pub slice: &'a MarketSlice,
+    pub table: &'a ScoreTable,
+    pub policy: &'a SpotPolicy,
+    /// Zones that may be used; empty for all.
+    pub zones: BTreeSet<Zone>,
+    /// What the smallest pod needs: thousandths of a processor and bytes.
+    pub smallest: Option<(i64, i64)>,
+}
+
+impl Judge<'_> {
+    /// Judges every pool, in the order of the scores.
+    pub(super) fn judge(&self) -> Judged {
+        // What depends on the type alone is looked at once for all of its zones.
+        let types: Vec<Option<ReasonCode>> = (0..self.slice.types.instance_type.len())
+            .map(|of_type| self.type_refused(of_type))
+            .collect();
+        let mut judged =
+            Judged { eligible: Vec::new(), refused: Vec::new(), counts: BTreeMap::new() };
+        for &row in &self.table.order {
+            let of_type = self.slice.pools.type_row.get(row as usize);
+            let by_type = of_type.and_then(|of_type| types.get(*of_type as usize).copied());
+            match by_type.flatten().or_else(|| self.pool_refused(row as usize)) {
+                None => judged.eligible.push(row),
+                Some(code) => {
+                    judged.refused.push((row, code));
+                    *judged.counts.entry(code).or_default() += 1;
+                }
+            }
+        }
+        judged
+    }
+
+    /// The first property that the policy excludes a pool for.
+    fn excluded_by(&self, view: &PoolView<'_>) -> &'static str {
+        let choice = &self.policy.instance_types;
+        let (name, family) = (view.instance_type, view.instance_type.family());
+        if choice.blocked_instance_types.contains(name)
+            || !(choice.allowed_instance_types.is_empty()
+                || choice.allowed_instance_types.contains(name))
+        {
+            "type"
+        } else if choice.blocked_families.contains(family)
+            || !(choice.families.is_empty() || choice.families.contains(family))
+        {
+            "family"
+        } else if !(choice.categories.is_empty() || choice.categories.contains(category(family))) {
+            "category"
+        } else if choice.min_vcpu.is_some_and(|least| view.vcpu < least)
+            || choice.max_vcpu.is_some_and(|most| view.vcpu > most)
+        {
+            "number of processors"
+        } else if choice.min_memory.is_some_and(|least| view.memory < least) {
+            "memory"
+        } else {
+            "zone"
+        }
+    }
+
+    fn type_refused(&self, of_type: usize) -> Option<ReasonCode> {
+        let types = &self.slice.types;
+        let name = types.instance_type.get(of_type)?;
+        let (vcpu, memory) = (*types.vcpu.get(of_type)?, *types.memory.get(of_type)?);
+        let choice = &self.policy.instance_types;
+        let family = name.family();
+        let allowed = (choice.families.is_empty() || choice.families.contains(family))
+            && (choice.categories.is_empty() || choice.categories.contains(category(family)))
+            && (choice.allowed_instance_types.is_empty()
+                || choice.allowed_instance_types.contains(name))
+            && !choice.blocked_families.contains(family)
+            && !choice.blocked_instance_types.contains(name)
+            && choice.min_vcpu.is_none_or(|least| vcpu >= least)
+            && choice.max_vcpu.is_none_or(|most| vcpu <= most)
+            && choice.min_memory.is_none_or(|least| memory >= least);
+        if !allowed {
+            return Some(ReasonCode::ExcludedByPolicy);
+        }
+        let (cpu, bytes) = self.smallest?;
+        let small = i64::from(vcpu).saturating_mul(1000) < cpu || memory.0 < bytes;
+        small.then_some(ReasonCode::TooSmall)
+    }
+
+    fn pool_refused(&self, row: usize) -> Option<ReasonCode> {
+        let view = self.slice.pool(row)?;
+        let policy = self.policy;
+        if let Some(zone) = view.zone {
+            let outside = !self.zones.is_empty() && !self.zones.contains(zone);
+            if outside || policy.instance_types.blocked_zones.contains(zone) {
+                return Some(ReasonCode::ExcludedByPolicy);
+            }
+        }
+        let went_stale = self.slice.pools.no_spot_price.get(row) == Some(&Some(NoSpotPrice::Stale));
+        let averaged = view.price_basis == PriceBasis::Advisor30dAverage;
+        let unusable = view.price.is_none() || (averaged && !policy.accept_average_prices);
+        if unusable && !went_stale {
+            return Some(match view.price {
+                None => ReasonCode::PriceUnknown,
+                Some(_) => ReasonCode::PriceAveraged,
+            });
+        }
+        let Some(score) = self.table.score(row) else {
+            return Some(ReasonCode::InterruptionUnknown);
+        };
+        if let (Some(spot), Some(list)) = (view.price, view.on_demand)
+            && spot >= list
+        {
+            return Some(ReasonCode::SpotNotCheaper);
+        }
+        if score.safety.value() < policy.layers.min_safety_score.value() {
+            return Some(ReasonCode::SafetyBelowMinimum);
+        }
+        // Written so that an age limit that is no number lets nothing through.
+        let fresh = view.advisor_age.is_some_and(|age| age.0 / 24.0 <= policy.max_advisor_age_days);
+        (unusable || !fresh).then_some(ReasonCode::MarketStale)
+    }
+
+    /// A refusal as answers show it.
+    pub(super) fn explain(&self, row: u32, code: ReasonCode) -> Option<Rejection> {
+        let view = self.slice.pool(row as usize)?;
+        let score = self.table.score(row as usize);
+        let (detail, numbers) = self.detail(&view, score, code);
+        Some(Rejection {
+            subject: pool_target(&view, self.slice),
+            code,
+            blocking: None,
+            detail,
+            numbers: numbers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        })
+    }
+
+    fn detail(
+        &self,
+        view: &PoolView<'_>,
+        score: Option<&PoolScore>,
+        code: ReasonCode,
+    ) -> (String, Vec<(&'static str, f64)>) {
+        let dollars =
+            |price: Option<units::UsdPerHour>| price.map(|price| price.per_hour().dollars());
+        match code {
+            ReasonCode::SafetyBelowMinimum => {
+                let safety = score.map_or(0.0, |score| score.safety.value());
+                let least = self.policy.layers.min_safety_score.value();
+                (
+                    format!("its safety score {safety} is below {least}"),
+                    vec![("safety_score", safety), ("min_safety_score", least)],
+                )
+            }
+            ReasonCode::SpotNotCheaper => {
+                let (spot, list) = (dollars(view.price), dollars(view.on_demand));
+                let (spot, list) = (spot.unwrap_or(0.0), list.unwrap_or(0.0));
+                (
+                    format!("spot costs {spot} dollars an hour, On-Demand {list}"),
+                    vec![("spot_usd_per_hour", spot), ("on_demand_usd_per_hour", list)],
+                )
+            }
+            ReasonCode::TooSmall => {
+                let (cpu, bytes) = self.smallest.unwrap_or((0, 0));
+                (
+                    format!(
+                        "{} processors and {:.1} GiB; the smallest pod with the daemon sets beside \
+                         it needs {} and {:.1}",
+                        view.vcpu,
+                        view.memory.gib(),
+                        cpu as f64 / 1000.0,
+                        units::Bytes(bytes).gib(),
+                    ),
+                    vec![("vcpu", f64::from(view.vcpu)), ("needed_vcpu", cpu as f64 / 1000.0)],
+                )
+            }
+            ReasonCode::MarketStale => {
+                let limit = self.policy.max_advisor_age_days;
+                let age = view.advisor_age.map_or(0.0, |age| age.0 / 24.0);
+                let hours = self.policy.max_price_age_hours.0;
+                let detail = if age > limit {
+                    format!("its interruption class is {age:.0} days old, more than {limit}")
+                } else {
+                    format!("its spot price was not seen for more than {hours} hours")
+                };
+                (detail, vec![("advisor_age_days", age), ("max_advisor_age_days", limit)])
+            }
+            ReasonCode::ExcludedByPolicy => {
+                (format!("its {} is excluded", self.excluded_by(view)), Vec::new())
+            }
+            ReasonCode::PriceUnknown => {
+                let unknown = self.slice.pools.unknown.get(view.row).copied().flatten();
+                let average = match unknown {
+                    Some(UnknownReason::NoOnDemandPrice) => "no On-Demand price is known",
+                    Some(UnknownReason::NoSavings) => "the advisor states no saving",
+                    None => "it may not be used",
+                };
+                (format!("no spot price of it was seen, and for an average {average}"), Vec::new())
+            }
+            ReasonCode::PriceAveraged => (
+                "only the mean of 30 days and all zones is known, which accept_average_prices \
+                 forbids"
+                    .to_owned(),
+                Vec::new(),
+            ),
+            ReasonCode::InterruptionUnknown => (
+                "the advisor has no class for it, so nothing is known of its interruptions"
+                    .to_owned(),
+                Vec::new(),
+            ),
+            other => (other.meaning().to_owned(), Vec::new()),
+        }
+    }
+}
+
+/// A pool as the subject of a remark.
+pub(super) fn pool_target(view: &PoolView<'_>, slice: &MarketSlice) -> Target {
+    let place = view.zone.map_or(slice.region.as_str(), Zone::as_str);
+    Target {
+        kind: "SpotPool".to_owned(),
+        name: format!("{}/{place}", view.instance_type),
+        ..Target::default()
+    }
+}
+
+/// The letters before the generation digit of a family.
+fn category(family: &str) -> &str {
+    family.split(|letter: char| letter.is_ascii_digit()).next().unwrap_or("")
+}
+
+/// The price of one useful processor for an hour in dollars.
+pub(super) fn dollars_per_vcpu(view: &PoolView<'_>, gib_per_vcpu: f64) -> Option<f64> {
+    let useful = capacity::useful_vcpu(view.vcpu, view.memory, gib_per_vcpu);
+    Some(view.price?.per_hour().dollars() / useful)
+}

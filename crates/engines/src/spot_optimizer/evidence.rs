@@ -1,0 +1,211 @@
+//! What the spot optimizer asks of the market, and the scores that follow from the answer.
+//!
+//! Facts are recorded; scores are derived from them once, when evidence is gathered or read back,
+//! so that every decision on the same evidence only filters and takes the best.
+
+use std::collections::BTreeSet;
+
+use facts::cluster::{ClusterState, Node, well_known};
+use facts::decision::DataSource;
+use facts::names::{Architecture, InstanceType, OperatingSystem, Region};
+use jiff::Timestamp;
+use market::{InstanceFilter, Market, MarketSlice, SliceRequest};
+use serde::{Deserialize, Serialize};
+use units::{Hours, Usd};
+
+use super::capacity;
+use super::policy::SpotPolicy;
+use crate::bin_packing::{region_of, sources, to_the_hour};
+use crate::scoring::{PoolScore, Profile, ProfileError, ProfileName, RegionPrior, score_pool};
+
+/// The question. Equal questions have equal answers on the same market.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpotNeed {
+    /// The region; without one nothing is known.
+    pub region: Option<Region>,
+    /// Which operating system is priced.
+    pub operating_system: OperatingSystem,
+    /// As of when, to the hour, so that answers can be shared.
+    pub as_of: Timestamp,
+    /// Which kinds of types; names, sizes and zones are chosen later, so that answers can be
+    /// shared.
+    pub filter: InstanceFilter,
+    /// A spot price that was not seen for longer is no longer one.
+    pub spot_max_age: Hours,
+    /// How pools are scored.
+    pub scoring: ScoringChoice,
+    /// Types of nodes that exist, where their cost is wanted.
+    pub existing: BTreeSet<InstanceType>,
+}
+
+/// Everything that scores and their order depend on beside the market.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScoringChoice {
+    /// Which profile.
+    pub profile: ProfileName,
+    /// Instance-hours of the customer's own history.
+    pub feedback_hours: u64,
+    /// GiB of memory that the cluster needs beside each processor: 0 (not known), 2, 4, 8 or 16.
+    pub gib_per_vcpu: u8,
+    /// What it costs when spot capacity is taken back, per processor.
+    pub interruption_cost_usd_per_vcpu: Usd,
+}
+
+/// The answer, with the scores that follow from it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Recorded")]
+pub struct SpotEvidence {
+    /// How pools are scored.
+    pub scoring: ScoringChoice,
+    /// Every pool of the region that the filter lets through.
+    pub offered: Option<MarketSlice>,
+    /// Every pool of the types of existing nodes, whatever the filter says of them.
+    pub existing: Option<MarketSlice>,
+    /// Where the numbers come from.
+    pub sources: Vec<DataSource>,
+    /// The profile, or why there is none.
+    #[serde(skip)]
+    pub(super) profile: Option<Result<Profile, ProfileError>>,
+    /// Scores of `offered`.
+    #[serde(skip)]
+    pub(super) offered_scores: ScoreTable,
+    /// Scores of `existing`.
+    #[serde(skip)]
+    pub(super) existing_scores: ScoreTable,
+}
+
+/// Scores of the pools of a slice.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ScoreTable {
+    /// By row of the slice; `None` where the advisor has no class.
+    pub scores: Vec<Option<PoolScore>>,
+    /// Rows, safest first; among equally safe ones the cheapest in full cost first.
+    pub order: Vec<u32>,
+}
+
+/// What is written of the evidence.
+#[derive(Deserialize)]
+struct Recorded {
+    scoring: ScoringChoice,
+    offered: Option<MarketSlice>,
+    existing: Option<MarketSlice>,
+    sources: Vec<DataSource>,
+}
+
+impl From<Recorded> for SpotEvidence {
+    fn from(recorded: Recorded) -> SpotEvidence {
+        let Recorded { scoring, offered, existing, sources } = recorded;
+        let profile = Profile::new(scoring.profile, scoring.feedback_hours);
+        let table = |slice: Option<&MarketSlice>| match (slice, &profile) {
+            (Some(slice), Ok(profile)) => ScoreTable::of(slice, profile, &scoring),
+            _ => ScoreTable::default(),
+        };
+        SpotEvidence {
+            offered_scores: table(offered.as_ref()),
+            existing_scores: table(existing.as_ref()),
+            scoring,
+            offered,
+            existing,
+            sources,
+            profile: Some(profile),
+        }
+    }
+}
+
+/// What the optimizer asks for this cluster.
+pub(super) fn need(state: &ClusterState, policy: &SpotPolicy, now: Timestamp) -> SpotNeed {
+    let typed = |node: &Node| node.instance_type.as_deref()?.parse::<InstanceType>().ok();
+    let choice = &policy.instance_types;
+    let mut architectures = choice.architectures.clone();
+    if architectures.is_empty() {
+        architectures = state.node_items().iter().filter_map(architecture).collect();
+    }
+    if architectures.is_empty() {
+        architectures.insert(Architecture::Amd64);
+    }
+    SpotNeed {
+        region: region_of(state),
+        operating_system: policy.operating_system,
+        as_of: to_the_hour(now),
+        filter: InstanceFilter {
+            architectures,
+            current_generation_only: !choice.previous_generations,
+            burstable: choice.burstable,
+            bare_metal: choice.bare_metal,
+            accelerated: choice.accelerated,
+            ..InstanceFilter::default()
+        },
+        spot_max_age: policy.max_price_age_hours,
+        scoring: ScoringChoice {
+            profile: policy.profile,
+            feedback_hours: policy.feedback_hours,
+            gib_per_vcpu: capacity::memory_class(state, policy),
+            interruption_cost_usd_per_vcpu: policy.interruption_cost_usd_per_vcpu.max(Usd::ZERO),
+        },
+        existing: if policy.allocate {
+            state.node_items().iter().filter_map(typed).collect()
+        } else {
+            BTreeSet::new()
+        },
+    }
+}
+
+/// Answers from the market.
+pub(super) fn gather(need: &SpotNeed, market: &Market) -> SpotEvidence {
+    let slice = |filter: InstanceFilter| {
+        Some(market.slice(&SliceRequest {
+            region: need.region.clone()?,
+            operating_system: need.operating_system,
+            as_of: need.as_of,
+            filter,
+            spot_max_age: need.spot_max_age,
+        }))
+    };
+    let existing =
+        InstanceFilter { instance_types: need.existing.clone(), ..InstanceFilter::everything() };
+    SpotEvidence::from(Recorded {
+        scoring: need.scoring,
+        offered: slice(need.filter.clone()),
+        // An empty list of names would let everything through.
+        existing: (!need.existing.is_empty()).then(|| slice(existing)).flatten(),
+        sources: need.region.as_ref().map_or_else(Vec::new, |_| sources(market, need.as_of)),
+    })
+}
+
+impl ScoreTable {
+    fn of(slice: &MarketSlice, profile: &Profile, choice: &ScoringChoice) -> ScoreTable {
+        let region = RegionPrior::of(slice.bucket_counts);
+        // Nobody has reported interruptions yet; each pool keeps the prior of its class.
+        let scores: Vec<Option<PoolScore>> =
+            (0..slice.len()).map(|row| score_pool(slice, row, profile, &region, None)).collect();
+        let key = |row: u32| {
+            let score = scores.get(row as usize).and_then(Option::as_ref);
+            let safety = score.map_or(-1.0, |score| score.aged_safety.value());
+            let cost = score.zip(slice.pool(row as usize)).and_then(|(score, view)| {
+                let gib = f64::from(choice.gib_per_vcpu);
+                let share = capacity::useful_vcpu(view.vcpu, view.memory, gib);
+                let lost = choice.interruption_cost_usd_per_vcpu.dollars();
+                Some(view.price?.per_hour().dollars() / share + score.aged_hazard * lost)
+            });
+            (safety, cost.unwrap_or(f64::INFINITY))
+        };
+        let rows = u32::try_from(slice.len()).unwrap_or(u32::MAX);
+        let mut keyed: Vec<((f64, f64), u32)> = (0..rows).map(|row| (key(row), row)).collect();
+        keyed.sort_by(|((safety, cost), row), ((other_safety, other_cost), other_row)| {
+            other_safety
+                .total_cmp(safety)
+                .then_with(|| cost.total_cmp(other_cost))
+                .then_with(|| row.cmp(other_row))
+        });
+        ScoreTable { scores, order: keyed.into_iter().map(|(_, row)| row).collect() }
+    }
+
+    /// The score of a row.
+    pub(super) fn score(&self, row: usize) -> Option<&PoolScore> {
+        self.scores.get(row)?.as_ref()
+    }
+}
+
+fn architecture(node: &Node) -> Option<Architecture> {
+    node.architecture.or_else(|| node.label(well_known::ARCHITECTURE)?.parse().ok())
+}
