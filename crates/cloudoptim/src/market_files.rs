@@ -66,7 +66,10 @@ pub(crate) fn load(paths: &[PathBuf], now: Timestamp) -> Result<Vec<Loaded>, Fai
 fn observed_at(path: &Path, now: Timestamp) -> Result<Timestamp, Failure> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let dated = match date_in(&name) {
-        Some(date) => date.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp()),
+        // What a day's file holds was known when the day was over.
+        Some(date) => {
+            date.at(23, 59, 59, 0).to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+        }
         None => {
             let failed = |source| Failure::File { path: input::shown(path), source };
             let written =
@@ -83,28 +86,19 @@ fn observed_at(path: &Path, now: Timestamp) -> Result<Timestamp, Failure> {
     Ok(dated)
 }
 
-/// The first `YYYY-MM-DD` or `YYYY-MM` in a name; a month stands for its last day.
+/// The last `YYYY-MM-DD` or `YYYY-MM` in a name; a month stands for its last day.
 fn date_in(name: &str) -> Option<Date> {
     let number = |from: usize, to: usize| name.get(from..to)?.parse::<i16>().ok();
-    for at in 0..name.len() {
-        let (Some(year), Some(b'-'), Some(month)) =
-            (number(at, at + 4), name.as_bytes().get(at + 4), number(at + 5, at + 7))
-        else {
-            continue;
-        };
-        let Ok(first) = Date::new(year, i8::try_from(month).ok()?, 1) else { continue };
-        if !(2006..2200).contains(&year) {
-            continue;
-        }
-        let day = (name.as_bytes().get(at + 7) == Some(&b'-'))
-            .then(|| number(at + 8, at + 10))
-            .flatten()
-            .and_then(|day| {
-                Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
-            });
-        return Some(day.unwrap_or_else(|| first.last_of_month()));
-    }
-    None
+    let small = |from: usize, to: usize| i8::try_from(number(from, to)?).ok();
+    let date_at = |at: usize| -> Option<Date> {
+        let year = number(at, at + 4).filter(|year| (2006..2200).contains(year))?;
+        let dash = |at: usize| name.as_bytes().get(at) == Some(&b'-');
+        let first = Date::new(year, small(at + 5, at + 7).filter(|_| dash(at + 4))?, 1).ok()?;
+        let day = dash(at + 7).then(|| small(at + 8, at + 10)).flatten();
+        let exact = day.and_then(|day| Date::new(year, first.month(), day).ok());
+        Some(exact.unwrap_or_else(|| first.last_of_month()))
+    };
+    (0..name.len()).filter_map(date_at).max()
 }
 
 /// Says what became of a file's rows, when some of them were not used.
@@ -127,7 +121,7 @@ mod tests {
             assert_eq!(date_in(name).map(|date| date.to_string()).as_deref(), date, "{name}");
         };
         check("spot-advisor-data-2021-02.json", Some("2021-02-28"));
-        check("spot-us-east-1-linux-2021-03-02_2021-04-30.csv.gz", Some("2021-03-02"));
+        check("spot-us-east-1-linux-2021-03-02_2021-04-30.csv.gz", Some("2021-04-30"));
         check("prices.csv", None);
         check("ec2-9999-99.csv", None);
     }

@@ -16,6 +16,7 @@ mod refused;
 mod reprovision;
 mod steps;
 
+pub(crate) use evidence::sources;
 pub use evidence::{PackingEvidence, PackingNeed, PricedType, SpotPrice, region_of, to_the_hour};
 pub use policy::{
     EffortLevel, Mode, NewNodes, NodePrice, PackingConstraints, PackingPolicy, TypeChoice,

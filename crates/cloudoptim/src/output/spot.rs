@@ -25,12 +25,12 @@ pub(super) fn text(text: &mut String, decision: &ErasedDecision, found: &[Value]
             lines.add_row([
                 string(&one["instance_type"]),
                 one["zone"].as_str().unwrap_or("any").to_owned(),
-                money(&one["price_usd_per_hour"], 4),
+                money(&one["usd_per_hour"], 4),
                 money(&one["on_demand_usd_per_hour"], 4),
                 money(&one["safety_score"], 3),
                 money(&one["risk_score"], 3),
                 money(&p["30d"]["probability"], 3),
-                string(&one["advisor_bucket"]),
+                string(&one["advisor"]["label"]),
             ]);
         }
         let _ = writeln!(text, "\n{lines}");
@@ -80,13 +80,13 @@ pub(super) fn csv(found: &[Value]) -> (Vec<&'static str>, Vec<Vec<String>>) {
         vec![
             string(&one["instance_type"]),
             string(&one["zone"]),
-            raw(&one["price_usd_per_hour"]),
+            raw(&one["usd_per_hour"]),
             string(&one["price_basis"]),
             raw(&one["on_demand_usd_per_hour"]),
             raw(&one["safety_score"]),
             raw(&one["risk_score"]),
             raw(&one["interruption_probability"]["30d"]["probability"]),
-            string(&one["advisor_bucket"]),
+            string(&one["advisor"]["label"]),
         ]
     });
     (header, rows.collect())
