@@ -1,0 +1,40 @@
+//! `cargo xtask check`: what CI runs, with the time that each step took.
+
+use std::process::Command;
+use std::time::Instant;
+
+/// Runs every check.
+pub(crate) fn run() -> Result<(), String> {
+    command("format", &["fmt", "--all", "--check"], &[])?;
+    let started = Instant::now();
+    crate::tidy::run()?;
+    took("tidy", started);
+    command(
+        "clippy",
+        &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"],
+        &[],
+    )?;
+    command("tests", &["test", "--workspace", "--quiet"], &[])
+}
+
+/// Runs cargo with arguments and says how long it took.
+pub(crate) fn command(
+    name: &str,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> Result<(), String> {
+    let started = Instant::now();
+    eprintln!("== {name}: cargo {}", arguments.join(" "));
+    let status = Command::new(env!("CARGO"))
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .current_dir(crate::root())
+        .status()
+        .map_err(|error| format!("{name}: cannot run cargo: {error}"))?;
+    took(name, started);
+    if status.success() { Ok(()) } else { Err(format!("{name} failed")) }
+}
+
+fn took(name: &str, started: Instant) {
+    eprintln!("== {name}: {:.1} s", started.elapsed().as_secs_f64());
+}

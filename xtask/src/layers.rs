@@ -1,0 +1,82 @@
+//! Which crate may depend on which, and which outside names each may know.
+//!
+//! A line here is a promise; a new arrow is a decision and needs a record under `docs/adr`.
+
+/// A crate and what it may name.
+pub(crate) struct Layer {
+    pub(crate) name: &'static str,
+    /// Our own crates that it may depend on.
+    pub(crate) ours: &'static [&'static str],
+    /// Heavy or impure outside crates that it may depend on; all others of that list are refused.
+    pub(crate) heavy: &'static [&'static str],
+}
+
+/// Outside crates that reach for the network, a database, threads or the screen: each may be named
+/// only where the table below says so.
+pub(crate) const WATCHED: &[&str] = &[
+    "axum",
+    "clap",
+    "hyper",
+    "indicatif",
+    "rand",
+    "redis",
+    "reqwest",
+    "sqlx",
+    "tokio",
+    "tower",
+    "tower-http",
+    "tracing",
+    "tracing-subscriber",
+    "wasmtime",
+];
+
+const PURE: &[&str] = &[];
+
+/// The table, lowest layer first.
+pub(crate) const LAYERS: &[Layer] = &[
+    Layer { name: "units", ours: &[], heavy: PURE },
+    Layer { name: "clock", ours: &[], heavy: PURE },
+    Layer { name: "packing", ours: &[], heavy: PURE },
+    Layer { name: "facts", ours: &["units"], heavy: PURE },
+    Layer { name: "market", ours: &["facts", "units"], heavy: PURE },
+    Layer { name: "snapshot", ours: &["facts", "units"], heavy: PURE },
+    Layer { name: "checker", ours: &["facts", "units"], heavy: PURE },
+    Layer { name: "engines", ours: &["facts", "market", "packing", "units"], heavy: PURE },
+    Layer { name: "store", ours: &["facts", "units"], heavy: &["sqlx", "tokio", "tracing"] },
+    Layer {
+        name: "app",
+        ours: &["checker", "clock", "engines", "facts", "market", "store", "units"],
+        heavy: &["tokio", "tracing"],
+    },
+    Layer {
+        name: "api",
+        ours: &["app", "engines", "facts", "market", "store", "units"],
+        heavy: &["axum", "tokio", "tower-http", "tracing"],
+    },
+    Layer {
+        name: "cloudoptim",
+        ours: &[
+            "api", "app", "checker", "clock", "engines", "facts", "market", "snapshot", "store",
+            "units",
+        ],
+        heavy: &["axum", "clap", "indicatif", "tokio", "tracing", "tracing-subscriber"],
+    },
+    Layer { name: "xtask", ours: &["facts", "market", "units"], heavy: PURE },
+];
+
+/// Crates whose sources must be a function of their arguments.
+pub(crate) const PURE_CRATES: &[&str] =
+    &["units", "packing", "facts", "market", "snapshot", "checker", "engines"];
+
+/// What a pure crate may not say, and why.
+pub(crate) const IMPURE: &[(&str, &str)] = &[
+    ("HashMap", "its order differs from run to run; use BTreeMap"),
+    ("HashSet", "its order differs from run to run; use BTreeSet"),
+    ("std::env", "arguments come in as arguments"),
+    ("std::fs", "bytes come in as arguments"),
+    ("std::net", "answers come in as arguments"),
+    ("SystemTime", "the instant comes in as an argument"),
+    ("Instant::now", "work is counted, not timed"),
+    ("Timestamp::now", "the instant comes in as an argument"),
+    ("thread::", "answers must not depend on who is first"),
+];
