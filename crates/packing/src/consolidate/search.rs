@@ -144,7 +144,7 @@ pub(super) fn improve<'m>(
     work.phase(u64::MAX);
 }
 
-/// Prices a plan: its cost, a little for every move, and ten times as much for
+/// Prices a plan: its cost, a little for every move, and twenty times as much for
 /// moves beyond those of the plain rule.
 struct Judge {
     per_move: f64,
@@ -159,7 +159,7 @@ impl Judge {
 
     fn price(&self, desk: &Desk<'_>) -> f64 {
         let extra = desk.moves().saturating_sub(self.free_moves) as f64;
-        desk.cost() as f64 + self.per_move * (desk.moves() as f64 + 10.0 * extra)
+        desk.cost() as f64 + self.per_move * (desk.moves() as f64 + 20.0 * extra)
     }
 }
 

@@ -161,8 +161,10 @@ impl Mix<'_> {
                 None => break,
             }
         }
-        if let (true, Some(first)) = (plain, covers.first()) {
-            self.proven = first.0;
+        if plain {
+            // Nothing below the limit is as good a proof as a cheapest cover.
+            let none = if search.is_exhausted() { limit } else { 0 };
+            self.proven = self.proven.max(covers.first().map_or(none, |first| first.0));
         }
         covers
     }
