@@ -8,10 +8,10 @@ use facts::action::Target;
 use facts::decision::Rejection;
 use facts::names::Zone;
 use facts::reason::ReasonCode;
-use market::{MarketSlice, NoSpotPrice, PoolView, PriceBasis, UnknownReason};
+use market::{MarketSlice, PoolView, UnknownReason};
 
 use super::capacity;
-use super::evidence::ScoreTable;
+use super::evidence::{Gate, KnownPrice, ScoreTable};
 use super::policy::SpotPolicy;
 use crate::scoring::PoolScore;
 
@@ -39,16 +39,20 @@ pub(super) struct Judge<'a> {
 impl Judge<'_> {
     /// Judges every pool, in the order of the scores.
     pub(super) fn judge(&self) -> Judged {
-        // What depends on the type alone is looked at once for all of its zones.
+        // What depends on the type or the zone alone is looked at once for all of their pools.
         let types: Vec<Option<ReasonCode>> = (0..self.slice.types.instance_type.len())
             .map(|of_type| self.type_refused(of_type))
             .collect();
+        let zones: Vec<bool> =
+            self.table.zones.iter().map(|zone| self.zone_allowed(zone)).collect();
         let mut judged =
             Judged { eligible: Vec::new(), refused: Vec::new(), counts: BTreeMap::new() };
         for &row in &self.table.order {
-            let of_type = self.slice.pools.type_row.get(row as usize);
-            let by_type = of_type.and_then(|of_type| types.get(*of_type as usize).copied());
-            match by_type.flatten().or_else(|| self.pool_refused(row as usize)) {
+            let Some(gate) = self.table.gates.get(row as usize) else { continue };
+            let by_type = types.get(gate.of_type as usize).copied().flatten();
+            let by_zone = zones.get(gate.zone as usize) == Some(&false);
+            let by_place = by_zone.then_some(ReasonCode::ExcludedByPolicy);
+            match by_type.or(by_place).or_else(|| self.pool_refused(gate)) {
                 None => judged.eligible.push(row),
                 Some(code) => {
                     judged.refused.push((row, code));
@@ -57,6 +61,11 @@ impl Judge<'_> {
             }
         }
         judged
+    }
+
+    fn zone_allowed(&self, zone: &Zone) -> bool {
+        (self.zones.is_empty() || self.zones.contains(zone))
+            && !self.policy.instance_types.blocked_zones.contains(zone)
     }
 
     /// The first property that the policy excludes a pool for.
@@ -108,38 +117,27 @@ impl Judge<'_> {
         small.then_some(ReasonCode::TooSmall)
     }
 
-    fn pool_refused(&self, row: usize) -> Option<ReasonCode> {
-        let view = self.slice.pool(row)?;
+    fn pool_refused(&self, gate: &Gate) -> Option<ReasonCode> {
         let policy = self.policy;
-        if let Some(zone) = view.zone {
-            let outside = !self.zones.is_empty() && !self.zones.contains(zone);
-            if outside || policy.instance_types.blocked_zones.contains(zone) {
-                return Some(ReasonCode::ExcludedByPolicy);
-            }
-        }
-        let went_stale = self.slice.pools.no_spot_price.get(row) == Some(&Some(NoSpotPrice::Stale));
-        let averaged = view.price_basis == PriceBasis::Advisor30dAverage;
-        let unusable = view.price.is_none() || (averaged && !policy.accept_average_prices);
-        if unusable && !went_stale {
-            return Some(match view.price {
-                None => ReasonCode::PriceUnknown,
-                Some(_) => ReasonCode::PriceAveraged,
-            });
-        }
-        let Some(score) = self.table.score(row) else {
-            return Some(ReasonCode::InterruptionUnknown);
+        let unusable = match gate.price {
+            KnownPrice::Own => None,
+            KnownPrice::Average if policy.accept_average_prices => None,
+            KnownPrice::Average => Some(ReasonCode::PriceAveraged),
+            KnownPrice::Nothing => Some(ReasonCode::PriceUnknown),
         };
-        if let (Some(spot), Some(list)) = (view.price, view.on_demand)
-            && spot >= list
-        {
+        if unusable.is_some() && !gate.went_stale {
+            return unusable;
+        }
+        let Some(safety) = gate.safety else { return Some(ReasonCode::InterruptionUnknown) };
+        if gate.not_cheaper {
             return Some(ReasonCode::SpotNotCheaper);
         }
-        if score.safety.value() < policy.layers.min_safety_score.value() {
+        if safety < policy.layers.min_safety_score.value() {
             return Some(ReasonCode::SafetyBelowMinimum);
         }
         // Written so that an age limit that is no number lets nothing through.
-        let fresh = view.advisor_age.is_some_and(|age| age.0 / 24.0 <= policy.max_advisor_age_days);
-        (unusable || !fresh).then_some(ReasonCode::MarketStale)
+        let fresh = gate.class_days <= policy.max_advisor_age_days;
+        (unusable.is_some() || !fresh).then_some(ReasonCode::MarketStale)
     }
 
     /// A refusal as answers show it.

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use facts::cluster::{ClusterState, Node, well_known};
 use facts::decision::DataSource;
-use facts::names::{Architecture, InstanceType, OperatingSystem, Region};
+use facts::names::{Architecture, InstanceType, OperatingSystem, Region, Zone};
 use jiff::Timestamp;
-use market::{InstanceFilter, Market, MarketSlice, SliceRequest};
+use market::{InstanceFilter, Market, MarketSlice, NoSpotPrice, PriceBasis, SliceRequest};
 use serde::{Deserialize, Serialize};
 use units::{Hours, Usd};
 
@@ -81,6 +81,40 @@ pub(super) struct ScoreTable {
     pub scores: Vec<Option<PoolScore>>,
     /// Rows, safest first; among equally safe ones the cheapest in full cost first.
     pub order: Vec<u32>,
+    /// By row, what pools are judged by.
+    pub gates: Vec<Gate>,
+    /// The zones of the slice, sorted.
+    pub zones: Vec<Zone>,
+}
+
+/// What a pool is judged by, side by side in memory: every decision looks at every pool.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gate {
+    /// Row of the type table.
+    pub of_type: u32,
+    /// Position in the list of zones; above it where the zone is not known.
+    pub zone: u32,
+    /// The safety score by the class as published; `None` where there is no class.
+    pub safety: Option<f64>,
+    /// Whether a price is known, and whether it is an average.
+    pub price: KnownPrice,
+    /// Whether a spot price was seen that is too old now.
+    pub went_stale: bool,
+    /// Whether spot costs as much as On-Demand or more.
+    pub not_cheaper: bool,
+    /// Age of the class in days.
+    pub class_days: f64,
+}
+
+/// What is known of the price of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KnownPrice {
+    /// Nothing.
+    Nothing,
+    /// The mean of 30 days and all zones.
+    Average,
+    /// Its own.
+    Own,
 }
 
 /// What is written of the evidence.
@@ -197,12 +231,39 @@ impl ScoreTable {
                 .then_with(|| cost.total_cmp(other_cost))
                 .then_with(|| row.cmp(other_row))
         });
-        ScoreTable { scores, order: keyed.into_iter().map(|(_, row)| row).collect() }
+        let zones: BTreeSet<&Zone> = slice.pools.zone.iter().flatten().collect();
+        let zones: Vec<Zone> = zones.into_iter().cloned().collect();
+        let gates = (0..slice.len()).map(|row| gate(slice, row, &scores, &zones)).collect();
+        let order = keyed.into_iter().map(|(_, row)| row).collect();
+        ScoreTable { scores, order, gates, zones }
     }
 
     /// The score of a row.
     pub(super) fn score(&self, row: usize) -> Option<&PoolScore> {
         self.scores.get(row)?.as_ref()
+    }
+}
+
+fn gate(slice: &MarketSlice, row: usize, scores: &[Option<PoolScore>], zones: &[Zone]) -> Gate {
+    let view = slice.pool(row);
+    let zone = view.and_then(|view| zones.binary_search(view.zone?).ok());
+    let price = match view.map(|view| (view.price, view.price_basis)) {
+        Some((Some(_), PriceBasis::SpotHistory)) => KnownPrice::Own,
+        Some((Some(_), _)) => KnownPrice::Average,
+        Some((None, _)) | None => KnownPrice::Nothing,
+    };
+    Gate {
+        of_type: slice.pools.type_row.get(row).copied().unwrap_or(u32::MAX),
+        zone: zone.and_then(|zone| u32::try_from(zone).ok()).unwrap_or(u32::MAX),
+        safety: scores.get(row).and_then(Option::as_ref).map(|score| score.safety.value()),
+        price,
+        went_stale: slice.pools.no_spot_price.get(row) == Some(&Some(NoSpotPrice::Stale)),
+        not_cheaper: view.is_some_and(|view| {
+            view.price.zip(view.on_demand).is_some_and(|(spot, list)| spot >= list)
+        }),
+        class_days: view
+            .and_then(|view| view.advisor_age)
+            .map_or(f64::INFINITY, |age| age.0 / 24.0),
     }
 }
 

@@ -95,9 +95,9 @@ fn zones(state: &ClusterState, policy: &SpotPolicy) -> BTreeSet<Zone> {
 /// Zones that the cluster has nodes in.
 pub(super) fn cluster_zones(state: &ClusterState) -> BTreeSet<Zone> {
     let nodes = state.node_items().iter();
-    nodes
-        .filter_map(|node| {
-            node.zone.as_deref().or_else(|| node.label(well_known::ZONE))?.parse().ok()
-        })
-        .collect()
+    // Few zones and many nodes: the names are compared before they are taken over.
+    let names: BTreeSet<&str> = nodes
+        .filter_map(|node| node.zone.as_deref().or_else(|| node.label(well_known::ZONE)))
+        .collect();
+    names.into_iter().filter_map(|name| name.parse().ok()).collect()
 }

@@ -55,6 +55,4 @@ fn at_least_three_in_ten_pools_can_pass_layer_one() {
     let newest = ("spot-advisor-data-2025-06.json", "2025-06-28T23:59:59Z");
     check(newest.0, newest.1, ProfileName::Adaptive, 0.30);
     check(newest.0, newest.1, ProfileName::PublicData, 0.10);
-    let oldest = ("spot-advisor-data-2021-02.json", "2021-02-10T00:00:00Z");
-    check(oldest.0, oldest.1, ProfileName::Adaptive, 0.30);
 }
