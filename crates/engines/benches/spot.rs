@@ -16,7 +16,8 @@ use jiff::Timestamp;
 use market::{Limits, Market, MarketBuilder, MarketFile, Origin, bundled_files, parse};
 
 const ZONES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
-const WORK: WorkLimit<'static> = WorkLimit { budget: 100_000, cancelled: None };
+const WORK: WorkLimit<'static> =
+    WorkLimit { budget: 100_000, cancelled: None, replays_a_cut: false };
 
 fn main() {
     print_what_layers_cost();

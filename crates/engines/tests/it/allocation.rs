@@ -8,7 +8,8 @@ use good_lp::{
 };
 use units::Fraction;
 
-const FREE: WorkLimit<'static> = WorkLimit { budget: 100_000, cancelled: None };
+const FREE: WorkLimit<'static> =
+    WorkLimit { budget: 100_000, cancelled: None, replays_a_cut: false };
 
 /// A generator of its own, so that instances are the same on every machine and in every version.
 struct Numbers(u64);

@@ -38,7 +38,7 @@ fn passing(file: &str, observed_at: &str, profile: ProfileName) -> Option<(usize
         &Sources { market: &market },
     );
     let classed: u32 = evidence.offered.as_ref().unwrap().bucket_counts.iter().sum();
-    let work = WorkLimit { budget: 0, cancelled: None };
+    let work = WorkLimit { budget: 0, cancelled: None, replays_a_cut: false };
     let given = Given { now, seed: 0, evidence: &evidence, work };
     let verdict = SpotOptimizer::decide(&state, &policy, &given);
     Some((verdict.recommendations.len(), classed as usize))

@@ -155,7 +155,11 @@ fn decide(
 ) -> Verdict<SpotRecommendation> {
     let need = SpotOptimizer::need(state, policy, now());
     let evidence = SpotOptimizer::gather(&need, &Sources { market });
-    let work = WorkLimit { budget: SpotOptimizer::work_budget(policy), cancelled: None };
+    let work = WorkLimit {
+        budget: SpotOptimizer::work_budget(policy),
+        cancelled: None,
+        replays_a_cut: false,
+    };
     SpotOptimizer::decide(state, policy, &Given { now: now(), seed: 0, evidence: &evidence, work })
 }
 
@@ -284,7 +288,7 @@ proptest! {
         let need = SpotOptimizer::need(&state, &policy, now());
         let evidence = SpotOptimizer::gather(&need, &Sources { market: &market });
         let at = |budget| {
-            let work = WorkLimit { budget, cancelled: None };
+            let work = WorkLimit { budget, cancelled: None, replays_a_cut: false };
             SpotOptimizer::decide(&state, &policy, &Given { now: now(), seed: 0, evidence: &evidence, work })
         };
         let first = at(budget);
