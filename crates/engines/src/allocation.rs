@@ -208,7 +208,8 @@ fn next_choice(chosen: &mut [usize], count: usize) -> bool {
 mod tests {
     use super::*;
 
-    const FREE: WorkLimit<'static> = WorkLimit { budget: 100_000, cancelled: None };
+    const FREE: WorkLimit<'static> =
+        WorkLimit { budget: 100_000, cancelled: None, replays_a_cut: false };
 
     fn solved(offers: &[(usize, f64)], on_demand: f64) -> Solution {
         let offers: Vec<Offer> =
@@ -270,7 +271,7 @@ mod tests {
                 ..SafetyLimits::default()
             },
         };
-        let found = solve(&problem, WorkLimit { budget: 0, cancelled: None });
+        let found = solve(&problem, WorkLimit { budget: 0, cancelled: None, replays_a_cut: false });
         assert_eq!((found.on_demand, found.proven, found.work), (1.0, false, 0));
     }
 
