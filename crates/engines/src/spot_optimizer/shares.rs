@@ -93,7 +93,8 @@ pub(super) fn offers(scene: &Scene<'_>, judged: &Judged, capacity: &Capacity) ->
     found
 }
 
-/// The type whose useful processor is cheapest at list price, among those that the policy allows.
+/// The type whose useful processor is cheapest at list price, among those that the policy allows
+/// and that are not out of proportion to the cluster.
 fn on_demand(scene: &Scene<'_>, judged: &Judged, capacity: &Capacity) -> Option<OnDemandOffer> {
     let types = &scene.slice.types;
     let unfit =
@@ -119,8 +120,16 @@ fn on_demand(scene: &Scene<'_>, judged: &Judged, capacity: &Capacity) -> Option<
             useful,
         })
     });
-    // Types are in order, so that the first of equally cheap ones is the same every time.
-    offers.min_by(|a, b| a.price.total_cmp(&b.price))
+    // A machine larger than what a pool may hold is taken only where there is no smaller one; among
+    // equally cheap ones the smallest is, and types are in order beyond that.
+    let largest = scene.policy.layers.max_pool_share.value() * capacity.vcpu;
+    offers.min_by(|a, b| {
+        let too_large = |offer: &OnDemandOffer| offer.useful > largest;
+        too_large(a)
+            .cmp(&too_large(b))
+            .then_with(|| a.price.total_cmp(&b.price))
+            .then_with(|| a.useful.total_cmp(&b.useful))
+    })
 }
 
 /// Shares the capacity out.
