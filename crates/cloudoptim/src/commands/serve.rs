@@ -6,6 +6,8 @@ use std::sync::Arc;
 use app::App;
 use app::decide::Desk;
 use clock::Clock;
+use jiff::Timestamp;
+use market::{Market, MarketBuilder};
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -37,7 +39,11 @@ pub(crate) fn run(arguments: &Serve) -> Result<Exit, Failure> {
 
 async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let clock = Clock::system();
-    let market = market_files::market(&arguments.market, clock.now())?;
+    let market = if arguments.demo {
+        demo_market(clock.now())
+    } else {
+        market_files::market(&arguments.market, clock.now())?
+    };
     let store = open_store(arguments).await?;
     let app = Arc::new(App::new(Desk::new(market), store, clock));
     let failed = |error: std::io::Error| {
@@ -56,6 +62,16 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
         .map_err(|error| Failure::Serve(error.to_string()))?;
     tracing::info!("stopped");
     Ok(Exit::Success)
+}
+
+/// The bundled tables with made-up spot prices on top.
+fn demo_market(now: Timestamp) -> Market {
+    let made_up = demo::market_file(&market::bundled(), now);
+    let mut builder = MarketBuilder::new();
+    for file in market::bundled_files().into_iter().chain(made_up) {
+        builder.add(file);
+    }
+    builder.build()
 }
 
 async fn open_store(arguments: &Serve) -> Result<Store, Failure> {
