@@ -81,9 +81,9 @@ fn observed_at(path: &Path, now: Timestamp) -> Result<Timestamp, Failure> {
     let dated = dated.unwrap_or(now);
     if dated > now {
         eprintln!("note: {name} is dated {dated}, after the decision; it is used as if known then");
-        return Ok(now);
     }
-    Ok(dated)
+    // Evidence is taken as of the start of the hour; a file of this hour is known by then.
+    Ok(dated.min(engines::bin_packing::to_the_hour(now)))
 }
 
 /// The last `YYYY-MM-DD` or `YYYY-MM` in a name; a month stands for its last day.

@@ -44,8 +44,10 @@ impl<'a> DecisionRequest<'a> {
         let mut reader = serde_json::Deserializer::from_slice(body);
         let request = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let path = error.path().to_string();
+            // A text that ends too early has no place inside of it.
+            let nowhere = matches!(path.as_str(), "." | "?");
             let pointer =
-                if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
+                if nowhere { String::new() } else { format!("/{}", path.replace('.', "/")) };
             DecodeError { pointer, message: error.into_inner().to_string() }
         })?;
         reader
