@@ -47,8 +47,9 @@ fn instance(seed: u64) -> Instance {
     let mut numbers = Numbers(seed);
     let zones = 2 + numbers.below(5) as usize;
     let count = 3 + numbers.below(40) as usize;
-    let level: Vec<f64> = (0..zones).map(|_| numbers.between(0.7, 1.8)).collect();
-    let on_demand = numbers.between(0.02, 0.06);
+    let level: Vec<f64> =
+        (0..zones).map(|_| numbers.between(0.7, 1.2 + 3.0 * (seed % 3) as f64)).collect();
+    let on_demand = numbers.between(0.015, 0.06);
     let mut offers = Vec::new();
     let mut parts = Vec::new();
     for _ in 0..count {
