@@ -142,7 +142,8 @@ fn keeps_layers(instance: &Instance, shares: &[(usize, f64)]) -> bool {
 #[test]
 fn nothing_is_cheaper() {
     let mut with_spot = 0;
-    for seed in 0..200 {
+    // The last one once came out infeasible for a rounding at the largest share that fits.
+    for seed in (0..200).chain([1696]) {
         let instance = instance(seed);
         let (found, best) = (solved(&instance), reference(&instance));
         assert!((found.cost - best).abs() <= 1e-6, "seed {seed}: {found:?} against {best}");
@@ -160,7 +161,7 @@ fn nothing_is_cheaper() {
         assert!(found.proven);
         with_spot += usize::from(!found.spot.is_empty());
     }
-    assert!(with_spot > 100 && with_spot < 200, "{with_spot} instances have spot capacity");
+    assert!(with_spot > 100 && with_spot < 201, "{with_spot} instances have spot capacity");
 }
 
 /// Spot shares of the strategies that people use, with the least On-Demand share beside them.
