@@ -6,6 +6,10 @@ use super::{Limits, Offer};
 /// Amounts below this are nothing.
 pub(super) const TINY: f64 = 1e-12;
 
+/// What may be left over at the largest amount that is known to fit, since that was found to
+/// [`TINY`] in each of several sums.
+const SLACK: f64 = 1e-9;
+
 /// The offers of one zone, cheapest first, as many as can ever be used.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ZoneOffers {
@@ -89,7 +93,7 @@ impl Level {
     /// Adds an amount, cheapest pools first; `false` when there is no room.
     fn add(&mut self, zone: &ZoneOffers, mut amount: f64, max_pool: f64) -> bool {
         while amount > TINY {
-            let Some(cost) = zone.costs.get(self.pool) else { return false };
+            let Some(cost) = zone.costs.get(self.pool) else { return amount <= SLACK };
             let step = amount.min(max_pool - self.held);
             self.amount += step;
             self.held += step;
@@ -140,7 +144,7 @@ pub(super) fn fill(
             left -= least;
         }
     }
-    if left < -1e-9 {
+    if left < -SLACK {
         return None;
     }
     let mut marginal = f64::NEG_INFINITY;
@@ -151,7 +155,7 @@ pub(super) fn fill(
             .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))
             .filter(|(cost, _)| cost.is_finite());
         let Some((cost, at)) = cheapest else {
-            if left > 1e-9 {
+            if left > SLACK {
                 return None;
             }
             break;

@@ -157,12 +157,12 @@ pub fn class_kept(age_hours: f64) -> f64 {
 }
 
 /// The probability of at least one event within a horizon at a constant hazard, `1 − e^(−λH)`,
-/// with the interval that the spread of the hazard's logarithm leaves. Six decimals.
+/// with the interval that the spread of the hazard's logarithm leaves. Nine decimals.
 #[must_use]
 pub fn probability(hazard: f64, log_spread: f64, horizon: Horizon) -> InterruptionProbability {
     let factor = exp(NINETY_PERCENT * log_spread);
     let at = |hazard: f64| {
-        Fraction::clamped(((1.0 - exp(-hazard * horizon.hours())) * 1e6).round() / 1e6)
+        Fraction::clamped(((1.0 - exp(-hazard * horizon.hours())) * 1e9).round() / 1e9)
     };
     InterruptionProbability {
         probability: at(hazard),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use facts::action::Target;
 use facts::decision::Rejection;
-use facts::names::Zone;
+use facts::names::{Zone, ZoneId};
 use facts::reason::ReasonCode;
 use market::{MarketSlice, PoolView, UnknownReason};
 
@@ -234,7 +234,8 @@ impl Judge<'_> {
 
 /// A pool as the subject of a remark.
 pub(super) fn pool_target(view: &PoolView<'_>, slice: &MarketSlice) -> Target {
-    let place = view.zone.map_or(slice.region.as_str(), Zone::as_str);
+    let place = view.zone.map(Zone::as_str).or_else(|| view.zone_id.map(ZoneId::as_str));
+    let place = place.unwrap_or(slice.region.as_str());
     Target {
         kind: "SpotPool".to_owned(),
         name: format!("{}/{place}", view.instance_type),

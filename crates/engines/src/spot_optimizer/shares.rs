@@ -62,8 +62,10 @@ pub(super) fn offers(scene: &Scene<'_>, judged: &Judged, capacity: &Capacity) ->
         let Some(price) = dollars_per_vcpu(&view, capacity.gib_per_vcpu) else { continue };
         let useful = useful_vcpu(view.vcpu, view.memory, capacity.gib_per_vcpu);
         let blocked = &scene.policy.instance_types.blocked_zones;
-        let zones: Vec<(Zone, bool)> = match view.zone {
-            Some(zone) => vec![(zone.clone(), false)],
+        // A zone that is known by its identifier alone is called by it.
+        let by_id = || view.zone_id.and_then(|id| id.as_str().parse::<Zone>().ok());
+        let zones: Vec<(Zone, bool)> = match view.zone.cloned().or_else(by_id) {
+            Some(zone) => vec![(zone, false)],
             None => {
                 let assumed = scene.policy.assume_zones.iter();
                 assumed

@@ -48,8 +48,9 @@ fn instance(seed: u64) -> Instance {
     let mut numbers = Numbers(seed);
     let zones = 2 + numbers.below(5) as usize;
     let count = 3 + numbers.below(40) as usize;
-    let level: Vec<f64> = (0..zones).map(|_| numbers.between(0.7, 1.8)).collect();
-    let on_demand = numbers.between(0.02, 0.06);
+    let level: Vec<f64> =
+        (0..zones).map(|_| numbers.between(0.7, 1.2 + 3.0 * (seed % 3) as f64)).collect();
+    let on_demand = numbers.between(0.015, 0.06);
     let mut offers = Vec::new();
     let mut parts = Vec::new();
     for _ in 0..count {
@@ -142,7 +143,8 @@ fn keeps_layers(instance: &Instance, shares: &[(usize, f64)]) -> bool {
 #[test]
 fn nothing_is_cheaper() {
     let mut with_spot = 0;
-    for seed in 0..200 {
+    // The last one once came out infeasible for a rounding at the largest share that fits.
+    for seed in (0..200).chain([1696]) {
         let instance = instance(seed);
         let (found, best) = (solved(&instance), reference(&instance));
         assert!((found.cost - best).abs() <= 1e-6, "seed {seed}: {found:?} against {best}");
@@ -160,7 +162,7 @@ fn nothing_is_cheaper() {
         assert!(found.proven);
         with_spot += usize::from(!found.spot.is_empty());
     }
-    assert!(with_spot > 100 && with_spot < 200, "{with_spot} instances have spot capacity");
+    assert!(with_spot > 100 && with_spot < 201, "{with_spot} instances have spot capacity");
 }
 
 /// Spot shares of the strategies that people use, with the least On-Demand share beside them.

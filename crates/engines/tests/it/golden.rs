@@ -49,6 +49,22 @@ fn answers_are_the_golden_ones() {
     );
 }
 
+#[test]
+fn every_engine_describes_itself() {
+    for engine in BUILT_IN {
+        let mut generator = schemars::SchemaGenerator::default();
+        for schema in [
+            engine.policy_schema(&mut generator),
+            engine.constraints_schema(&mut generator),
+            engine.decision_schema(&mut generator),
+        ] {
+            assert!(serde_json::to_string(&schema).unwrap().len() > 2, "{}", engine.name());
+        }
+        let defaults = engine.prepare_recorded("{}", &engine.default_policy()).unwrap();
+        assert_eq!(defaults.policy_json(), engine.default_policy());
+    }
+}
+
 /// The market of a case: the bundled catalogue and the files of its folder.
 pub(crate) fn market_of(case: &Path, now: Timestamp) -> Market {
     let mut builder = MarketBuilder::new();

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use engines::engine::{Engine, Given, Sources, WorkLimit};
+use engines::scoring::{Horizon, Observed, Profile, ProfileName, RegionPrior, score_pool};
 use engines::spot_optimizer::{SpotConstraints, SpotOptimizer, SpotPolicy, SpotRecommendation};
 use facts::cluster::ClusterState;
 use facts::decision::Verdict;
@@ -12,7 +13,8 @@ use facts::names::CapacityType;
 use facts::reason::ReasonCode;
 use jiff::Timestamp;
 use market::{
-    CatalogueFile, Limits, Market, MarketBuilder, MarketFile, Origin, bundled_files, parse,
+    CatalogueFile, Limits, Market, MarketBuilder, MarketFile, Origin, SliceRequest, bundled_files,
+    parse,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -276,7 +278,7 @@ proptest! {
     fn nothing_is_saved_that_is_not_spent(world in worlds()) {
         let verdict = decide(&state(&world, false), &market(&world, false), &SpotPolicy::default());
         if let Some(saved) = verdict.estimated_savings {
-            let before = verdict.savings.before_usd_per_hour.map(|before| before.per_month());
+            let before = verdict.savings.before_usd_per_hour.map(units::UsdPerHour::per_month);
             prop_assert!(before.is_none_or(|before| saved <= before));
             prop_assert!(before.is_some() || saved == units::Usd::ZERO);
         }
@@ -294,6 +296,38 @@ proptest! {
         let first = at(budget);
         prop_assert!(first.work_used <= budget);
         prop_assert_eq!(at(first.work_used), first);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn reports_of_interruptions_only_raise_risk_and_agreeing_ones_change_nothing(
+        world in worlds(), events in 0_u64..200, exposure_hours in 1.0..1e6_f64, hours in 0_u64..600_000,
+    ) {
+        let slice = market(&world, false)
+            .slice(&SliceRequest::new("us-east-1".parse().unwrap(), now()));
+        let region = RegionPrior::of(slice.bucket_counts);
+        let profile = Profile::new(ProfileName::Adaptive, hours).unwrap();
+        for row in 0..slice.len() {
+            let score = |observed| score_pool(&slice, row, &profile, &region, observed);
+            let Some(prior) = score(None) else { continue };
+            let at = |interruptions, exposure_hours| {
+                score(Some(Observed { interruptions, exposure_hours })).unwrap()
+            };
+            let (few, more) = (at(events, exposure_hours), at(events + 1, exposure_hours));
+            prop_assert!(more.safety.value() <= few.safety.value());
+            prop_assert!(more.aged_safety.value() <= few.aged_safety.value());
+            prop_assert!(more.hazard > few.hazard && more.aged_hazard > few.aged_hazard);
+            for horizon in Horizon::ALL {
+                let (few, more) = (few.interruption(horizon), more.interruption(horizon));
+                prop_assert!(more.probability >= few.probability && more.high >= few.high);
+            }
+            let agreeing = at(10, 10.0 / prior.hazard);
+            prop_assert_eq!(agreeing.safety, prior.safety);
+            prop_assert!((agreeing.hazard / prior.hazard - 1.0).abs() < 1e-9);
+        }
     }
 }
 
