@@ -5,7 +5,7 @@ use crate::prepared::AnyEngine;
 use crate::spot_optimizer::SpotOptimizer;
 
 /// Every built-in engine, in the order in which people see them.
-pub const BUILT_IN: &[&dyn AnyEngine] = &[&BinPacking, &SpotOptimizer];
+pub const BUILT_IN: &[&dyn AnyEngine] = &[&SpotOptimizer, &BinPacking];
 
 /// The engine that answers a decision type, such as `bin_pack` or `bin-pack`.
 #[must_use]

@@ -133,7 +133,7 @@ async fn bad_requests_get_a_problem_that_names_the_field() {
         "negative",
     )
     .await;
-    check(r#"{"current_state":{"pods":[{"cpu":NaN}]}}"#, 400, "", "expected").await;
+    check(r#"{"current_state":{"pods":[{"cpu":NaN}]}}"#, 400, "/current_state", "expected").await;
     check(
         r#"{"current_state":{},"requirements":{"efort":"fast"}}"#,
         400,

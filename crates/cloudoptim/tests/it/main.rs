@@ -77,7 +77,11 @@ fn kubectl_output_becomes_a_decision_that_checks_and_replays() {
     );
     std::fs::write(path("forged.json"), forged).unwrap();
     assert_eq!(code(&run(&["check", "-i", &state, "-d", &path("forged.json")])), 2);
-    let forged = String::from_utf8(decision.stdout.clone()).unwrap().replacen("70.08", "170.08", 1);
+    let forged = String::from_utf8(decision.stdout.clone()).unwrap().replacen(
+        "\"estimated_savings\":70.08",
+        "\"estimated_savings\":170.08",
+        1,
+    );
     std::fs::write(path("forged.json"), forged).unwrap();
     assert_eq!(code(&run(&["check", "-i", &state, "-d", &path("forged.json")])), 10);
 
