@@ -22,7 +22,6 @@ pub use routes::{ROUTES, Route};
 pub const LARGEST_BODY: usize = 256 << 20;
 
 /// The whole interface over an application.
-#[must_use]
 pub fn router(app: Arc<App>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {

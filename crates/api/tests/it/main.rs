@@ -1,4 +1,5 @@
 //! The HTTP interface, asked in process.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;
 use std::sync::Arc;

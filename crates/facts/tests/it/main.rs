@@ -1,4 +1,5 @@
 //! The contracts as files: what callers script against changes only with a diff that a person reads.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
 //! The importer on small inputs of every form, on hostile ones, and on real ones where they are.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::Path;
 
