@@ -82,12 +82,15 @@ impl Compiled<'_> {
     }
 }
 
+/// Processors (milli), memory (bytes) and pods of a node.
+pub type Size = (i64, i64, i64);
+
 /// What the caller decides about each node.
 pub struct NodeTerms<'f> {
     /// What it costs, in billionths of a dollar per hour.
     pub cost: &'f dyn Fn(&Node) -> i64,
-    /// What pods may use, where the node itself does not say: processors (milli), memory, pods.
-    pub capacity: &'f dyn Fn(&Node) -> Option<(i64, i64, i64)>,
+    /// What pods may use, where the node itself does not say.
+    pub capacity: &'f dyn Fn(&Node) -> Option<Size>,
     /// Whether a plan may take it away.
     pub removable: &'f dyn Fn(&Node) -> bool,
 }
