@@ -102,8 +102,11 @@ fn counts(world: &World<'_>, pod: usize, constraint: &SpreadConstraint) -> Vec<(
     let mut counts: Vec<(String, u32)> = Vec::new();
     let mut row = vec![usize::MAX; world.places.len()];
     for (at, place) in world.places.iter().enumerate() {
+        // A cordoned node still counts for its zone, as the default policy on taints has it. A node
+        // that is its own domain does not: whoever leaves it may wait until it is gone.
+        let of_itself = constraint.topology_key == well_known::HOSTNAME;
         let looked_at = place.present
-            && place.open
+            && (place.open || !of_itself)
             && (!constraint.honor_node_affinity || node_suits(own, &place.node))
             && (!constraint.honor_node_taints || untolerated(own, &place.node.taints).is_none());
         let Some(name) = domain(world, at, &constraint.topology_key).filter(|_| looked_at) else {

@@ -9,11 +9,13 @@ mod certificate;
 mod consolidate;
 mod evidence;
 mod gates;
+mod offers;
 mod policy;
 mod prices;
 mod recommendation;
 mod refused;
 mod reprovision;
+mod scope;
 mod steps;
 
 pub(crate) use evidence::sources;

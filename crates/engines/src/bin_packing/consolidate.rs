@@ -81,7 +81,8 @@ fn write(
     for step in &plan.moves {
         after.place(step.item, step.to);
     }
-    verdict.rejected = rejections(scene, &after, &removed);
+    let worth = gates.permitted.clone().unwrap_or_default();
+    verdict.rejected = rejections(scene, &after, &removed, &worth);
     verdict.savings = savings(scene, plan);
     let known = verdict.savings.before_usd_per_hour.zip(verdict.savings.after_usd_per_hour);
     verdict.estimated_savings = known.map(|(before, after)| (before - after).per_month());

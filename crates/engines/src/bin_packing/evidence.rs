@@ -74,8 +74,7 @@ pub struct SpotPrice {
 const SPOT_MAX_AGE: Hours = Hours(48.0);
 
 /// What packing asks for this cluster.
-#[must_use]
-pub fn need(state: &ClusterState, policy: &PackingPolicy, now: Timestamp) -> PackingNeed {
+pub(super) fn need(state: &ClusterState, policy: &PackingPolicy, now: Timestamp) -> PackingNeed {
     let nodes = state.node_items();
     let typed = |node: &Node| node.instance_type.as_deref()?.parse::<InstanceType>().ok();
     let spot = nodes.iter().filter(|node| node.capacity_type == Some(CapacityType::Spot));
@@ -151,8 +150,7 @@ fn filter(state: &ClusterState, policy: &PackingPolicy) -> InstanceFilter {
 }
 
 /// Answers from the market.
-#[must_use]
-pub fn gather(need: &PackingNeed, market: &Market) -> PackingEvidence {
+pub(super) fn gather(need: &PackingNeed, market: &Market) -> PackingEvidence {
     let Some(region) = &need.region else { return PackingEvidence::default() };
     let os = OperatingSystem::Linux;
     let priced = |instance: &Instance| {
@@ -217,8 +215,7 @@ fn spot_price(
 }
 
 /// Where a market's numbers come from, and how old they are.
-#[must_use]
-pub fn sources(market: &Market, now: Timestamp) -> Vec<DataSource> {
+pub(crate) fn sources(market: &Market, now: Timestamp) -> Vec<DataSource> {
     market
         .provenance()
         .iter()

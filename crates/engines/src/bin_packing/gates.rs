@@ -37,7 +37,7 @@ pub(super) fn refusals<'a>(
     }
     let mut refused = BTreeMap::new();
     for node in state.node_items() {
-        let empty = busy.get(node.name.as_str()).is_none();
+        let empty = !busy.contains_key(node.name.as_str());
         let pool = node.node_pool.as_deref().and_then(|name| pools.get(name).copied());
         let found = unhealthy
             .clone()

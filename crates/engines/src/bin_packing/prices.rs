@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use facts::cluster::{ClusterState, Node};
 use facts::decision::PriceUsed;
-use facts::names::CapacityType;
-use units::{Usd, UsdPerHour};
+use facts::names::{CapacityType, Zone};
+use units::{Bytes, MilliCpu, Usd, UsdPerHour};
 
 use super::evidence::{PackingEvidence, PricedType};
 use super::policy::{NodePrice, PackingPolicy};
@@ -80,7 +80,7 @@ fn cost(node: &Node, policy: &PackingPolicy, evidence: &PackingEvidence) -> Node
         let same = |zone: Option<&str>| {
             evidence.spot.iter().find(|price| {
                 price.instance_type.as_str() == name
-                    && price.zone.as_ref().map(|zone| zone.as_str()) == zone
+                    && price.zone.as_ref().map(Zone::as_str) == zone
             })
         };
         if let Some(price) = same(node.zone.as_deref()).or_else(|| same(None)) {
@@ -108,14 +108,14 @@ fn by_size(node: &Node, evidence: &PackingEvidence, price: &NodePrice) -> UsdPer
         .capacity
         .cpu
         .or(node.allocatable_cpu())
-        .map(|cpu| cpu.cores())
+        .map(MilliCpu::cores)
         .or(listed.map(|listed| f64::from(listed.vcpu)))
         .unwrap_or(0.0);
     let gib = node
         .capacity
         .memory
         .or(node.allocatable_memory())
-        .map(|memory| memory.gib())
+        .map(Bytes::gib)
         .or(listed.map(|listed| listed.memory.gib()))
         .unwrap_or(0.0);
     let dollars = cores * price.usd_per_vcpu_hour.per_hour().dollars()

@@ -32,9 +32,16 @@ pub(super) fn pod_target(pod: &Pod) -> Target {
 }
 
 /// One rejection for every node that stays although it has pods to move, or could be removed.
-/// `state` is the placement after the plan.
-pub(super) fn rejections(scene: &Scene<'_>, state: &State<'_>, removed: &[bool]) -> Vec<Rejection> {
+/// `state` is the placement after the plan; `worth` says of each node whether its saving is worth
+/// the disruption.
+pub(super) fn rejections(
+    scene: &Scene<'_>,
+    state: &State<'_>,
+    removed: &[bool],
+    worth: &[bool],
+) -> Vec<Rejection> {
     let compiled = &scene.compiled;
+    let mut without = state.clone();
     let mut found = Vec::new();
     for (index, node) in compiled.nodes.iter().enumerate() {
         if removed[index] {
@@ -64,7 +71,13 @@ pub(super) fn rejections(scene: &Scene<'_>, state: &State<'_>, removed: &[bool])
             found.push(reject(refusal.code, blocking, detail, BTreeMap::new()));
             continue;
         }
-        if let Some((item, code, detail, numbers)) = stuck_pod(scene, state, index) {
+        if !worth[index as usize] {
+            let detail =
+                "its share of the cost is not worth its share of the disruption".to_owned();
+            found.push(reject(ReasonCode::NotWorthDisruption, None, detail, BTreeMap::new()));
+            continue;
+        }
+        if let Some((item, code, detail, numbers)) = stuck_pod(scene, &mut without, index) {
             let pod = compiled.pods[item as usize].pod;
             let detail = format!("pod {}/{} {detail}", pod.namespace(), pod.name);
             found.push(reject(code, Some(pod_target(pod)), detail, numbers));
@@ -80,7 +93,7 @@ type Stuck = (u32, ReasonCode, String, BTreeMap<String, f64>);
 
 /// The first pod of a node that fits on no other node, largest first, and the rule that stands in
 /// its way most often.
-fn stuck_pod(scene: &Scene<'_>, state: &State<'_>, home: u32) -> Option<Stuck> {
+fn stuck_pod(scene: &Scene<'_>, state: &mut State<'_>, home: u32) -> Option<Stuck> {
     let model = &scene.compiled.model;
     let mut items: Vec<u32> = state.items_on(home).collect();
     items.sort_by_key(|item| {
@@ -88,30 +101,40 @@ fn stuck_pod(scene: &Scene<'_>, state: &State<'_>, home: u32) -> Option<Stuck> {
         (std::cmp::Reverse(demand.to_vec()), *item)
     });
     items.into_iter().find_map(|item| {
-        let class = model.items()[item as usize].class;
-        let mut counts: BTreeMap<(ReasonCode, String), u32> = BTreeMap::new();
-        for node in 0..model.nodes().len() as u32 {
-            if node == home {
-                continue;
-            }
-            match state.can_enter(class, node) {
-                Ok(()) => return None,
-                Err(blocked) => *counts.entry(explain(scene, blocked)).or_default() += 1,
-            }
-        }
-        let others: u32 = counts.values().sum();
-        let ((code, what), count) =
-            counts.into_iter().max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)))?;
-        let detail = format!("fits on none of {others} other nodes; on {count} of them: {what}");
-        let numbers = BTreeMap::from([
-            ("nodes_tried".to_owned(), f64::from(others)),
-            ("nodes_blocked_by_this".to_owned(), f64::from(count)),
-        ]);
-        Some((item, code, detail, numbers))
+        // A pod does not count against itself where it would go.
+        state.remove(item);
+        let stuck = stuck_item(scene, state, home, item);
+        state.place(item, home);
+        stuck
     })
 }
 
-fn explain(scene: &Scene<'_>, blocked: Blocked) -> (ReasonCode, String) {
+fn stuck_item(scene: &Scene<'_>, state: &State<'_>, home: u32, item: u32) -> Option<Stuck> {
+    let model = &scene.compiled.model;
+    let class = model.items()[item as usize].class;
+    let mut counts: BTreeMap<(ReasonCode, String), u32> = BTreeMap::new();
+    for node in (0..model.nodes().len() as u32).filter(|node| *node != home) {
+        match state.can_enter(class, node) {
+            Ok(()) => return None,
+            Err(blocked) => *counts.entry(explain(scene, class, node, blocked)).or_default() += 1,
+        }
+    }
+    let others: u32 = counts.values().sum();
+    if others == 0 {
+        let detail = "has no other node to go to".to_owned();
+        return Some((item, ReasonCode::FitsNowhere, detail, BTreeMap::new()));
+    }
+    let ((code, what), count) =
+        counts.into_iter().max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)))?;
+    let detail = format!("fits on none of {others} other nodes; on {count} of them: {what}");
+    let numbers = BTreeMap::from([
+        ("nodes_tried".to_owned(), f64::from(others)),
+        ("nodes_blocked_by_this".to_owned(), f64::from(count)),
+    ]);
+    Some((item, code, detail, numbers))
+}
+
+fn explain(scene: &Scene<'_>, class: u32, node: u32, blocked: Blocked) -> (ReasonCode, String) {
     let meaning = |group: u32| {
         let meaning = &scene.compiled.meanings[group as usize];
         (meaning.code, meaning.text.clone())
@@ -119,7 +142,9 @@ fn explain(scene: &Scene<'_>, blocked: Blocked) -> (ReasonCode, String) {
     match blocked {
         Blocked::Closed => (ReasonCode::FitsNowhere, "it goes away in this plan".to_owned()),
         Blocked::Kind => {
-            (ReasonCode::NodeAffinity, "selectors, taints or volumes do not match".to_owned())
+            let node = scene.compiled.nodes[node as usize];
+            let rule = scene.compiled.static_objection(class, node);
+            rule.unwrap_or((ReasonCode::NodeAffinity, "its labels do not match".to_owned()))
         }
         Blocked::Capacity { dim } => match scene.compiled.dimensions[dim as usize].as_str() {
             "pods" => (ReasonCode::PodLimit, "it takes no more pods".to_owned()),

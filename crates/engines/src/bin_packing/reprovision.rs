@@ -1,31 +1,26 @@
 //! Planning the cluster anew: the cheapest set of new nodes for all pods that may move.
-//!
-//! Rules between pods that one node can keep (anti-affinity, ports and spread per node) become
-//! limits per node, and a spread over zones becomes a share per zone. Pods with other rules between
-//! pods stay where they are, and so do their nodes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use facts::action::LaunchNode;
 use facts::bound::CandidateCapacity;
-use facts::cluster::{Labels, Node, Pod, ResourceList, well_known};
+use facts::cluster::{Node, Pod};
 use facts::decision::{PriceUsed, Rejection, Savings, Verdict, Warning};
-use facts::names::{CapacityType, OperatingSystem};
+use facts::names::CapacityType;
 use facts::reason::ReasonCode;
 use packing::IndexSet;
 use packing::bound::{Proof, UnlimitedBin, resource_prices};
-use packing::placement::{NODE_KEY, Rule, State};
+use packing::placement::State;
 use packing::reprovision::{Class, Problem, Shape, Solution, reprovision};
 use packing::work::Work;
-use units::{Bytes, MilliCpu, UsdPerHour};
+use units::UsdPerHour;
 
 use super::consolidate::{allocated, round4};
-use super::evidence::PricedType;
+use super::offers::{Offer, launch, offers};
 use super::recommendation::{NodeShare, PackingRecommendation};
 use super::refused::{node_target, pod_target};
+use super::scope::{Scope, limits};
 use super::steps::{Drain, steps};
 use super::{Scene, certificate};
-use crate::scheduling::demand::demand_of;
 
 /// Plans new nodes.
 pub(super) fn decide(scene: &Scene<'_>) -> Verdict<PackingRecommendation> {
@@ -46,7 +41,7 @@ pub(super) fn decide(scene: &Scene<'_>) -> Verdict<PackingRecommendation> {
         return verdict;
     }
     let scope = Scope::of(scene);
-    let offers = offers(scene, &scope);
+    let offers = offers(scene, &scope.zones);
     let problem = problem(scene, &scope, &offers);
     let limit = scene.given.work;
     let mut work = match limit.cancelled {
@@ -63,220 +58,6 @@ pub(super) fn decide(scene: &Scene<'_>) -> Verdict<PackingRecommendation> {
             verdict
         }
     }
-}
-
-/// Which pods are planned anew, and which nodes go.
-struct Scope {
-    /// Items by class and, where the class is spread over zones, by zone.
-    lots: Vec<Lot>,
-    /// Nodes that go.
-    goes: Vec<bool>,
-    /// Zones of the cluster, when some rule looks at them; else empty.
-    zones: Vec<String>,
-    /// Pods that keep their node.
-    stay: Vec<(usize, ReasonCode, String)>,
-}
-
-/// Pods that are alike for the search.
-struct Lot {
-    class: u32,
-    zone: Option<usize>,
-    items: Vec<u32>,
-}
-
-impl Scope {
-    fn of(scene: &Scene<'_>) -> Scope {
-        let compiled = &scene.compiled;
-        let model = &compiled.model;
-        let mut goes: Vec<bool> = compiled
-            .nodes
-            .iter()
-            .map(|node| !scene.refused.contains_key(node.name.as_str()))
-            .collect();
-        let mut stay = Vec::new();
-        for (index, item) in model.items().iter().enumerate() {
-            let refusal = compiled.refusals[index].as_ref();
-            let unplannable = unplannable(scene, item.class);
-            let reason =
-                refusal.map(|refusal| (refusal.code, refusal.detail.clone())).or(unplannable
-                    .map(|code| (code, "its rule on other pods is not planned anew".to_owned())));
-            if let (Some((code, detail)), false) = (reason, compiled.pods[index].pending) {
-                if let Some(home) = item.home {
-                    goes[home as usize] = false;
-                }
-                stay.push((index, code, detail));
-            }
-        }
-        let zone_of = |node: &&Node| node.label(well_known::ZONE).map(str::to_owned);
-        let zones: BTreeSet<String> = compiled.nodes.iter().filter_map(zone_of).collect();
-        let mut zones: Vec<String> = zones.into_iter().collect();
-        let looks =
-            |class: u32| compiled.class_looks_at_zones(class) || spread_over_zones(scene, class);
-        if !(0..model.classes().len() as u32).any(looks) {
-            zones.clear();
-        }
-        let mut by_class: Vec<Vec<u32>> = vec![Vec::new(); model.classes().len()];
-        for (index, item) in model.items().iter().enumerate() {
-            let moves = match item.home {
-                Some(home) if !compiled.pods[index].pending => goes[home as usize],
-                _ => unplannable(scene, item.class).is_none(),
-            };
-            if moves {
-                by_class[item.class as usize].push(index as u32);
-            }
-        }
-        let mut lots = Vec::new();
-        let mut turn = 0;
-        for (class, items) in by_class.into_iter().enumerate() {
-            let class = class as u32;
-            if items.is_empty() {
-                continue;
-            }
-            if zones.is_empty() || !spread_over_zones(scene, class) {
-                lots.push(Lot { class, zone: None, items });
-                continue;
-            }
-            let mut shares: Vec<Vec<u32>> = vec![Vec::new(); zones.len()];
-            for item in items {
-                // The next class goes on where this one stopped, so that classes of one workload
-                // do not all put their extra pod into the first zone.
-                shares[turn % zones.len()].push(item);
-                turn += 1;
-            }
-            for (zone, items) in
-                shares.into_iter().enumerate().filter(|(_, items)| !items.is_empty())
-            {
-                lots.push(Lot { class, zone: Some(zone), items });
-            }
-        }
-        Scope { lots, goes, zones, stay }
-    }
-}
-
-/// The rule between pods that keeps a class from being planned anew.
-fn unplannable(scene: &Scene<'_>, class: u32) -> Option<ReasonCode> {
-    let model = &scene.compiled.model;
-    model.classes()[class as usize].groups.iter().filter(|role| role.carrier).find_map(|role| {
-        let group = &model.groups()[role.group as usize];
-        let plannable = match &group.rule {
-            Rule::Exclusive => group.key == NODE_KEY,
-            Rule::Together => false,
-            Rule::Spread { .. } => group.key == NODE_KEY || is_zone(scene, role.group),
-        };
-        (!plannable).then(|| scene.compiled.meanings[role.group as usize].code)
-    })
-}
-
-fn is_zone(scene: &Scene<'_>, group: u32) -> bool {
-    scene.compiled.meanings[group as usize].text.contains(well_known::ZONE)
-}
-
-fn spread_over_zones(scene: &Scene<'_>, class: u32) -> bool {
-    let model = &scene.compiled.model;
-    model.classes()[class as usize].groups.iter().any(|role| {
-        let spread = matches!(model.groups()[role.group as usize].rule, Rule::Spread { .. });
-        role.carrier && spread && is_zone(scene, role.group)
-    })
-}
-
-/// A type in a place.
-struct Offer<'e> {
-    listed: &'e PricedType,
-    price: UsdPerHour,
-    zone: Option<usize>,
-    /// The node as it would join.
-    node: Node,
-    /// What it offers to pods, in the dimensions of the model.
-    capacity: Vec<i64>,
-}
-
-fn offers<'e>(scene: &Scene<'e>, scope: &Scope) -> Vec<Offer<'e>> {
-    let places: Vec<Option<usize>> = match scope.zones.len() {
-        0 => vec![None],
-        zones => (0..zones).map(Some).collect(),
-    };
-    let mut offers = Vec::new();
-    for listed in &scene.given.evidence.candidates {
-        let Some(price) = listed.on_demand else { continue };
-        for zone in &places {
-            let node = joining_node(scene, listed, zone.map(|zone| scope.zones[zone].as_str()));
-            let capacity = offered(scene, listed, &node);
-            if capacity.iter().take(3).all(|amount| *amount > 0) && price.nanos() > 0 {
-                offers.push(Offer { listed, price, zone: *zone, node, capacity });
-            }
-        }
-    }
-    offers
-}
-
-/// The node as it would join, with the labels that AWS and Karpenter give it.
-fn joining_node(scene: &Scene<'_>, listed: &PricedType, zone: Option<&str>) -> Node {
-    let instance = &listed.instance;
-    let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-    let name = instance.instance_type.as_str();
-    let mut labels = Labels::from([
-        label(well_known::INSTANCE_TYPE, name),
-        label(well_known::ARCHITECTURE, &instance.architecture.to_string()),
-        label(well_known::OPERATING_SYSTEM, "linux"),
-        label(well_known::KARPENTER_CAPACITY_TYPE, "on-demand"),
-        label(well_known::EKS_CAPACITY_TYPE, "ON_DEMAND"),
-        label("karpenter.k8s.aws/instance-family", instance.instance_type.family()),
-        label("karpenter.k8s.aws/instance-size", instance.instance_type.size()),
-        label("karpenter.k8s.aws/instance-category", &instance.category),
-        label("karpenter.k8s.aws/instance-generation", &instance.generation.to_string()),
-        label("karpenter.k8s.aws/instance-cpu", &instance.vcpu.to_string()),
-        label("karpenter.k8s.aws/instance-memory", &(instance.memory.0 >> 20).to_string()),
-    ]);
-    if let Some(region) = &scene.given.evidence.region {
-        labels.insert(well_known::REGION.to_owned(), region.to_string());
-    }
-    if let Some(zone) = zone {
-        labels.insert(well_known::ZONE.to_owned(), zone.to_owned());
-    }
-    Node {
-        instance_type: Some(name.to_owned()),
-        zone: zone.map(str::to_owned),
-        capacity_type: Some(CapacityType::OnDemand),
-        architecture: Some(instance.architecture),
-        operating_system: Some(OperatingSystem::Linux),
-        labels,
-        ..Node::default()
-    }
-}
-
-fn offered(scene: &Scene<'_>, listed: &PricedType, node: &Node) -> Vec<i64> {
-    let instance = &listed.instance;
-    let (mut cpu, mut memory) = (
-        instance.allocatable_cpu.map_or(0, |cpu| cpu.0),
-        instance.allocatable_memory.map_or(0, |memory| memory.0),
-    );
-    let mut pods = instance.max_pods.map_or(110, i64::from);
-    for daemon in
-        scene.compiled.daemons.iter().filter(|pod| scene.compiled.daemon_runs_on(pod, node))
-    {
-        let demand = demand_of(daemon);
-        cpu -= demand.cpu;
-        memory -= demand.memory;
-        pods -= 1;
-    }
-    let overhead = &scene.policy.new_nodes.overhead;
-    cpu -= overhead.cpu.map_or(0, |cpu| cpu.0);
-    memory -= overhead.memory.map_or(0, |memory| memory.0);
-    if let Some(most) = scene.policy.new_nodes.max_pods {
-        pods = pods.min(i64::from(most));
-    }
-    let mut capacity = vec![cpu, memory, pods];
-    for name in &scene.compiled.dimensions[3..] {
-        capacity.push(match name.as_str() {
-            "nvidia.com/gpu" => instance.gpu.as_ref().map_or(0, |gpu| i64::from(gpu.count)),
-            "ephemeral-storage" => 1 << 44,
-            name if name.starts_with("attached-volumes/") => {
-                i64::from(instance.attachable_volumes(1))
-            }
-            _ => 0,
-        });
-    }
-    capacity
 }
 
 fn problem(scene: &Scene<'_>, scope: &Scope, offers: &[Offer<'_>]) -> Problem {
@@ -316,45 +97,6 @@ fn problem(scene: &Scene<'_>, scope: &Scope, offers: &[Offer<'_>]) -> Problem {
             })
             .collect(),
     }
-}
-
-/// How many of a class one node may hold, and which lots may not share it.
-fn limits(scene: &Scene<'_>, scope: &Scope, class: u32) -> (Option<u32>, Vec<u32>) {
-    let model = &scene.compiled.model;
-    let mut per_bin: Option<u32> = None;
-    let mut conflicts = Vec::new();
-    for role in &model.classes()[class as usize].groups {
-        let group = &model.groups()[role.group as usize];
-        if group.key != NODE_KEY {
-            continue;
-        }
-        match &group.rule {
-            Rule::Spread { max_skew, .. } if role.carrier => {
-                per_bin = Some(per_bin.map_or(*max_skew, |most| most.min(*max_skew)));
-            }
-            Rule::Exclusive => {
-                if role.carrier && role.target {
-                    per_bin = Some(1);
-                }
-                for (index, lot) in scope.lots.iter().enumerate() {
-                    let other = model.classes()[lot.class as usize]
-                        .groups
-                        .iter()
-                        .find(|other| other.group == role.group);
-                    let clash = other.is_some_and(|other| {
-                        (role.carrier && other.target) || (role.target && other.carrier)
-                    });
-                    if clash && lot.class != class {
-                        conflicts.push(index as u32);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    conflicts.sort_unstable();
-    conflicts.dedup();
-    (per_bin, conflicts)
 }
 
 fn write(
@@ -452,29 +194,6 @@ fn write(
         .collect();
     verdict.execution_plan = steps(launches, &drains, scene.policy.drain_grace_seconds);
     verdict
-}
-
-fn launch(offer: &Offer<'_>) -> LaunchNode {
-    let instance = &offer.listed.instance;
-    let mut allocatable = ResourceList::of(
-        instance.allocatable_cpu.unwrap_or(MilliCpu(0)),
-        instance.allocatable_memory.unwrap_or(Bytes(0)),
-    );
-    allocatable.pods = instance.max_pods.map(i64::from);
-    if let Some(gpu) = &instance.gpu {
-        allocatable.other.insert("nvidia.com/gpu".to_owned(), i64::from(gpu.count));
-    }
-    LaunchNode {
-        instance_type: instance.instance_type.to_string(),
-        capacity_type: CapacityType::OnDemand,
-        zone: offer.node.zone.clone(),
-        operating_system: OperatingSystem::Linux,
-        node_pool: None,
-        labels: offer.node.labels.clone(),
-        taints: Vec::new(),
-        allocatable,
-        usd_per_hour: Some(offer.price),
-    }
 }
 
 /// Items that found no node, each with a rejection.

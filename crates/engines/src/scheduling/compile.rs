@@ -65,6 +65,24 @@ impl Compiled<'_> {
         self.statics[self.static_of_class[class as usize]].hold(node)
     }
 
+    /// Which rule on the node alone keeps a class away from a node, in words; `None` when none does.
+    #[must_use]
+    pub fn static_objection(&self, class: u32, node: &Node) -> Option<(ReasonCode, String)> {
+        let rules = &self.statics[self.static_of_class[class as usize]];
+        if !takes_pods(node) {
+            return Some((ReasonCode::NodeUnschedulable, "it takes no new pods".to_owned()));
+        }
+        if !rules.labels_hold(node) {
+            let words = "its labels do not match the selector or the required affinity";
+            return Some((ReasonCode::NodeAffinity, words.to_owned()));
+        }
+        if !rules.taints_hold(node) {
+            return Some((ReasonCode::Taint, "it has a taint that is not tolerated".to_owned()));
+        }
+        (!rules.volumes_hold(node))
+            .then(|| (ReasonCode::VolumeZone, "a volume cannot be reached from it".to_owned()))
+    }
+
     /// Whether a rule of a class names a zone.
     #[must_use]
     pub fn class_looks_at_zones(&self, class: u32) -> bool {
@@ -82,12 +100,15 @@ impl Compiled<'_> {
     }
 }
 
+/// Processors (milli), memory (bytes) and pods of a node.
+pub type Size = (i64, i64, i64);
+
 /// What the caller decides about each node.
 pub struct NodeTerms<'f> {
     /// What it costs, in billionths of a dollar per hour.
     pub cost: &'f dyn Fn(&Node) -> i64,
-    /// What pods may use, where the node itself does not say: processors (milli), memory, pods.
-    pub capacity: &'f dyn Fn(&Node) -> Option<(i64, i64, i64)>,
+    /// What pods may use, where the node itself does not say.
+    pub capacity: &'f dyn Fn(&Node) -> Option<Size>,
     /// Whether a plan may take it away.
     pub removable: &'f dyn Fn(&Node) -> bool,
 }
@@ -248,7 +269,7 @@ pub fn takes_pods(node: &Node) -> bool {
 /// The pods that come with every node: one of each daemon set.
 fn daemons(state: &ClusterState) -> Vec<&Pod> {
     let mut seen = BTreeSet::new();
-    let owned = state.pod_items().iter().filter(|pod| pod.is_active());
+    let owned = in_order(state).into_iter().filter(|pod| pod.is_active());
     owned
         .filter(|pod| {
             let owner = pod.owner.as_ref().filter(|owner| owner.kind == "DaemonSet");
@@ -292,7 +313,16 @@ fn usable_nodes<'a>(state: &'a ClusterState, notes: &mut Notes) -> Vec<&'a Node>
             nodes.push(node);
         }
     }
+    // The answer must not depend on the order in which a snapshot lists things.
+    nodes.sort_by(|a, b| a.name.cmp(&b.name));
     nodes
+}
+
+/// The pods by namespace and name, whatever their order in the snapshot.
+fn in_order(state: &ClusterState) -> Vec<&Pod> {
+    let mut pods: Vec<&Pod> = state.pod_items().iter().collect();
+    pods.sort_by(|a, b| (a.namespace(), &a.name).cmp(&(b.namespace(), &b.name)));
+    pods
 }
 
 /// The pods that a plan has to find a place for: active, not bound to their node, not leaving.
@@ -303,7 +333,7 @@ fn residents<'a>(
 ) -> Vec<Resident<'a>> {
     let mut seen = BTreeSet::new();
     let mut residents = Vec::with_capacity(state.pod_items().len());
-    for pod in state.pod_items() {
+    for pod in in_order(state) {
         if pod.name.is_empty() {
             notes.reject("Pod", None, "", ReasonCode::InvalidObject, "a pod without a name");
             continue;

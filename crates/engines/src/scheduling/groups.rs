@@ -261,14 +261,20 @@ fn group(spec: &Spec, keys: &Keys) -> Group {
     match spec {
         Spec::Anti(key, _) => Group { key: keys.id(key), rule: Rule::Exclusive },
         Spec::Near(key, _) => Group { key: keys.id(key), rule: Rule::Together },
-        Spec::Spread { key, max_skew, min_domains, eligible, .. } => Group {
-            key: keys.id(key),
-            rule: Rule::Spread {
-                max_skew: *max_skew,
-                min_domains: *min_domains,
-                eligible: eligible.clone(),
-            },
-        },
+        Spec::Spread { key, max_skew, min_domains, eligible, .. } => {
+            let id = keys.id(key);
+            // A zone whose last node goes is still a zone with no pods to the scheduler while the
+            // node drains. A node that goes is none: its pods wait until it is gone.
+            let domains = if id == NODE_KEY { 0 } else { eligible.len() as u32 };
+            Group {
+                key: id,
+                rule: Rule::Spread {
+                    max_skew: *max_skew,
+                    min_domains: (*min_domains).max(domains),
+                    eligible: eligible.clone(),
+                },
+            }
+        }
         Spec::Port(..) => Group { key: NODE_KEY, rule: Rule::Exclusive },
     }
 }

@@ -160,6 +160,16 @@ fn text(decision: &Value) -> String {
         let more = more.iter().filter(|key| !item[**key].is_null()).map(|key| plain(&item[*key]));
         let more: Vec<String> = more.collect();
         let _ = writeln!(out, "step {}: {action} {name} {}", item["step"], more.join(" "));
+        for eviction in item["evictions"].as_array().into_iter().flatten() {
+            let (space, pod) = (plain(&eviction["namespace"]), plain(&eviction["pod"]));
+            let _ = write!(out, "  pod {space}/{pod} to {}", plain(&eviction["expected_node"]));
+            let grace = eviction["grace_seconds"].as_u64().map(|own| format!(" within {own} s"));
+            let _ = writeln!(out, "{}", grace.unwrap_or_default());
+        }
+    }
+    let bound = &decision["evidence"]["bound"];
+    if let Some(bound) = bound.as_object() {
+        let _ = writeln!(out, "bound: {}", scalars(&Value::Object(bound.clone())));
     }
     let savings = &decision["savings"];
     let (before, after) = (&savings["before_usd_per_hour"], &savings["after_usd_per_hour"]);
