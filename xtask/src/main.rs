@@ -7,23 +7,39 @@ mod tidy;
 
 use std::process::ExitCode;
 
-/// Every command with what it does.
-const COMMANDS: &[(&str, &str, fn() -> Result<(), String>)] = &[
-    ("check", "format, tidy, clippy and every test: what CI runs", check::run),
-    ("tidy", "the rules that no compiler knows", tidy::run),
-    ("regenerate", "write the bundled market tables and openapi.json anew", regenerate_all),
+/// A command.
+struct Command {
+    name: &'static str,
+    /// What it does, for people.
+    what: &'static str,
+    run: fn() -> Result<(), String>,
+}
+
+/// Every command.
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "check",
+        what: "format, tidy, clippy and every test: what CI runs",
+        run: check::run,
+    },
+    Command { name: "tidy", what: "the rules that no compiler knows", run: tidy::run },
+    Command {
+        name: "regenerate",
+        what: "write the bundled market tables and openapi.json anew",
+        run: regenerate_all,
+    },
 ];
 
 fn main() -> ExitCode {
     let wanted = std::env::args().nth(1).unwrap_or_default();
-    let Some((_, _, run)) = COMMANDS.iter().find(|(name, _, _)| *name == wanted) else {
+    let Some(command) = COMMANDS.iter().find(|command| command.name == wanted) else {
         eprintln!("usage: cargo xtask <command>\n");
-        for (name, what, _) in COMMANDS {
+        for Command { name, what, .. } in COMMANDS {
             eprintln!("  {name:<12} {what}");
         }
         return ExitCode::from(2);
     };
-    match run() {
+    match (command.run)() {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("{message}");

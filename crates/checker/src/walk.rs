@@ -1,6 +1,6 @@
 //! Carrying a plan out in thought, one step after the other.
 
-use facts::action::{Action, Eviction, Step, Target};
+use facts::action::{Action, Eviction, Precondition, Step, Target};
 use facts::cluster::{ClusterState, Node, Pod, well_known};
 use facts::reason::ReasonCode;
 use jiff::Timestamp;
@@ -97,11 +97,50 @@ pub(crate) fn walk<'a>(
                     terminate(&mut world, node, now, &mut note);
                 }
             }
+            Action::PatchObject { patch, .. } => patch_pool(&world, step, patch, &mut note),
             Action::Validate { .. } | Action::BackupState { .. } | Action::Review { .. } => {}
             other => note(ReasonCode::UnknownAction, format!("the checker cannot judge {other:?}")),
         }
     }
     end
+}
+
+/// A patch is judged where the checker knows what the field means: what a node pool may launch.
+fn patch_pool(
+    world: &World<'_>,
+    step: &Step,
+    patch: &serde_json::Value,
+    note: &mut impl FnMut(ReasonCode, String),
+) {
+    let pools = world.state.policies.as_ref().map_or(&[][..], |part| &part.items.node_pools);
+    let known = pools.iter().find(|pool| pool.name == step.target.name);
+    if step.target.kind != "NodePool" || known.is_none_or(|pool| pool.uid != step.target.uid) {
+        note(ReasonCode::UnknownTarget, "patches are judged on known node pools only".to_owned());
+    }
+    if !only_requirements(patch, &["spec", "template", "spec", "requirements"]) {
+        note(ReasonCode::UnknownAction, "it changes more than what the pool requires".to_owned());
+    }
+    let guarded = step.preconditions.iter().any(|condition| {
+        matches!(condition, Precondition::FieldEquals { field, .. }
+            if field == "/spec/template/spec/requirements")
+    });
+    if !guarded {
+        note(ReasonCode::StepOrder, "it does not look whether the field is as it was".to_owned());
+    }
+}
+
+/// Whether a merge patch touches one path and nothing beside it.
+fn only_requirements(patch: &serde_json::Value, path: &[&str]) -> bool {
+    match (path, patch) {
+        ([last], serde_json::Value::Object(fields)) => {
+            fields.len() == 1 && fields.get(*last).is_some_and(serde_json::Value::is_array)
+        }
+        ([first, rest @ ..], serde_json::Value::Object(fields)) => {
+            fields.len() == 1
+                && fields.get(*first).is_some_and(|below| only_requirements(below, rest))
+        }
+        _ => false,
+    }
 }
 
 fn known_node(

@@ -72,7 +72,7 @@ fn read<T: DeserializeOwned>(at: &str, value: &Value) -> Result<T, DecodeError> 
         let below = if path == "." {
             String::new()
         } else {
-            format!("/{}", path.replace('.', "/").replace('[', "/").replace(']', ""))
+            format!("/{}", path.replace(['.', '['], "/").replace(']', ""))
         };
         DecodeError { pointer: format!("{at}{below}"), message: error.into_inner().to_string() }
     })
