@@ -61,6 +61,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         ],
         heavy: &["axum", "clap", "indicatif", "tokio", "tracing", "tracing-subscriber"],
     },
+    Layer { name: "benches", ours: &[], heavy: &["axum", "tokio"] },
     Layer { name: "xtask", ours: &["facts", "market", "units"], heavy: PURE },
 ];
 
