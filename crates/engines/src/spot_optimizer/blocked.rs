@@ -34,7 +34,8 @@ pub(super) fn blocks(
     if judged.eligible.is_empty() {
         return vec![nothing_passes(scene, judged)];
     }
-    if offers.zone_unknown > 0 && offers.pools.is_empty() {
+    // Where both are in the way, the one that stops more pools is the answer.
+    if offers.zone_unknown > offers.too_large && offers.pools.is_empty() {
         block(
             ReasonCode::ZoneUnknown,
             Some((2, None)),

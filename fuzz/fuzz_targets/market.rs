@@ -1,0 +1,18 @@
+//! Any bytes to every market parser: `cargo +nightly fuzz run market`.
+#![no_main]
+
+use jiff::Timestamp;
+use libfuzzer_sys::fuzz_target;
+use market::{Limits, Origin};
+
+fuzz_target!(|bytes: &[u8]| {
+    let origin = Origin::new("fuzz", Timestamp::UNIX_EPOCH);
+    let limits = Limits::default();
+    let _ = market::parse(bytes, &origin, &limits);
+    let _ = market::parse_advisor(bytes, &origin, &limits);
+    let _ = market::parse_on_demand(bytes, &origin, &limits);
+    let _ = market::parse_price_list(bytes, &origin, &limits);
+    let _ = market::parse_spot_history(bytes, &origin, &limits);
+    let _ = market::parse_spot_csv(bytes, &origin, &limits);
+    let _ = market::gunzip(bytes, &limits);
+});
