@@ -14,7 +14,8 @@ pub(crate) fn objection(world: &World<'_>, pod: usize, to: usize) -> Option<(Rea
         .or_else(|| ports(world, pod, to))
 }
 
-fn anti_terms(pod: &Pod) -> &[PodAffinityTerm] {
+/// Required terms that keep other pods away.
+pub(crate) fn anti_terms(pod: &Pod) -> &[PodAffinityTerm] {
     let affinity = pod.affinity.as_ref().and_then(|affinity| affinity.pod_anti.as_ref());
     affinity.map_or(&[], |anti| &anti.required)
 }
@@ -29,20 +30,24 @@ fn same_domain(world: &World<'_>, a: usize, b: usize, key: &str) -> bool {
 
 fn apart(world: &World<'_>, pod: usize, to: usize) -> Option<(ReasonCode, String)> {
     let own = world.pods[pod].pod;
-    for (index, other) in world.pods.iter().enumerate() {
-        let (Some(place), true) = (other.place, index != pod) else { continue };
-        let clash = |owner: &Pod, target: &Pod| {
+    let clash = |index: usize| {
+        let other = &world.pods[index];
+        let place = other.place.filter(|_| index != pod)?;
+        let keeps_away = |owner: &Pod, target: &Pod| {
             anti_terms(owner).iter().any(|term| {
                 same_domain(world, place, to, &term.topology_key)
                     && term_is_about(world.state, owner, term, target)
             })
         };
-        if clash(own, other.pod) || clash(other.pod, own) {
+        (keeps_away(own, other.pod) || keeps_away(other.pod, own)).then(|| {
             let name = format!("{}/{}", other.pod.namespace(), other.pod.name);
-            return Some((ReasonCode::PodAntiAffinity, format!("anti-affinity with pod {name}")));
-        }
+            (ReasonCode::PodAntiAffinity, format!("anti-affinity with pod {name}"))
+        })
+    };
+    if anti_terms(own).is_empty() {
+        return world.keep_away.iter().find_map(|index| clash(*index));
     }
-    None
+    (0..world.pods.len()).find_map(clash)
 }
 
 fn near(world: &World<'_>, pod: usize, to: usize) -> Option<(ReasonCode, String)> {

@@ -34,6 +34,8 @@ pub(crate) struct World<'a> {
     by_name: BTreeMap<String, usize>,
     pub(crate) pods: Vec<Resident<'a>>,
     pods_by_name: BTreeMap<(&'a str, &'a str), usize>,
+    /// Pods that keep others away, in order: all others matter only to those.
+    pub(crate) keep_away: Vec<usize>,
 }
 
 /// A pod and where it is.
@@ -52,6 +54,7 @@ impl<'a> World<'a> {
             by_name: BTreeMap::new(),
             pods: Vec::with_capacity(state.pod_items().len()),
             pods_by_name: BTreeMap::new(),
+            keep_away: Vec::new(),
         };
         for node in state.node_items() {
             if !node.name.is_empty() && !world.by_name.contains_key(&node.name) {
@@ -73,6 +76,9 @@ impl<'a> World<'a> {
             if let Some(place) = place {
                 world.places[place].take(&need::of_pod(pod));
                 world.places[place].load += u32::from(!bound);
+            }
+            if !crate::topology::anti_terms(pod).is_empty() {
+                world.keep_away.push(index);
             }
             world.pods.push(Resident { pod, place, bound });
         }
