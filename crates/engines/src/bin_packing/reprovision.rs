@@ -18,7 +18,7 @@ use super::consolidate::{allocated, round4};
 use super::offers::{Offer, launch, offers};
 use super::recommendation::{NodeShare, PackingRecommendation};
 use super::refused::{node_target, pod_target};
-use super::scope::{Scope, limits};
+use super::scope::{Lot, Scope, limits};
 use super::steps::{Drain, steps};
 use super::{Scene, certificate};
 
@@ -40,8 +40,12 @@ pub(super) fn decide(scene: &Scene<'_>) -> Verdict<PackingRecommendation> {
         verdict.bound = Some(certificate::unknown(&message));
         return verdict;
     }
-    let scope = Scope::of(scene);
+    let mut scope = Scope::of(scene, &BTreeSet::new());
     let offers = offers(scene, &scope.zones);
+    let hopeless = hopeless(scene, &scope, &offers);
+    if !hopeless.is_empty() {
+        scope = Scope::of(scene, &hopeless);
+    }
     let problem = problem(scene, &scope, &offers);
     let limit = scene.given.work;
     let mut work = match limit.cancelled {
@@ -60,16 +64,32 @@ pub(super) fn decide(scene: &Scene<'_>) -> Verdict<PackingRecommendation> {
     }
 }
 
+/// Items that run and would fit no offer, even alone.
+fn hopeless(scene: &Scene<'_>, scope: &Scope, offers: &[Offer<'_>]) -> BTreeSet<u32> {
+    let model = &scene.compiled.model;
+    let fits = |lot: &Lot| {
+        offers.iter().any(|offer| {
+            let room = model.demand_of(lot.class).iter().zip(&offer.capacity);
+            may_use(scene, lot, offer) && room.into_iter().all(|(need, room)| need <= room)
+        })
+    };
+    let lots = scope.lots.iter().filter(|lot| !fits(lot));
+    let items = lots.flat_map(|lot| lot.items.iter().copied());
+    items.filter(|item| !scene.compiled.pods[*item as usize].pending).collect()
+}
+
+fn may_use(scene: &Scene<'_>, lot: &Lot, offer: &Offer<'_>) -> bool {
+    (lot.zone.is_none() || lot.zone == offer.zone)
+        && scene.compiled.class_admits(lot.class, &offer.node)
+}
+
 fn problem(scene: &Scene<'_>, scope: &Scope, offers: &[Offer<'_>]) -> Problem {
     let model = &scene.compiled.model;
     let classes = scope.lots.iter().map(|lot| {
         let allowed: Vec<u32> = offers
             .iter()
             .enumerate()
-            .filter(|(_, offer)| {
-                (lot.zone.is_none() || lot.zone == offer.zone)
-                    && scene.compiled.class_admits(lot.class, &offer.node)
-            })
+            .filter(|(_, offer)| may_use(scene, lot, offer))
             .map(|(index, _)| index as u32)
             .collect();
         let (per_bin, conflicts) = limits(scene, scope, lot.class);

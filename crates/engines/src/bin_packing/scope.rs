@@ -35,7 +35,8 @@ pub(super) struct Lot {
 }
 
 impl Scope {
-    pub(super) fn of(scene: &Scene<'_>) -> Scope {
+    /// `hopeless` are items that fit no new node: they keep theirs.
+    pub(super) fn of(scene: &Scene<'_>, hopeless: &BTreeSet<u32>) -> Scope {
         let compiled = &scene.compiled;
         let model = &compiled.model;
         let mut goes: Vec<bool> = compiled
@@ -47,9 +48,15 @@ impl Scope {
         for (index, item) in model.items().iter().enumerate() {
             let refusal = compiled.refusals[index].as_ref();
             let unplannable = unplannable(scene, item.class);
-            let reason =
-                refusal.map(|refusal| (refusal.code, refusal.detail.clone())).or(unplannable
-                    .map(|code| (code, "its rule on other pods is not planned anew".to_owned())));
+            let fits_none = hopeless.contains(&(index as u32)).then_some((
+                ReasonCode::FitsNoInstanceType,
+                "no candidate type has room for it under its rules".to_owned(),
+            ));
+            let reason = refusal
+                .map(|refusal| (refusal.code, refusal.detail.clone()))
+                .or(unplannable
+                    .map(|code| (code, "its rule on other pods is not planned anew".to_owned())))
+                .or(fits_none);
             if let (Some((code, detail)), false) = (reason, compiled.pods[index].pending) {
                 if let Some(home) = item.home {
                     goes[home as usize] = false;
