@@ -71,10 +71,12 @@ impl Term {
     }
 }
 
-/// Collects the groups of a cluster. `rules` are the static rules of each pod.
+/// Collects the groups of a cluster. `rules` are the static rules of each pod; of the nodes, the
+/// first `existing` exist and the others might join.
 pub(super) fn collect(
     state: &ClusterState,
     nodes: &[&Node],
+    existing: usize,
     pods: &[&Pod],
     rules: &[&StaticRules<'_>],
 ) -> Groups {
@@ -83,7 +85,7 @@ pub(super) fn collect(
     let mut carried: Vec<Vec<u32>> = Vec::with_capacity(pods.len());
     for (pod, rules) in pods.iter().zip(rules) {
         let mut own = Vec::new();
-        for spec in specs_of(state, pod, rules, nodes, &mut keys) {
+        for spec in specs_of(state, pod, rules, (nodes, existing), &mut keys) {
             let next = specs.len() as u32;
             own.push(*specs.entry(spec).or_insert(next));
         }
@@ -162,7 +164,7 @@ fn specs_of(
     state: &ClusterState,
     pod: &Pod,
     rules: &StaticRules<'_>,
-    nodes: &[&Node],
+    (nodes, existing): (&[&Node], usize),
     keys: &mut Keys,
 ) -> Vec<Spec> {
     let mut specs = Vec::new();
@@ -188,7 +190,7 @@ fn specs_of(
         }
         let key = keys.add(&spread.topology_key, nodes);
         let mut eligible: Vec<u32> = Vec::new();
-        for (index, node) in nodes.iter().enumerate() {
+        for (index, node) in nodes[..existing].iter().enumerate() {
             let counts = (!spread.honor_node_affinity || rules.labels_hold(node))
                 && (!spread.honor_node_taints || rules.taints_hold(node));
             let domain = keys.domain(key, index);
