@@ -31,7 +31,7 @@ proptest! {
         for policy in policies() {
             let decision = decide(&snapshot, &policy);
             let found = violations(&snapshot, &decision);
-            prop_assert!(found.is_empty(), "{policy} {found:#?} {snapshot}");
+            prop_assert!(found.is_empty(), "{policy} {found:#?} {:?}\n{snapshot}", decision.evidence.bound);
         }
     }
 
