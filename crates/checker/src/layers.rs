@@ -32,7 +32,7 @@ pub(crate) fn check<R>(verdict: &Verdict<R>, violations: &mut Vec<Violation>) {
             continue;
         }
         largest_pool = largest_pool.max(share);
-        least_safety = least_safety.min(pool.safety_score.map_or(0.0, |safety| safety.value()));
+        least_safety = least_safety.min(pool.safety_score.map_or(0.0, units::SafetyScore::value));
         *zones.entry(pool.zone.as_deref().unwrap_or("")).or_default() += share;
     }
     if (total - 1.0).abs() > ROUNDING {

@@ -136,7 +136,7 @@ fn counted(own: &Pod, other: &Pod, constraint: &SpreadConstraint) -> bool {
     own.namespace() == other.namespace()
         && selected(constraint.selector.as_ref(), &other.labels)
         && constraint.match_label_keys.iter().all(|key| {
-            own.labels.get(key).is_none() || own.labels.get(key) == other.labels.get(key)
+            !own.labels.contains_key(key) || own.labels.get(key) == other.labels.get(key)
         })
 }
 

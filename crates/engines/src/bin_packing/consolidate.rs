@@ -110,7 +110,7 @@ impl Outcome {
 fn in_order(scene: &Scene<'_>, mut outcome: Outcome) -> Outcome {
     let model = &scene.compiled.model;
     loop {
-        match in_turn(scene, model, &outcome.removed, &outcome.moves) {
+        match in_turn(scene, model, (&[], &[]), &outcome.removed, &outcome.moves) {
             Ok(legs) => {
                 outcome.legs = legs;
                 return outcome;

@@ -7,6 +7,7 @@ use packing::consolidate::Move;
 use packing::placement::{Model, ModelError, NODE_KEY, Node, Parts, Rule, State};
 
 use super::Scene;
+use super::offers::Offer;
 
 /// A node that the plan adds: which joining node it is like, and what it offers.
 pub(super) struct Arrival<'o> {
@@ -62,6 +63,7 @@ pub(super) fn extended(scene: &Scene<'_>, arrivals: &[Arrival<'_>]) -> Result<Mo
 pub(super) fn in_turn(
     scene: &Scene<'_>,
     model: &Model,
+    (offers, arrivals): (&[Offer<'_>], &[Arrival<'_>]),
     removed: &[u32],
     moves: &[Move],
 ) -> Result<Vec<Leg>, Vec<u32>> {
@@ -82,6 +84,13 @@ pub(super) fn in_turn(
     for item in (0..model.items().len() as u32).filter(|item| pending(*item)) {
         state.remove(item);
     }
+    let kept_away = |step: &Move| {
+        let (compiled, pod) = (&scene.compiled, scene.compiled.pods[step.item as usize].pod);
+        match (step.to as usize).checked_sub(compiled.nodes.len()) {
+            None => compiled.guards.keep_away(pod, compiled.nodes[step.to as usize]),
+            Some(at) => compiled.daemons_keep_away(pod, &offers[arrivals[at].joining].node),
+        }
+    };
     let mut legs: Vec<Leg> = Vec::with_capacity(removed.len());
     let mut done = vec![false; removed.len()];
     loop {
@@ -89,7 +98,7 @@ pub(super) fn in_turn(
         for (at, node) in
             removed.iter().enumerate().filter(|(at, _)| !done[*at]).collect::<Vec<_>>()
         {
-            let leaves = leave(&mut state, &mut waiting[at], &pending);
+            let leaves = leave(&mut state, &mut waiting[at], &pending, &kept_away);
             let last = waiting[at].is_empty();
             done[at] = last;
             progress |= last || !leaves.is_empty();
@@ -111,6 +120,7 @@ fn leave(
     state: &mut State<'_>,
     waiting: &mut Vec<Move>,
     pending: &impl Fn(u32) -> bool,
+    kept_away: &impl Fn(&Move) -> bool,
 ) -> Vec<Move> {
     let mut leaves = Vec::new();
     loop {
@@ -122,7 +132,7 @@ fn leave(
             }
             let class = state.model().items()[step.item as usize].class;
             state.remove(step.item);
-            let free = state.can_enter(class, step.to).is_ok();
+            let free = state.can_enter(class, step.to).is_ok() && !kept_away(step);
             state.place(step.item, if free { step.to } else { step.from });
             if free {
                 leaves.push(*step);

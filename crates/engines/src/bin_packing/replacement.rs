@@ -54,7 +54,7 @@ pub(super) fn replaced(
         })
         .collect();
     let model = extended(scene, &arrivals).ok()?;
-    both.legs = in_turn(scene, &model, &both.removed, &both.moves).ok()?;
+    both.legs = in_turn(scene, &model, (offers, &arrivals), &both.removed, &both.moves).ok()?;
     Some(both)
 }
 

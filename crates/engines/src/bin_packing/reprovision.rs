@@ -136,7 +136,7 @@ impl Layout {
         let Ok(model) = extended(scene, &arrivals) else {
             return Err(moves.iter().map(|step| step.item).collect());
         };
-        in_turn(scene, &model, &self.going, &moves)
+        in_turn(scene, &model, (offers, &arrivals), &self.going, &moves)
     }
 
     /// The moves of pods that run on nodes that go.
@@ -173,6 +173,10 @@ fn hopeless(scene: &Scene<'_>, scope: &Scope, offers: &[Offer<'_>]) -> BTreeSet<
 fn may_use(scene: &Scene<'_>, lot: &Lot, offer: &Offer<'_>) -> bool {
     (lot.zone.is_none() || lot.zone == offer.zone)
         && scene.compiled.class_admits(lot.class, &offer.node)
+        && lot.items.first().is_none_or(|item| {
+            let pod = scene.compiled.pods[*item as usize].pod;
+            !scene.compiled.daemons_keep_away(pod, &offer.node)
+        })
 }
 
 fn problem(scene: &Scene<'_>, scope: &Scope, offers: &[Offer<'_>]) -> Problem {

@@ -14,6 +14,7 @@ use packing::placement::{
 use super::demand::{Demand, demand_of};
 use super::eviction::{Budgets, EvictionRules, Refusal, refusal};
 use super::groups::{self, GroupMeaning};
+use super::guards::Guards;
 use super::kinds::{Kinds, StaticRules};
 use super::matching;
 use super::storage::Storage;
@@ -54,6 +55,8 @@ pub struct Compiled<'a> {
     pub rejected: Vec<Rejection>,
     /// What the reader should know.
     pub warnings: Vec<Warning>,
+    /// Pods outside of the model that keep others away.
+    pub guards: Guards<'a>,
     /// Kind and domains of every joining node, as the model numbers them.
     pub joining: Vec<(u32, Vec<u32>)>,
     statics: Vec<StaticRules<'a>>,
@@ -65,6 +68,14 @@ impl Compiled<'_> {
     #[must_use]
     pub fn class_admits(&self, class: u32, node: &Node) -> bool {
         self.statics[self.static_of_class[class as usize]].hold(node)
+    }
+
+    /// Whether a pod that comes with a joining node keeps another pod from it.
+    #[must_use]
+    pub fn daemons_keep_away(&self, pod: &Pod, node: &Node) -> bool {
+        let clash =
+            |daemon: &&Pod| self.guards.clash(pod, daemon) && self.daemon_runs_on(daemon, node);
+        self.daemons.iter().any(|daemon| clash(daemon))
     }
 
     /// Which rule on the node alone keeps a class away from a node, in words; `None` when none does.
@@ -223,6 +234,7 @@ pub fn compile<'a>(
         });
     }
     drop(classes);
+    let guards = Guards::of(state, &nodes, &pods);
     let joining = (nodes.len()..all.len())
         .map(|at| (kinds.of_node[at], groups.domains[at].clone()))
         .collect();
@@ -239,6 +251,7 @@ pub fn compile<'a>(
         daemons: daemons(state),
         rejected: notes.rejected,
         warnings: notes.warnings,
+        guards,
         joining,
         statics,
         static_of_class,

@@ -221,6 +221,23 @@ fn specs_of(
     specs
 }
 
+/// Whether an affinity term that `owner` carries counts another pod.
+pub(super) fn counted_by(
+    state: &ClusterState,
+    owner: &Pod,
+    term: &PodAffinityTerm,
+    other: &Pod,
+) -> bool {
+    resolve(state, owner, term).counts(other.namespace(), &other.labels)
+}
+
+/// The ports of its node that a pod takes: number, protocol, and the one address or every address.
+pub(super) fn ports(pod: &Pod) -> Vec<(u16, String, Option<&str>)> {
+    let containers = pod.containers.iter().chain(&pod.init_containers);
+    let ports = containers.flat_map(|container| &container.host_ports);
+    ports.map(|port| (port.port, protocol(&port.protocol), specific(&port.host_ip))).collect()
+}
+
 fn resolve(state: &ClusterState, pod: &Pod, term: &PodAffinityTerm) -> Term {
     let namespaces = match &term.namespace_selector {
         Some(all) if *all == LabelSelector::default() => Namespaces::All,

@@ -122,7 +122,8 @@ mod tests {
             serde_json::from_str(r#"{"key":"gpu","value":"yes","effect":"NoSchedule"}"#).unwrap();
         let check = |toleration: &str, expected: bool| {
             let toleration: Toleration = serde_json::from_str(toleration).unwrap();
-            let repelled = repelling_taint(&[toleration.clone()], std::slice::from_ref(&taint));
+            let repelled =
+                repelling_taint(std::slice::from_ref(&toleration), std::slice::from_ref(&taint));
             assert_eq!(repelled.is_none(), expected, "{toleration:?}");
         };
         check(r#"{"key":"gpu","value":"yes"}"#, true);

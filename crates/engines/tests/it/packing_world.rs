@@ -138,7 +138,7 @@ impl World {
             "owner": {"kind": "ReplicaSet", "name": format!("app-{}", pod.app)},
             "labels": {"app": format!("app-{}", pod.app)}, "requests": requests,
         });
-        if !self.nodes.is_empty() && pod.node % 16 != 0 {
+        if !self.nodes.is_empty() && !pod.node.is_multiple_of(16) {
             let home = usize::from(pod.node) % self.nodes.len();
             made["node"] = json!(format!("n{home:02}"));
         } else {
