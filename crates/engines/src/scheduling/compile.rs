@@ -73,9 +73,8 @@ impl Compiled<'_> {
     /// Whether a pod that comes with a joining node keeps another pod from it.
     #[must_use]
     pub fn daemons_keep_away(&self, pod: &Pod, node: &Node) -> bool {
-        let clash =
-            |daemon: &&Pod| self.guards.clash(pod, daemon) && self.daemon_runs_on(daemon, node);
-        self.daemons.iter().any(|daemon| clash(daemon))
+        let clash = |daemon: &Pod| self.guards.clash(pod, daemon);
+        self.daemons.iter().any(|daemon| clash(daemon) && self.daemon_runs_on(daemon, node))
     }
 
     /// Which rule on the node alone keeps a class away from a node, in words; `None` when none does.

@@ -5,6 +5,7 @@
 mod allocation;
 mod golden;
 mod packing_laws;
+mod packing_mutations;
 mod packing_world;
 mod real_advisor;
 mod spot_laws;

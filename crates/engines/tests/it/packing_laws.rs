@@ -23,7 +23,7 @@ fn draining() -> Value {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn the_checker_objects_to_nothing(world in worlds(6, 14)) {
