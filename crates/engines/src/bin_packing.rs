@@ -10,10 +10,12 @@ mod consolidate;
 mod evidence;
 mod gates;
 mod offers;
+mod order;
 mod policy;
 mod prices;
 mod recommendation;
 mod refused;
+mod replacement;
 mod reprovision;
 mod scope;
 mod steps;
@@ -25,14 +27,18 @@ pub use policy::{
 };
 pub use recommendation::{NodeShare, PackingRecommendation};
 
-use facts::cluster::{ClusterState, SectionName};
+use std::collections::BTreeMap;
+
+use facts::cluster::{ClusterState, Node, SectionName};
 use facts::decision::{Verdict, Warning};
 use facts::reason::ReasonCode;
 use jiff::Timestamp;
+use packing::placement::ModelError;
 use units::{Confidence, Fraction};
 
 use crate::engine::{Engine, Given, Sources};
-use crate::scheduling::{Compiled, NodeTerms, compile, eviction::EvictionRules};
+use crate::scheduling::eviction::{EvictionRules, Refusal};
+use crate::scheduling::{Compiled, NodeTerms, compile};
 use prices::NodeCosts;
 
 /// The packing engine.
@@ -83,28 +89,24 @@ impl Engine for BinPacking {
     ) -> Verdict<PackingRecommendation> {
         let costs = NodeCosts::of(state, policy, given.evidence);
         let refused = gates::refusals(state, policy, given.now);
-        let terms = NodeTerms {
-            cost: &|node| costs.nanos(node),
-            capacity: &|node| {
-                let listed = &prices::type_of(node, given.evidence)?.instance;
-                let pods = listed.max_pods.map_or(110, i64::from);
-                Some((listed.allocatable_cpu?.0, listed.allocatable_memory?.0, pods))
-            },
-            removable: &|node| !refused.contains_key(node.name.as_str()),
-        };
-        let rules = EvictionRules {
-            unowned_pods: policy.evict_unowned_pods,
-            local_storage: policy.evict_local_storage,
-            protected_namespaces: &policy.protected_namespaces,
-        };
-        let compiled = match compile(state, &terms, rules, given.now) {
+        let compiled = match model_of(state, policy, given, (&costs, &refused), &[]) {
             Ok(compiled) => compiled,
             Err(error) => return unusable(&error),
         };
-        let scene = Scene { state, policy, given, compiled, costs, refused };
+        let mut scene = Scene { state, policy, given, compiled, costs, refused };
+        let zones = if may_buy(&scene) { scope::zones(&scene) } else { Vec::new() };
+        let offers = if may_buy(&scene) { offers::offers(&scene, &zones) } else { Vec::new() };
+        if !offers.is_empty() {
+            let joining: Vec<Node> = offers.iter().map(|offer| offer.node.clone()).collect();
+            let terms = (&scene.costs, &scene.refused);
+            match model_of(state, policy, given, terms, &joining) {
+                Ok(compiled) => scene.compiled = compiled,
+                Err(error) => return unusable(&error),
+            }
+        }
         let mut verdict = match policy.mode {
-            Mode::Consolidate => consolidate::decide(&scene),
-            Mode::Reprovision => reprovision::decide(&scene),
+            Mode::Consolidate => consolidate::decide(&scene, &offers),
+            Mode::Reprovision => reprovision::decide(&scene, &zones, &offers),
         };
         verdict.rejected.extend(scene.compiled.rejected.iter().cloned());
         verdict.warnings.extend(scene.compiled.warnings.iter().cloned());
@@ -115,6 +117,44 @@ impl Engine for BinPacking {
     }
 }
 
+/// Whether a plan may contain new nodes. The quick answer never does.
+fn may_buy(scene: &Scene<'_>) -> bool {
+    match scene.policy.mode {
+        Mode::Reprovision => true,
+        Mode::Consolidate => {
+            let quick = scene.policy.effort == EffortLevel::Fast;
+            scene.policy.replace && !quick && scene.compiled.pods.iter().all(|pod| !pod.pending)
+        }
+    }
+}
+
+type Refusals<'a> = BTreeMap<&'a str, Refusal>;
+
+fn model_of<'a>(
+    state: &'a ClusterState,
+    policy: &PackingPolicy,
+    given: &Given<'_, PackingEvidence>,
+    (costs, refused): (&NodeCosts<'_>, &Refusals<'_>),
+    joining: &[Node],
+) -> Result<Compiled<'a>, ModelError> {
+    let terms = NodeTerms {
+        cost: &|node| costs.nanos(node),
+        capacity: &|node| {
+            let listed = &prices::type_of(node, given.evidence)?.instance;
+            let pods = listed.max_pods.map_or(110, i64::from);
+            Some((listed.allocatable_cpu?.0, listed.allocatable_memory?.0, pods))
+        },
+        removable: &|node| !refused.contains_key(node.name.as_str()),
+        joining,
+    };
+    let rules = EvictionRules {
+        unowned_pods: policy.evict_unowned_pods,
+        local_storage: policy.evict_local_storage,
+        protected_namespaces: &policy.protected_namespaces,
+    };
+    compile(state, &terms, rules, given.now)
+}
+
 /// Everything that the two modes look at.
 struct Scene<'a> {
     state: &'a ClusterState,
@@ -122,10 +162,10 @@ struct Scene<'a> {
     given: &'a Given<'a, PackingEvidence>,
     compiled: Compiled<'a>,
     costs: NodeCosts<'a>,
-    refused: std::collections::BTreeMap<&'a str, crate::scheduling::eviction::Refusal>,
+    refused: Refusals<'a>,
 }
 
-fn unusable(error: &packing::placement::ModelError) -> Verdict<PackingRecommendation> {
+fn unusable(error: &ModelError) -> Verdict<PackingRecommendation> {
     Verdict {
         warnings: vec![Warning {
             code: ReasonCode::InvalidObject,

@@ -7,6 +7,7 @@ pub mod compile;
 pub mod demand;
 pub mod eviction;
 mod groups;
+pub mod guards;
 mod kinds;
 pub mod matching;
 mod storage;

@@ -1,22 +1,44 @@
 //! Emptying existing nodes.
 
-use facts::bound::ExistingCapacity;
+use std::collections::BTreeSet;
+
+use facts::bound::{Certificate, ExistingCapacity};
 use facts::decision::{Savings, Verdict, Warning};
 use facts::reason::ReasonCode;
-use packing::consolidate::{Gates, Plan, consolidate};
+use packing::bound::{ExistingBin, Proof, UnlimitedBin, resource_prices};
+use packing::consolidate::{Gates, Move, Plan, consolidate};
 use packing::placement::{Model, State};
 use packing::work::Work;
 use units::{Usd, UsdPerHour};
 
 use super::Scene;
 use super::certificate;
+use super::offers::{Offer, candidates, launch, name_of, price_used, recommendations};
+use super::order::{Leg, in_turn};
 use super::recommendation::{NodeShare, PackingRecommendation};
 use super::refused::{node_target, rejections};
+use super::replacement::replaced;
+use super::reprovision::removal;
 use super::steps::{Drain, steps};
-use crate::scheduling::PodRef;
+
+/// What is done: which nodes go, what is bought for their pods, and in which order.
+pub(super) struct Outcome {
+    /// Nodes that go, in the order they were decided.
+    pub removed: Vec<u32>,
+    /// Every move; `to` counts on beyond the nodes of the model for new ones.
+    pub moves: Vec<Move>,
+    /// New nodes: each an offer.
+    pub bought: Vec<usize>,
+    /// Those of the removed nodes that new ones take the place of.
+    pub replaced: Vec<u32>,
+    /// Cost of all nodes afterwards.
+    pub cost_after: i64,
+    /// The moves in an order that holds at every step.
+    pub legs: Vec<Leg>,
+}
 
 /// Plans which nodes go.
-pub(super) fn decide(scene: &Scene<'_>) -> Verdict<PackingRecommendation> {
+pub(super) fn decide(scene: &Scene<'_>, offers: &[Offer<'_>]) -> Verdict<PackingRecommendation> {
     let model = &scene.compiled.model;
     let gates =
         Gates { max_removed: scene.policy.max_removed_nodes, permitted: Some(permitted(scene)) };
@@ -27,21 +49,25 @@ pub(super) fn decide(scene: &Scene<'_>) -> Verdict<PackingRecommendation> {
     };
     let effort = scene.policy.effort.effort();
     let mut plan = consolidate(model, &gates, effort, &mut work);
-    let mut verdict = Verdict { work_used: plan.work_used, ..Verdict::default() };
-    verdict.work_cut = plan.cancelled;
-    if plan.cancelled || scene.given.work.replays_a_cut {
+    let mut verdict = Verdict::default();
+    limit_moves(scene, &mut plan, &mut verdict);
+    let drained = in_order(scene, Outcome::of(&plan));
+    let replaced = replaced(scene, &gates, offers, &drained, &mut work);
+    let mut outcome = replaced.unwrap_or(drained);
+    verdict.work_used = work.used();
+    verdict.work_cut = work.is_cancelled();
+    if verdict.work_cut || scene.given.work.replays_a_cut {
         verdict.warnings.push(warning(
             ReasonCode::WorkLimit,
             "the search was cut short; more time may find a cheaper plan".to_owned(),
         ));
     }
-    limit_moves(scene, &mut plan, &mut verdict);
-    let savings = savings(scene, &plan);
+    let savings = savings(scene, offers, &outcome);
     let month = savings
         .before_usd_per_hour
         .zip(savings.after_usd_per_hour)
         .map(|(before, after)| (before - after).per_month());
-    if !plan.removed.is_empty()
+    if !outcome.removed.is_empty()
         && month.is_some_and(|month| month < scene.policy.minimum_saving_usd_per_month)
     {
         let detail = format!(
@@ -50,43 +76,113 @@ pub(super) fn decide(scene: &Scene<'_>) -> Verdict<PackingRecommendation> {
             scene.policy.minimum_saving_usd_per_month
         );
         verdict.warnings.push(warning(ReasonCode::SavingBelowMinimum, detail));
-        plan = nothing(&plan);
+        outcome = Outcome::nothing(model);
     }
-    write(scene, &gates, &plan, verdict)
+    let lower = bound_of(scene, &gates, offers, &plan);
+    write(scene, &gates, offers, (&outcome, lower), verdict)
+}
+
+impl Outcome {
+    fn of(plan: &Plan) -> Outcome {
+        Outcome {
+            removed: plan.removed.clone(),
+            moves: plan.moves.clone(),
+            bought: Vec::new(),
+            replaced: Vec::new(),
+            cost_after: plan.cost_after,
+            legs: Vec::new(),
+        }
+    }
+
+    fn nothing(model: &Model) -> Outcome {
+        Outcome {
+            removed: Vec::new(),
+            moves: Vec::new(),
+            bought: Vec::new(),
+            replaced: Vec::new(),
+            cost_after: model.total_cost(),
+            legs: Vec::new(),
+        }
+    }
+}
+
+/// The plan in an order that holds at every step, without the nodes whose pods find no turn.
+fn in_order(scene: &Scene<'_>, mut outcome: Outcome) -> Outcome {
+    let model = &scene.compiled.model;
+    loop {
+        match in_turn(scene, model, (&[], &[]), &outcome.removed, &outcome.moves) {
+            Ok(legs) => {
+                outcome.legs = legs;
+                return outcome;
+            }
+            Err(stuck) => {
+                let homes: BTreeSet<u32> =
+                    stuck.iter().filter_map(|item| model.items()[*item as usize].home).collect();
+                outcome.removed.retain(|node| !homes.contains(node));
+                outcome.moves.retain(|step| !homes.contains(&step.from));
+                let gone = outcome.removed.iter().map(|node| model.nodes()[*node as usize].cost);
+                outcome.cost_after = model.total_cost() - gone.sum::<i64>();
+            }
+        }
+    }
 }
 
 fn write(
     scene: &Scene<'_>,
     gates: &Gates,
-    plan: &Plan,
+    offers: &[Offer<'_>],
+    (outcome, bound): (&Outcome, Bound),
     mut verdict: Verdict<PackingRecommendation>,
 ) -> Verdict<PackingRecommendation> {
     let model = &scene.compiled.model;
     let mut removed = vec![false; model.nodes().len()];
-    for node in &plan.removed {
+    for node in &outcome.removed {
         removed[*node as usize] = true;
     }
     let before = State::new(model);
-    verdict.recommendations =
-        plan.removed.iter().map(|node| recommendation(scene, plan, &before, *node)).collect();
-    verdict.execution_plan =
-        steps(Vec::new(), &drains(scene, plan), scene.policy.drain_grace_seconds);
+    let first = model.nodes().len() as u32;
+    let bought: Vec<(usize, Vec<u32>)> = outcome
+        .bought
+        .iter()
+        .enumerate()
+        .map(|(at, offer)| {
+            let onto = outcome.moves.iter().filter(|step| step.to == first + at as u32);
+            (*offer, onto.map(|step| step.item).collect())
+        })
+        .collect();
+    verdict.recommendations = recommendations(scene, offers, &bought);
+    verdict.recommendations.extend(outcome.removed.iter().map(|node| {
+        if outcome.replaced.contains(node) {
+            removal(scene, &before, *node)
+        } else {
+            recommendation(scene, outcome, &before, *node)
+        }
+    }));
+    let names: Vec<String> =
+        outcome.bought.iter().enumerate().map(|(at, one)| name_of(at, &offers[*one])).collect();
+    let launches = outcome.bought.iter().zip(&names);
+    let launches = launches.map(|(one, name)| (name.clone(), launch(&offers[*one]))).collect();
+    let drains = drains(scene, &outcome.legs, &names);
+    verdict.execution_plan = steps(launches, &drains, scene.policy.drain_grace_seconds);
     let mut after = before;
-    for node in &plan.removed {
+    for node in &outcome.removed {
         after.close(*node);
     }
-    for step in &plan.moves {
+    for step in &outcome.moves {
         after.remove(step.item);
     }
-    for step in &plan.moves {
+    for step in outcome.moves.iter().filter(|step| step.to < first) {
         after.place(step.item, step.to);
     }
     let worth = gates.permitted.clone().unwrap_or_default();
     verdict.rejected = rejections(scene, &after, &removed, &worth);
-    verdict.savings = savings(scene, plan);
+    verdict.savings = savings(scene, offers, outcome);
     let known = verdict.savings.before_usd_per_hour.zip(verdict.savings.after_usd_per_hour);
     verdict.estimated_savings = known.map(|(before, after)| (before - after).per_month());
-    verdict.bound = Some(bound(scene, gates, plan));
+    verdict.bound = Some(match bound {
+        Bound::Unknown(reason) => certificate::unknown(reason),
+        Bound::Proven(lower, proof) => certificate::known(lower, outcome.cost_after, proof),
+    });
     verdict
 }
 
@@ -150,48 +246,37 @@ fn limit_moves(scene: &Scene<'_>, plan: &mut Plan, verdict: &mut Verdict<Packing
     }
 }
 
-fn nothing(plan: &Plan) -> Plan {
-    Plan {
-        removed: Vec::new(),
-        moves: Vec::new(),
-        cost_after: plan.cost_before,
-        weight: 0,
-        ..plan.clone()
-    }
-}
-
-fn drains<'a>(scene: &Scene<'a>, plan: &Plan) -> Vec<Drain<'a>> {
+/// The drains of a plan, leg by leg; `names` are those of the new nodes.
+pub(super) fn drains<'a>(scene: &Scene<'a>, legs: &[Leg], names: &[String]) -> Vec<Drain<'a>> {
     let compiled = &scene.compiled;
-    let mut drains: Vec<Drain<'_>> = plan
-        .removed
-        .iter()
-        .map(|node| Drain { node: compiled.nodes[*node as usize], evictions: Vec::new() })
-        .collect();
-    let mut position = vec![usize::MAX; compiled.nodes.len()];
-    for (at, node) in plan.removed.iter().enumerate() {
-        position[*node as usize] = at;
-    }
-    for step in &plan.moves {
-        let PodRef { pod, pending } = compiled.pods[step.item as usize];
-        if pending {
-            // It is not on the node yet: there is nothing to evict.
-            continue;
-        }
-        let to = compiled.nodes[step.to as usize].name.clone();
-        drains[position[step.from as usize]].evictions.push((pod, Some(to)));
-    }
-    drains
+    let first = compiled.nodes.len();
+    let name = |to: u32| match (to as usize).checked_sub(first) {
+        Some(at) => names.get(at).cloned(),
+        None => Some(compiled.nodes[to as usize].name.clone()),
+    };
+    let drain = |leg: &Leg| Drain {
+        node: compiled.nodes[leg.from as usize],
+        evictions: leg
+            .moves
+            .iter()
+            // A pod that waits is not on the node yet: there is nothing to evict.
+            .filter(|step| !compiled.pods[step.item as usize].pending)
+            .map(|step| (compiled.pods[step.item as usize].pod, name(step.to)))
+            .collect(),
+        last: leg.last,
+    };
+    legs.iter().map(drain).collect()
 }
 
 fn recommendation(
     scene: &Scene<'_>,
-    plan: &Plan,
+    outcome: &Outcome,
     before: &State<'_>,
     index: u32,
 ) -> PackingRecommendation {
     let compiled = &scene.compiled;
     let node = compiled.nodes[index as usize];
-    let moves = plan.moves.iter().filter(|step| step.from == index);
+    let moves = outcome.moves.iter().filter(|step| step.from == index);
     let weight: u64 =
         moves.clone().map(|step| compiled.model.items()[step.item as usize].weight).sum();
     let pods_moved = moves.count() as u32;
@@ -228,7 +313,7 @@ pub(super) fn round4(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
 
-fn savings(scene: &Scene<'_>, plan: &Plan) -> Savings {
+fn savings(scene: &Scene<'_>, offers: &[Offer<'_>], outcome: &Outcome) -> Savings {
     let compiled = &scene.compiled;
     let mut before = UsdPerHour::ZERO;
     let mut known = 0;
@@ -242,13 +327,21 @@ fn savings(scene: &Scene<'_>, plan: &Plan) -> Savings {
             }
         }
     }
+    let mut spent = UsdPerHour::ZERO;
+    for offer in &outcome.bought {
+        let used = price_used(scene, &offers[*offer]);
+        spent += used.usd_per_hour;
+        if prices.iter().all(|known| known.item != used.item) {
+            prices.push(used);
+        }
+    }
     prices.sort_by(|a, b| a.item.cmp(&b.item));
     if prices.len() > 100 && prices.iter().all(|price| price.basis == "assumed") {
         // Every node has its own line then, and all of them follow from the policy.
         prices.clear();
     }
     let gone =
-        plan.removed.iter().filter_map(|node| scene.costs.price(compiled.nodes[*node as usize]));
+        outcome.removed.iter().filter_map(|node| scene.costs.price(compiled.nodes[*node as usize]));
     let gone: UsdPerHour = gone.map(|price| price.usd_per_hour).sum();
     let unknown = scene.costs.unknown();
     let formula = match (known, unknown) {
@@ -261,54 +354,86 @@ fn savings(scene: &Scene<'_>, plan: &Plan) -> Savings {
     };
     Savings {
         before_usd_per_hour: (known > 0).then_some(before),
-        after_usd_per_hour: (known > 0).then_some(before - gone),
+        after_usd_per_hour: (known > 0).then(|| before - gone + spent),
         formula,
         unknown_prices: unknown,
         prices,
     }
 }
 
-fn bound(scene: &Scene<'_>, gates: &Gates, plan: &Plan) -> facts::bound::Bound {
+/// What is proven of every plan.
+enum Bound {
+    Unknown(&'static str),
+    Proven(i64, Certificate),
+}
+
+fn bound_of(scene: &Scene<'_>, gates: &Gates, offers: &[Offer<'_>], plan: &Plan) -> Bound {
+    let compiled = &scene.compiled;
+    let model = &compiled.model;
     if scene.costs.unknown() > 0 {
-        return certificate::unknown(
+        return Bound::Unknown(
             "the price of some nodes is not known; set `node_price` to assume one",
         );
     }
-    let compiled = &scene.compiled;
-    let holds = State::new(&compiled.model);
-    let existing = compiled
-        .nodes
-        .iter()
-        .enumerate()
-        .map(|(index, node)| {
-            let capacity = compiled.model.capacity_of(index as u32);
-            let free = holds.free(index as u32);
-            // An overcommitted node holds more than its capacity, and may go on to.
-            let most: Vec<i64> = capacity
-                .iter()
-                .zip(free)
-                .map(|(whole, free)| *whole.max(&(whole - free)))
-                .collect();
-            let pinned = holds
-                .items_on(index as u32)
-                .any(|item| !compiled.model.items()[item as usize].movable);
-            ExistingCapacity {
-                node: node.name.clone(),
-                capacity: certificate::amounts(&most),
-                nanos_per_hour: certificate::unsigned(compiled.model.nodes()[index].cost),
-                must_stay: pinned
-                    || !compiled.model.nodes()[index].removable
-                    || gates.permitted.as_ref().is_some_and(|permitted| !permitted[index]),
-            }
-        })
-        .collect();
     if compiled.pods.iter().any(|pod| pod.pending) {
         // Room that is kept for pods that wait is no demand that every plan has to meet.
-        return certificate::unknown("pods wait for a node; the bound is for running pods only");
+        return Bound::Unknown("pods wait for a node; the bound is for running pods only");
     }
-    let proof =
-        certificate::of_proof(&compiled.dimensions, &plan.bound.proof, &[], Vec::new(), existing);
-    certificate::known(plan.bound.value, plan.cost_after, proof)
+    let holds = State::new(model);
+    // An overcommitted node holds more than its capacity, and may go on to.
+    let most = |index: u32| -> Vec<i64> {
+        let pairs = model.capacity_of(index).iter().zip(holds.free(index));
+        pairs.map(|(whole, free)| *whole.max(&whole.saturating_sub(*free))).collect()
+    };
+    let capacities: Vec<Vec<i64>> = (0..model.nodes().len() as u32).map(most).collect();
+    let stays = |index: usize| {
+        let mut items = holds.items_on(index as u32);
+        items.any(|item| !model.items()[item as usize].movable)
+            || !model.nodes()[index].removable
+            || gates.permitted.as_ref().is_some_and(|permitted| !permitted[index])
+    };
+    let existing: Vec<ExistingBin<'_>> = capacities
+        .iter()
+        .enumerate()
+        .map(|(index, capacity)| ExistingBin {
+            capacity,
+            cost: model.nodes()[index].cost,
+            must_stay: stays(index),
+        })
+        .collect();
+    let (lower, proof) = if offers.is_empty() {
+        (plan.bound.value, plan.bound.proof.clone())
+    } else {
+        bound_with(model, &existing, offers)
+    };
+    let listed = existing
+        .iter()
+        .zip(&compiled.nodes)
+        .map(|(bin, node)| ExistingCapacity {
+            node: node.name.clone(),
+            capacity: certificate::amounts(bin.capacity),
+            nanos_per_hour: certificate::unsigned(bin.cost),
+            must_stay: bin.must_stay,
+        })
+        .collect();
+    let bought = candidates(offers);
+    Bound::Proven(lower, certificate::of_proof(&compiled.dimensions, &proof, &[], bought, listed))
+}
+
+/// The bound where nodes may be bought as well: no plan costs less whatever it buys.
+fn bound_with(model: &Model, existing: &[ExistingBin<'_>], offers: &[Offer<'_>]) -> (i64, Proof) {
+    let mut demand = vec![0_i128; model.dims()];
+    for item in model.items().iter().filter(|item| item.home.is_some()) {
+        for (sum, need) in demand.iter_mut().zip(model.demand_of(item.class)) {
+            *sum += i128::from(*need);
+        }
+    }
+    let new: Vec<UnlimitedBin<'_>> = offers
+        .iter()
+        .map(|offer| UnlimitedBin { capacity: &offer.capacity, cost: offer.price.nanos() })
+        .collect();
+    let prices = resource_prices(&demand, existing, &new);
+    (prices.bound(&demand, existing, &new), Proof::Resources(prices))
 }
 
 fn warning(code: ReasonCode, message: String) -> Warning {

@@ -2,13 +2,19 @@
 //!
 //! It knows what a new node carries before the first pod, and decides nothing.
 
+use std::collections::BTreeMap;
+
 use facts::action::LaunchNode;
+use facts::bound::CandidateCapacity;
 use facts::cluster::{Labels, Node, ResourceList, well_known};
+use facts::decision::PriceUsed;
 use facts::names::{CapacityType, OperatingSystem};
 use units::{Bytes, MilliCpu, UsdPerHour};
 
-use super::Scene;
+use super::consolidate::round4;
 use super::evidence::PricedType;
+use super::recommendation::{NodeShare, PackingRecommendation};
+use super::{Scene, certificate};
 use crate::scheduling::demand::demand_of;
 
 /// A type in a place.
@@ -137,4 +143,70 @@ pub(super) fn launch(offer: &Offer<'_>) -> LaunchNode {
         allocatable,
         usd_per_hour: Some(offer.price),
     }
+}
+
+/// What is recommended of new nodes, kind by kind: each is an offer and the items it will hold.
+pub(super) fn recommendations(
+    scene: &Scene<'_>,
+    offers: &[Offer<'_>],
+    bought: &[(usize, Vec<u32>)],
+) -> Vec<PackingRecommendation> {
+    let model = &scene.compiled.model;
+    let mut kinds: BTreeMap<usize, (u32, u32, [i64; 2], [i64; 2])> = BTreeMap::new();
+    for (offer, items) in bought {
+        let entry = kinds.entry(*offer).or_default();
+        entry.0 += 1;
+        entry.1 += items.len() as u32;
+        for at in 0..2 {
+            let demand = |item: &u32| model.demand_of(model.items()[*item as usize].class)[at];
+            entry.2[at] += items.iter().map(demand).sum::<i64>();
+            entry.3[at] += offers[*offer].capacity[at];
+        }
+    }
+    let kinds = kinds.into_iter().map(|(offer, (count, pods, used, whole))| {
+        let offer = &offers[offer];
+        let share = |at: usize| round4(used[at] as f64 / whole[at].max(1) as f64);
+        PackingRecommendation::LaunchNodes {
+            instance_type: offer.listed.instance.instance_type.to_string(),
+            capacity_type: CapacityType::OnDemand,
+            zone: offer.node.zone.clone(),
+            count,
+            pods,
+            allocated: NodeShare { cpu: share(0), memory: share(1) },
+            usd_per_hour: offer.price,
+        }
+    });
+    kinds.collect()
+}
+
+/// The name of a node that a plan adds.
+pub(super) fn name_of(number: usize, offer: &Offer<'_>) -> String {
+    format!("new-{}-{}", number + 1, offer.listed.instance.instance_type)
+}
+
+/// The list price behind an offer.
+pub(super) fn price_used(scene: &Scene<'_>, offer: &Offer<'_>) -> PriceUsed {
+    let region = scene.given.evidence.region.as_ref().map_or("?", |region| region.as_str());
+    PriceUsed {
+        item: format!("{} on_demand {region}", offer.listed.instance.instance_type),
+        usd_per_hour: offer.price,
+        basis: "list_price".to_owned(),
+        observed_at: offer.listed.on_demand_at,
+    }
+}
+
+/// The offers as a certificate lists them: each type once, wherever it is bought.
+pub(super) fn candidates(offers: &[Offer<'_>]) -> Vec<CandidateCapacity> {
+    let mut listed: Vec<CandidateCapacity> = offers
+        .iter()
+        .map(|offer| CandidateCapacity {
+            instance_type: offer.listed.instance.instance_type.to_string(),
+            capacity: certificate::amounts(&offer.capacity),
+            nanos_per_hour: certificate::unsigned(offer.price.nanos()),
+        })
+        .collect();
+    let key = |one: &CandidateCapacity| (one.instance_type.clone(), one.capacity.clone());
+    listed.sort_by_cached_key(key);
+    listed.dedup();
+    listed
 }

@@ -2,30 +2,34 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use facts::bound::CandidateCapacity;
 use facts::cluster::{Node, Pod};
 use facts::decision::{PriceUsed, Rejection, Savings, Verdict, Warning};
-use facts::names::CapacityType;
 use facts::reason::ReasonCode;
 use packing::IndexSet;
 use packing::bound::{Proof, UnlimitedBin, resource_prices};
+use packing::consolidate::Move;
 use packing::placement::State;
 use packing::reprovision::{Class, Problem, Shape, Solution, reprovision};
 use packing::work::Work;
 use units::UsdPerHour;
 
-use super::consolidate::{allocated, round4};
-use super::offers::{Offer, launch, offers};
-use super::recommendation::{NodeShare, PackingRecommendation};
+use super::consolidate::{allocated, drains};
+use super::offers::{Offer, candidates, launch, name_of, price_used, recommendations};
+use super::order::{Arrival, Leg, extended, in_turn};
+use super::recommendation::PackingRecommendation;
 use super::refused::{node_target, pod_target};
-use super::scope::{Scope, limits};
-use super::steps::{Drain, steps};
+use super::scope::{Lot, Scope, limits};
+use super::steps::steps;
 use super::{Scene, certificate};
 
 /// Plans new nodes.
-pub(super) fn decide(scene: &Scene<'_>) -> Verdict<PackingRecommendation> {
+pub(super) fn decide(
+    scene: &Scene<'_>,
+    zones: &[String],
+    offers: &[Offer<'_>],
+) -> Verdict<PackingRecommendation> {
     let mut verdict = Verdict::default();
-    if scene.given.evidence.candidates.is_empty() {
+    if offers.is_empty() {
         let (code, message) = match &scene.given.evidence.region {
             None => (
                 ReasonCode::RegionUnknown,
@@ -40,24 +44,139 @@ pub(super) fn decide(scene: &Scene<'_>) -> Verdict<PackingRecommendation> {
         verdict.bound = Some(certificate::unknown(&message));
         return verdict;
     }
-    let scope = Scope::of(scene);
-    let offers = offers(scene, &scope.zones);
-    let problem = problem(scene, &scope, &offers);
+    let mut keep = hopeless(scene, &Scope::of(scene, zones, &BTreeSet::new()), offers);
     let limit = scene.given.work;
     let mut work = match limit.cancelled {
         Some(cancelled) => Work::with_cancel(limit.budget, cancelled),
         None => Work::new(limit.budget),
     };
-    match reprovision(&problem, scene.policy.effort.effort(), &mut work) {
-        Ok(solution) => write(scene, &scope, &problem, &offers, &solution, verdict),
-        Err(error) => {
-            let message = format!("the cluster cannot be reckoned with: {error}");
-            verdict.bound = Some(certificate::unknown(&message));
-            let code = ReasonCode::InvalidObject;
-            verdict.warnings.push(Warning { code, message, subject: None });
-            verdict
+    for _ in 0..MOST_ROUNDS {
+        let scope = Scope::of(scene, zones, &keep);
+        let problem = problem(scene, &scope, offers);
+        let solution = match reprovision(&problem, scene.policy.effort.effort(), &mut work) {
+            Ok(solution) => solution,
+            Err(error) => {
+                let message = format!("the cluster cannot be reckoned with: {error}");
+                return nothing(verdict, ReasonCode::InvalidObject, message);
+            }
+        };
+        let layout = Layout::of(scene, &scope, &solution);
+        match layout.in_turn(scene, offers) {
+            Ok(legs) => {
+                let found = Found { scope, problem, offers, solution, layout, legs };
+                return write(scene, &found, verdict);
+            }
+            // Pods that find no turn keep their nodes, and the rest is planned once more.
+            Err(stuck) => keep.extend(stuck),
         }
     }
+    verdict.work_used = work.used();
+    let message = "rules between pods leave no order in which they could move".to_owned();
+    nothing(verdict, ReasonCode::FitsNowhere, message)
+}
+
+/// How often the plan is made anew with pods left out that would find no place on the way.
+const MOST_ROUNDS: usize = 4;
+
+fn nothing(
+    mut verdict: Verdict<PackingRecommendation>,
+    code: ReasonCode,
+    message: String,
+) -> Verdict<PackingRecommendation> {
+    verdict.bound = Some(certificate::unknown(&message));
+    verdict.warnings.push(Warning { code, message, subject: None });
+    verdict
+}
+
+/// A plan in all its parts.
+struct Found<'f, 'e> {
+    scope: Scope,
+    problem: Problem,
+    offers: &'f [Offer<'e>],
+    solution: Solution,
+    layout: Layout,
+    legs: Vec<Leg>,
+}
+
+/// What goes where.
+struct Layout {
+    /// For each new node its offer and its items.
+    bought: Vec<(usize, Vec<u32>)>,
+    /// Nodes that go.
+    going: Vec<u32>,
+}
+
+impl Layout {
+    fn of(scene: &Scene<'_>, scope: &Scope, solution: &Solution) -> Layout {
+        let mut queues: Vec<std::slice::Iter<'_, u32>> =
+            scope.lots.iter().map(|lot| lot.items.iter()).collect();
+        let bought = solution.bins.iter().map(|bin| {
+            let mut items = Vec::new();
+            for (lot, count) in &bin.contents {
+                items.extend(queues[*lot as usize].by_ref().take(*count as usize));
+            }
+            (bin.shape as usize, items)
+        });
+        let bought = bought.collect();
+        let going = (0..scene.compiled.nodes.len()).filter(|index| scope.goes[*index]);
+        Layout { bought, going: going.map(|index| index as u32).collect() }
+    }
+
+    fn in_turn(&self, scene: &Scene<'_>, offers: &[Offer<'_>]) -> Result<Vec<Leg>, Vec<u32>> {
+        let arrivals: Vec<Arrival<'_>> = self
+            .bought
+            .iter()
+            .map(|(offer, _)| Arrival {
+                joining: *offer,
+                capacity: &offers[*offer].capacity,
+                cost: offers[*offer].price.nanos(),
+            })
+            .collect();
+        let moves = self.moves(scene);
+        let Ok(model) = extended(scene, &arrivals) else {
+            return Err(moves.iter().map(|step| step.item).collect());
+        };
+        in_turn(scene, &model, (offers, &arrivals), &self.going, &moves)
+    }
+
+    /// The moves of pods that run on nodes that go.
+    fn moves(&self, scene: &Scene<'_>) -> Vec<Move> {
+        let model = &scene.compiled.model;
+        let first = model.nodes().len() as u32;
+        let mut moves = Vec::new();
+        for (at, (_, items)) in self.bought.iter().enumerate() {
+            for item in items.iter().filter(|item| !scene.compiled.pods[**item as usize].pending) {
+                if let Some(from) = model.items()[*item as usize].home {
+                    moves.push(Move { item: *item, from, to: first + at as u32 });
+                }
+            }
+        }
+        moves.sort_by_key(|step| step.item);
+        moves
+    }
+}
+
+/// Items that run and would fit no offer, even alone.
+fn hopeless(scene: &Scene<'_>, scope: &Scope, offers: &[Offer<'_>]) -> BTreeSet<u32> {
+    let model = &scene.compiled.model;
+    let fits = |lot: &Lot| {
+        offers.iter().any(|offer| {
+            let room = model.demand_of(lot.class).iter().zip(&offer.capacity);
+            may_use(scene, lot, offer) && room.into_iter().all(|(need, room)| need <= room)
+        })
+    };
+    let lots = scope.lots.iter().filter(|lot| !fits(lot));
+    let items = lots.flat_map(|lot| lot.items.iter().copied());
+    items.filter(|item| !scene.compiled.pods[*item as usize].pending).collect()
+}
+
+fn may_use(scene: &Scene<'_>, lot: &Lot, offer: &Offer<'_>) -> bool {
+    (lot.zone.is_none() || lot.zone == offer.zone)
+        && scene.compiled.class_admits(lot.class, &offer.node)
+        && lot.items.first().is_none_or(|item| {
+            let pod = scene.compiled.pods[*item as usize].pod;
+            !scene.compiled.daemons_keep_away(pod, &offer.node)
+        })
 }
 
 fn problem(scene: &Scene<'_>, scope: &Scope, offers: &[Offer<'_>]) -> Problem {
@@ -66,10 +185,7 @@ fn problem(scene: &Scene<'_>, scope: &Scope, offers: &[Offer<'_>]) -> Problem {
         let allowed: Vec<u32> = offers
             .iter()
             .enumerate()
-            .filter(|(_, offer)| {
-                (lot.zone.is_none() || lot.zone == offer.zone)
-                    && scene.compiled.class_admits(lot.class, &offer.node)
-            })
+            .filter(|(_, offer)| may_use(scene, lot, offer))
             .map(|(index, _)| index as u32)
             .collect();
         let (per_bin, conflicts) = limits(scene, scope, lot.class);
@@ -101,12 +217,10 @@ fn problem(scene: &Scene<'_>, scope: &Scope, offers: &[Offer<'_>]) -> Problem {
 
 fn write(
     scene: &Scene<'_>,
-    scope: &Scope,
-    problem: &Problem,
-    offers: &[Offer<'_>],
-    solution: &Solution,
+    found: &Found<'_, '_>,
     mut verdict: Verdict<PackingRecommendation>,
 ) -> Verdict<PackingRecommendation> {
+    let Found { scope, offers, solution, layout, .. } = found;
     let compiled = &scene.compiled;
     verdict.work_used = solution.work_used;
     verdict.work_cut = solution.cancelled;
@@ -114,39 +228,11 @@ fn write(
         let message = "the search was cut short; more time may find a cheaper plan".to_owned();
         verdict.warnings.push(Warning { code: ReasonCode::WorkLimit, message, subject: None });
     }
-    let mut queues: Vec<std::slice::Iter<'_, u32>> =
-        scope.lots.iter().map(|lot| lot.items.iter()).collect();
-    let mut expected: BTreeMap<u32, String> = BTreeMap::new();
-    let mut launches = Vec::new();
-    let mut groups: BTreeMap<u32, (u32, u32, [i64; 2], [i64; 2])> = BTreeMap::new();
-    for (number, bin) in solution.bins.iter().enumerate() {
-        let offer = &offers[bin.shape as usize];
-        let name = format!("new-{}-{}", number + 1, offer.listed.instance.instance_type);
-        let entry = groups.entry(bin.shape).or_default();
-        entry.0 += 1;
-        for (lot, count) in &bin.contents {
-            for item in queues[*lot as usize].by_ref().take(*count as usize) {
-                expected.insert(*item, name.clone());
-                let demand = compiled.model.demand_of(compiled.model.items()[*item as usize].class);
-                entry.1 += 1;
-                entry.2[0] += demand[0];
-                entry.2[1] += demand[1];
-            }
-        }
-        entry.3[0] += offer.capacity[0];
-        entry.3[1] += offer.capacity[1];
-        launches.push((name, launch(offer)));
-    }
-    let unplaced = unplaced(scene, scope, solution, &mut verdict);
-    // A node goes only when each of its pods has a new place.
-    let state = State::new(&compiled.model);
-    let goes = |index: usize| {
-        scope.goes[index] && state.items_on(index as u32).all(|item| !unplaced.contains(&item))
-    };
-    let going: Vec<usize> = (0..compiled.nodes.len()).filter(|index| goes(*index)).collect();
+    unplaced(scene, scope, solution, &mut verdict);
+    let going = &layout.going;
     verdict.rejected.extend(kept_nodes(scene, &scope.stay));
-    verdict.savings = savings(scene, offers, solution, &going);
-    verdict.bound = Some(bound(scene, problem, offers, solution));
+    verdict.savings = savings(scene, offers, solution, going);
+    verdict.bound = Some(bound(scene, found));
     let known = verdict.savings.before_usd_per_hour.zip(verdict.savings.after_usd_per_hour);
     verdict.estimated_savings = known.map(|(before, after)| (before - after).per_month());
     let dearer = known.is_some_and(|(before, after)| after >= before) && !going.is_empty();
@@ -163,35 +249,19 @@ fn write(
         }
         return verdict;
     }
-    verdict.recommendations = groups
+    let state = State::new(&compiled.model);
+    verdict.recommendations = recommendations(scene, offers, &layout.bought);
+    verdict.recommendations.extend(going.iter().map(|node| removal(scene, &state, *node)));
+    let names: Vec<String> = layout
+        .bought
         .iter()
-        .map(|(shape, (count, pods, used, whole))| {
-            let offer = &offers[*shape as usize];
-            let share = |at: usize| round4(used[at] as f64 / (whole[at].max(1)) as f64);
-            PackingRecommendation::LaunchNodes {
-                instance_type: offer.listed.instance.instance_type.to_string(),
-                capacity_type: CapacityType::OnDemand,
-                zone: offer.node.zone.clone(),
-                count: *count,
-                pods: *pods,
-                allocated: NodeShare { cpu: share(0), memory: share(1) },
-                usd_per_hour: offer.price,
-            }
-        })
+        .enumerate()
+        .map(|(at, (offer, _))| name_of(at, &offers[*offer]))
         .collect();
-    let removal = |index: &usize| removal(scene, &state, *index);
-    verdict.recommendations.extend(going.iter().map(removal));
-    let drains: Vec<Drain<'_>> = going
-        .iter()
-        .map(|index| Drain {
-            node: compiled.nodes[*index],
-            evictions: state
-                .items_on(*index as u32)
-                .filter(|item| !compiled.pods[*item as usize].pending)
-                .map(|item| (compiled.pods[item as usize].pod, expected.get(&item).cloned()))
-                .collect(),
-        })
-        .collect();
+    let bought = layout.bought.iter().zip(&names);
+    let launches =
+        bought.map(|((offer, _), name)| (name.clone(), launch(&offers[*offer]))).collect();
+    let drains = drains(scene, &found.legs, &names);
     verdict.execution_plan = steps(launches, &drains, scene.policy.drain_grace_seconds);
     verdict
 }
@@ -202,12 +272,10 @@ fn unplaced(
     scope: &Scope,
     solution: &Solution,
     verdict: &mut Verdict<PackingRecommendation>,
-) -> BTreeSet<u32> {
-    let mut found = BTreeSet::new();
+) {
     for (lot, count) in &solution.unplaced {
         let items = &scope.lots[*lot as usize].items;
         for item in items.iter().rev().take(*count as usize) {
-            found.insert(*item);
             verdict.rejected.push(Rejection {
                 subject: pod_target(scene.compiled.pods[*item as usize].pod),
                 code: ReasonCode::FitsNoInstanceType,
@@ -217,55 +285,43 @@ fn unplaced(
             });
         }
     }
-    found
 }
 
-fn removal(scene: &Scene<'_>, state: &State<'_>, index: usize) -> PackingRecommendation {
+/// A node that goes since others take its place.
+pub(super) fn removal(scene: &Scene<'_>, state: &State<'_>, index: u32) -> PackingRecommendation {
     let compiled = &scene.compiled;
-    let node = compiled.nodes[index];
+    let node = compiled.nodes[index as usize];
     let price = scene.costs.price(node).map(|price| price.usd_per_hour);
     let weight: u64 =
-        state.items_on(index as u32).map(|item| compiled.model.items()[item as usize].weight).sum();
+        state.items_on(index).map(|item| compiled.model.items()[item as usize].weight).sum();
     PackingRecommendation::RemoveNode {
         node: node_target(node),
         instance_type: node.instance_type.clone(),
         zone: node.zone.clone(),
         reason: "replaced".to_owned(),
-        allocated: allocated(&compiled.model, state, index as u32),
-        pods_moved: state.items_on(index as u32).count() as u32,
+        allocated: allocated(&compiled.model, state, index),
+        pods_moved: state.items_on(index).count() as u32,
         disruption: weight as f64 / 1000.0,
         usd_per_hour: price,
         savings_usd_per_month: None,
     }
 }
 
-fn savings(
-    scene: &Scene<'_>,
-    offers: &[Offer<'_>],
-    solution: &Solution,
-    going: &[usize],
-) -> Savings {
+fn savings(scene: &Scene<'_>, offers: &[Offer<'_>], solution: &Solution, going: &[u32]) -> Savings {
     let price = |node: &&Node| scene.costs.price(node).cloned();
     let before: Vec<PriceUsed> = scene.compiled.nodes.iter().filter_map(price).collect();
     let gone: UsdPerHour = going
         .iter()
-        .filter_map(|index| scene.costs.price(scene.compiled.nodes[*index]))
+        .filter_map(|index| scene.costs.price(scene.compiled.nodes[*index as usize]))
         .map(|price| price.usd_per_hour)
         .sum();
     let total: UsdPerHour = before.iter().map(|price| price.usd_per_hour).sum();
     let bought = UsdPerHour::from_nanos(solution.cost);
     let mut prices: BTreeMap<String, PriceUsed> =
         before.into_iter().map(|price| (price.item.clone(), price)).collect();
-    let region = scene.given.evidence.region.as_ref().map_or("?", |region| region.as_str());
     for bin in &solution.bins {
-        let offer = &offers[bin.shape as usize];
-        let item = format!("{} on_demand {region}", offer.listed.instance.instance_type);
-        prices.entry(item.clone()).or_insert_with(|| PriceUsed {
-            item,
-            usd_per_hour: offer.price,
-            basis: "list_price".to_owned(),
-            observed_at: offer.listed.on_demand_at,
-        });
+        let used = price_used(scene, &offers[bin.shape as usize]);
+        prices.entry(used.item.clone()).or_insert(used);
     }
     let unknown = scene.costs.unknown();
     let nodes = scene.compiled.nodes.len() as u64;
@@ -283,20 +339,9 @@ fn savings(
     }
 }
 
-fn bound(
-    scene: &Scene<'_>,
-    problem: &Problem,
-    offers: &[Offer<'_>],
-    solution: &Solution,
-) -> facts::bound::Bound {
-    let candidates = offers
-        .iter()
-        .map(|offer| CandidateCapacity {
-            instance_type: offer.listed.instance.instance_type.to_string(),
-            capacity: certificate::amounts(&offer.capacity),
-            nanos_per_hour: certificate::unsigned(offer.price.nanos()),
-        })
-        .collect();
+fn bound(scene: &Scene<'_>, found: &Found<'_, '_>) -> facts::bound::Bound {
+    let Found { problem, solution, .. } = found;
+    let candidates = candidates(found.offers);
     let mut classes: Vec<(Vec<i64>, u32)> =
         problem.classes.iter().map(|class| (class.demand.clone(), class.count)).collect();
     for (class, count) in &solution.unplaced {

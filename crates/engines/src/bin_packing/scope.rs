@@ -18,8 +18,6 @@ pub(super) struct Scope {
     pub lots: Vec<Lot>,
     /// Nodes that go.
     pub goes: Vec<bool>,
-    /// Zones of the cluster, when some rule looks at them; else empty.
-    pub zones: Vec<String>,
     /// Pods that keep their node.
     pub stay: Vec<(usize, ReasonCode, String)>,
 }
@@ -35,7 +33,8 @@ pub(super) struct Lot {
 }
 
 impl Scope {
-    pub(super) fn of(scene: &Scene<'_>) -> Scope {
+    /// `hopeless` are items that fit no new node: they keep theirs.
+    pub(super) fn of(scene: &Scene<'_>, zones: &[String], hopeless: &BTreeSet<u32>) -> Scope {
         let compiled = &scene.compiled;
         let model = &compiled.model;
         let mut goes: Vec<bool> = compiled
@@ -47,23 +46,21 @@ impl Scope {
         for (index, item) in model.items().iter().enumerate() {
             let refusal = compiled.refusals[index].as_ref();
             let unplannable = unplannable(scene, item.class);
-            let reason =
-                refusal.map(|refusal| (refusal.code, refusal.detail.clone())).or(unplannable
-                    .map(|code| (code, "its rule on other pods is not planned anew".to_owned())));
+            let fits_none = hopeless.contains(&(index as u32)).then_some((
+                ReasonCode::FitsNoInstanceType,
+                "no candidate type has room for it under its rules".to_owned(),
+            ));
+            let reason = refusal
+                .map(|refusal| (refusal.code, refusal.detail.clone()))
+                .or(unplannable
+                    .map(|code| (code, "its rule on other pods is not planned anew".to_owned())))
+                .or(fits_none);
             if let (Some((code, detail)), false) = (reason, compiled.pods[index].pending) {
                 if let Some(home) = item.home {
                     goes[home as usize] = false;
                 }
                 stay.push((index, code, detail));
             }
-        }
-        let zone_of = |node: &&Node| node.label(well_known::ZONE).map(str::to_owned);
-        let zones: BTreeSet<String> = compiled.nodes.iter().filter_map(zone_of).collect();
-        let mut zones: Vec<String> = zones.into_iter().collect();
-        let looks =
-            |class: u32| compiled.class_looks_at_zones(class) || spread_over_zones(scene, class);
-        if !(0..model.classes().len() as u32).any(looks) {
-            zones.clear();
         }
         let mut by_class: Vec<Vec<u32>> = vec![Vec::new(); model.classes().len()];
         for (index, item) in model.items().iter().enumerate() {
@@ -99,8 +96,23 @@ impl Scope {
                 lots.push(Lot { class, zone: Some(zone), items });
             }
         }
-        Scope { lots, goes, zones, stay }
+        Scope { lots, goes, stay }
     }
+}
+
+/// The zones of the cluster in order, when some rule looks at them; else none.
+pub(super) fn zones(scene: &Scene<'_>) -> Vec<String> {
+    let compiled = &scene.compiled;
+    let looks = |class: &u32| {
+        let roles = &compiled.model.classes()[*class as usize].groups;
+        compiled.class_looks_at_zones(*class) || roles.iter().any(|role| is_zone(scene, role.group))
+    };
+    if !(0..compiled.model.classes().len() as u32).any(|class| looks(&class)) {
+        return Vec::new();
+    }
+    let zone_of = |node: &&Node| node.label(well_known::ZONE).map(str::to_owned);
+    let zones: BTreeSet<String> = compiled.nodes.iter().filter_map(zone_of).collect();
+    zones.into_iter().collect()
 }
 
 /// The rule between pods that keeps a class from being planned anew.

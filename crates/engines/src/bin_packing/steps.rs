@@ -12,10 +12,15 @@ use facts::cluster::{Node, Pod};
 
 use super::refused::node_target;
 
-/// A node that goes, with where each of its pods is expected next.
+/// Pods that leave a node that goes, with where each of them is expected next.
 pub(super) struct Drain<'a> {
+    /// The node.
     pub node: &'a Node,
+    /// The pods, in an order in which each finds its place.
     pub evictions: Vec<(&'a Pod, Option<String>)>,
+    /// Whether the node is empty then. A node may be drained in several steps, when some of its
+    /// pods have to wait for others.
+    pub last: bool,
 }
 
 /// Writes the steps of a plan.
@@ -29,17 +34,23 @@ pub(super) fn steps(
         step.step = steps.len() as u32 + 1;
         steps.push(step);
     };
+    let launched = launches.len();
     for (name, launch) in launches {
         push(launch_step(name, launch));
     }
-    for drain in drains {
+    if launched > 0 {
+        push(wait_for(launched));
+    }
+    for drain in drains.iter().filter(|drain| drain.last) {
         push(cordon(drain.node));
     }
     for drain in drains {
         if !drain.evictions.is_empty() {
             push(drain_step(drain, grace));
         }
-        push(terminate(drain.node));
+        if drain.last {
+            push(terminate(drain.node));
+        }
     }
     steps
 }
@@ -52,6 +63,20 @@ fn launch_step(name: String, launch: LaunchNode) -> Step {
         preconditions: Vec::new(),
         reversibility: reversible("terminate the new node"),
         verification: verify("the node is Ready and its daemon sets run", 600),
+        blast_radius: BlastRadius::default(),
+        expected_seconds: 180,
+    }
+}
+
+fn wait_for(launched: usize) -> Step {
+    let check = format!("all {launched} new nodes are Ready and their daemon sets run");
+    Step {
+        step: 0,
+        action: Action::Validate { check: check.clone() },
+        target: Target { kind: "Cluster".to_owned(), ..Target::default() },
+        preconditions: Vec::new(),
+        reversibility: reversible("nothing is changed"),
+        verification: verify(&check, 600),
         blast_radius: BlastRadius::default(),
         expected_seconds: 180,
     }

@@ -14,6 +14,7 @@ use packing::placement::{
 use super::demand::{Demand, demand_of};
 use super::eviction::{Budgets, EvictionRules, Refusal, refusal};
 use super::groups::{self, GroupMeaning};
+use super::guards::Guards;
 use super::kinds::{Kinds, StaticRules};
 use super::matching;
 use super::storage::Storage;
@@ -54,6 +55,10 @@ pub struct Compiled<'a> {
     pub rejected: Vec<Rejection>,
     /// What the reader should know.
     pub warnings: Vec<Warning>,
+    /// Pods outside of the model that keep others away.
+    pub guards: Guards<'a>,
+    /// Kind and domains of every joining node, as the model numbers them.
+    pub joining: Vec<(u32, Vec<u32>)>,
     statics: Vec<StaticRules<'a>>,
     static_of_class: Vec<usize>,
 }
@@ -63,6 +68,13 @@ impl Compiled<'_> {
     #[must_use]
     pub fn class_admits(&self, class: u32, node: &Node) -> bool {
         self.statics[self.static_of_class[class as usize]].hold(node)
+    }
+
+    /// Whether a pod that comes with a joining node keeps another pod from it.
+    #[must_use]
+    pub fn daemons_keep_away(&self, pod: &Pod, node: &Node) -> bool {
+        let clash = |daemon: &Pod| self.guards.clash(pod, daemon);
+        self.daemons.iter().any(|daemon| clash(daemon) && self.daemon_runs_on(daemon, node))
     }
 
     /// Which rule on the node alone keeps a class away from a node, in words; `None` when none does.
@@ -111,6 +123,8 @@ pub struct NodeTerms<'f> {
     pub capacity: &'f dyn Fn(&Node) -> Option<Size>,
     /// Whether a plan may take it away.
     pub removable: &'f dyn Fn(&Node) -> bool,
+    /// Nodes that do not exist and might be bought.
+    pub joining: &'f [Node],
 }
 
 /// Builds the model.
@@ -144,12 +158,13 @@ pub fn compile<'a>(
         });
         static_of.push(at);
     }
-    let open: Vec<bool> = nodes.iter().map(|node| takes_pods(node)).collect();
-    let kinds = Kinds::of(&nodes, &open, &statics);
-    let allowed: Vec<_> = statics.iter().map(|rules| kinds.allowed(&nodes, rules)).collect();
+    let all: Vec<&Node> = nodes.iter().copied().chain(terms.joining).collect();
+    let open: Vec<bool> = all.iter().map(|node| takes_pods(node)).collect();
+    let kinds = Kinds::of(&all, &open, &statics);
+    let allowed: Vec<_> = statics.iter().map(|rules| kinds.allowed(&all, rules)).collect();
     let pods: Vec<&Pod> = residents.iter().map(|one| one.pod).collect();
     let pod_rules: Vec<&StaticRules<'_>> = static_of.iter().map(|at| &statics[*at]).collect();
-    let groups = groups::collect(state, &nodes, &pods, &pod_rules);
+    let groups = groups::collect(state, &all, nodes.len(), &pods, &pod_rules);
 
     let demands: Vec<Demand> = residents.iter().map(|one| demand_of(one.pod)).collect();
     let fixed = fixed_pods(state, &index);
@@ -218,6 +233,10 @@ pub fn compile<'a>(
         });
     }
     drop(classes);
+    let guards = Guards::of(state, &nodes, &pods);
+    let joining = (nodes.len()..all.len())
+        .map(|at| (kinds.of_node[at], groups.domains[at].clone()))
+        .collect();
     Ok(Compiled {
         model: with_room_for_pending(parts)?,
         dimensions,
@@ -231,6 +250,8 @@ pub fn compile<'a>(
         daemons: daemons(state),
         rejected: notes.rejected,
         warnings: notes.warnings,
+        guards,
+        joining,
         statics,
         static_of_class,
     })

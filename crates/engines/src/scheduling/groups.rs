@@ -71,10 +71,12 @@ impl Term {
     }
 }
 
-/// Collects the groups of a cluster. `rules` are the static rules of each pod.
+/// Collects the groups of a cluster. `rules` are the static rules of each pod; of the nodes, the
+/// first `existing` exist and the others might join.
 pub(super) fn collect(
     state: &ClusterState,
     nodes: &[&Node],
+    existing: usize,
     pods: &[&Pod],
     rules: &[&StaticRules<'_>],
 ) -> Groups {
@@ -83,7 +85,7 @@ pub(super) fn collect(
     let mut carried: Vec<Vec<u32>> = Vec::with_capacity(pods.len());
     for (pod, rules) in pods.iter().zip(rules) {
         let mut own = Vec::new();
-        for spec in specs_of(state, pod, rules, nodes, &mut keys) {
+        for spec in specs_of(state, pod, rules, (nodes, existing), &mut keys) {
             let next = specs.len() as u32;
             own.push(*specs.entry(spec).or_insert(next));
         }
@@ -162,7 +164,7 @@ fn specs_of(
     state: &ClusterState,
     pod: &Pod,
     rules: &StaticRules<'_>,
-    nodes: &[&Node],
+    (nodes, existing): (&[&Node], usize),
     keys: &mut Keys,
 ) -> Vec<Spec> {
     let mut specs = Vec::new();
@@ -188,7 +190,7 @@ fn specs_of(
         }
         let key = keys.add(&spread.topology_key, nodes);
         let mut eligible: Vec<u32> = Vec::new();
-        for (index, node) in nodes.iter().enumerate() {
+        for (index, node) in nodes[..existing].iter().enumerate() {
             let counts = (!spread.honor_node_affinity || rules.labels_hold(node))
                 && (!spread.honor_node_taints || rules.taints_hold(node));
             let domain = keys.domain(key, index);
@@ -217,6 +219,23 @@ fn specs_of(
         }
     }
     specs
+}
+
+/// Whether an affinity term that `owner` carries counts another pod.
+pub(super) fn counted_by(
+    state: &ClusterState,
+    owner: &Pod,
+    term: &PodAffinityTerm,
+    other: &Pod,
+) -> bool {
+    resolve(state, owner, term).counts(other.namespace(), &other.labels)
+}
+
+/// The ports of its node that a pod takes: number, protocol, and the one address or every address.
+pub(super) fn ports(pod: &Pod) -> Vec<(u16, String, Option<&str>)> {
+    let containers = pod.containers.iter().chain(&pod.init_containers);
+    let ports = containers.flat_map(|container| &container.host_ports);
+    ports.map(|port| (port.port, protocol(&port.protocol), specific(&port.host_ip))).collect()
 }
 
 fn resolve(state: &ClusterState, pod: &Pod, term: &PodAffinityTerm) -> Term {
