@@ -1,6 +1,5 @@
 //! Engines as a caller sees them: text in, decisions out.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where it panics")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod allocation;
