@@ -7,6 +7,7 @@
 //!
 //! It refuses to know how plans are found.
 
+mod attachments;
 mod certificate;
 mod certificate_classes;
 mod certificate_cover;

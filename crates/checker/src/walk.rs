@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::need;
 use crate::world::World;
-use crate::{Violation, matching, permission, topology};
+use crate::{Violation, attachments, matching, permission, topology};
 
 /// What a plan has done when it ends.
 pub(crate) struct End<'a> {
@@ -241,6 +241,7 @@ fn entry_objection(world: &World<'_>, index: usize, to: usize) -> Option<(Reason
         return Some((ReasonCode::Taint, format!("taint {} is not tolerated", taint.key)));
     }
     volumes(world, pod, world.pods[index].place, to)
+        .or_else(|| attachments::objection(world, index, to))
         .or_else(|| topology::objection(world, index, to))
 }
 
