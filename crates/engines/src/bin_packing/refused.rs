@@ -112,12 +112,25 @@ fn stuck_pod(scene: &Scene<'_>, state: &mut State<'_>, home: u32) -> Option<Stuc
 fn stuck_item(scene: &Scene<'_>, state: &State<'_>, home: u32, item: u32) -> Option<Stuck> {
     let model = &scene.compiled.model;
     let class = model.items()[item as usize].class;
+    // Most nodes are in the way for one of a few reasons: they are told apart as numbers, and put
+    // into words once each.
+    let mut alike: Vec<(Blocked, u32)> = Vec::new();
     let mut counts: BTreeMap<(ReasonCode, String), u32> = BTreeMap::new();
     for node in (0..model.nodes().len() as u32).filter(|node| *node != home) {
         match state.can_enter(class, node) {
             Ok(()) => return None,
-            Err(blocked) => *counts.entry(explain(scene, class, node, blocked)).or_default() += 1,
+            // Nodes of different kinds are in the way for different static rules.
+            Err(Blocked::Kind) => {
+                *counts.entry(explain(scene, class, node, Blocked::Kind)).or_default() += 1;
+            }
+            Err(blocked) => match alike.iter_mut().find(|(known, _)| *known == blocked) {
+                Some((_, count)) => *count += 1,
+                None => alike.push((blocked, 1)),
+            },
         }
+    }
+    for (blocked, count) in alike {
+        *counts.entry(explain(scene, class, home, blocked)).or_default() += count;
     }
     let others: u32 = counts.values().sum();
     if others == 0 {
