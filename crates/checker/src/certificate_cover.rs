@@ -93,6 +93,10 @@ impl Walk<'_> {
         if self.branches > MOST_BRANCHES {
             return Err("the certificate is too large to be verified".to_owned());
         }
+        // More machines only cost more.
+        if paid >= self.claimed {
+            return Ok(());
+        }
         let worth: i128 =
             missing.iter().zip(self.duals).map(|(missing, dual)| (*missing).max(0) * dual).sum();
         if paid * self.scale + worth - self.later[at] >= self.claimed * self.scale {
@@ -132,5 +136,50 @@ impl Walk<'_> {
             self.from(at + 1, &rest, paid + machine.cost * count)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use facts::bound::{ExistingCapacity, ProofMethod};
+
+    use super::*;
+
+    /// Three machines for 192, 85 and 85 with room for 5, 6 and 2 pods; the second must stay.
+    fn check(pods: i128, claimed: i64, holds: bool) {
+        let machine =
+            |name: &str, room: u64, nanos_per_hour: u64, must_stay: bool| ExistingCapacity {
+                node: name.to_owned(),
+                capacity: vec![room],
+                nanos_per_hour,
+                must_stay,
+            };
+        let certificate = Certificate {
+            method: ProofMethod::WholeMachines,
+            resources: vec!["pods".to_owned()],
+            scale: 1 << 32,
+            resource_duals: vec![42 << 32],
+            class_duals: Vec::new(),
+            candidates: Vec::new(),
+            existing: vec![
+                machine("a", 5, 192, false),
+                machine("b", 6, 85, true),
+                machine("c", 2, 85, false),
+            ],
+        };
+        let found = proven(&certificate, vec![pods], claimed);
+        assert_eq!(found.is_ok(), holds, "{pods} pods for {claimed}: {found:?}");
+    }
+
+    #[test]
+    fn a_claim_holds_up_to_the_cheapest_choice_that_is_large_enough() {
+        check(6, 85, true);
+        check(6, 86, false);
+        check(8, 170, true);
+        check(8, 171, false);
+        check(11, 277, true);
+        check(11, 278, false);
+        check(13, 362, true);
+        check(13, 363, false);
     }
 }

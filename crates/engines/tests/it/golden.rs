@@ -7,13 +7,16 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use engines::engine::Sources;
 use engines::prepared::{AnyEngine, ErasedDecision, Run};
 use engines::registry::BUILT_IN;
 use engines::request::DecisionRequest;
 use jiff::Timestamp;
-use market::{Limits, Market, MarketBuilder, MarketFile, Origin, bundled_files, parse};
+use market::{
+    CatalogueFile, Limits, Market, MarketBuilder, MarketFile, Origin, bundled_files, parse,
+};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -68,9 +71,17 @@ fn every_engine_describes_itself() {
 /// The market of a case: the bundled catalogue and the files of its folder.
 pub(crate) fn market_of(case: &Path, now: Timestamp) -> Market {
     let mut builder = MarketBuilder::new();
-    let catalogue = bundled_files().into_iter();
-    for file in catalogue.filter(|file| matches!(file, MarketFile::Catalogue(_))) {
-        builder.add(file);
+    // Reading the catalogue takes longer than most cases.
+    static CATALOGUE: OnceLock<Vec<CatalogueFile>> = OnceLock::new();
+    let catalogue = CATALOGUE.get_or_init(|| {
+        let files = bundled_files().into_iter().filter_map(|file| match file {
+            MarketFile::Catalogue(catalogue) => Some(catalogue),
+            _ => None,
+        });
+        files.collect()
+    });
+    for file in catalogue {
+        builder.add(MarketFile::Catalogue(file.clone()));
     }
     for path in sorted(&case.join("market")) {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("?").to_owned();
