@@ -11,16 +11,14 @@ use facts::cluster::{ClusterState, Pod};
 use facts::decision::Verdict;
 use facts::reason::ReasonCode;
 
-use crate::walk::End;
 use crate::world::World;
 use crate::{Violation, certificate_classes, certificate_cover, need};
 
 /// Checks the bound of a decision.
 pub(crate) fn check<R>(
-    state: &ClusterState,
+    world: &World<'_>,
     bound: &Bound,
     verdict: &Verdict<R>,
-    end: &End<'_>,
     violations: &mut Vec<Violation>,
 ) {
     let mut note = |detail: String| {
@@ -44,7 +42,7 @@ pub(crate) fn check<R>(
         note("there is a certificate but no bound".to_owned());
         return;
     };
-    match proven(state, claimed.nanos(), certificate, verdict, end) {
+    match proven(world, claimed.nanos(), certificate, verdict) {
         Ok(proven) if i128::from(claimed.nanos()) <= proven => {}
         Ok(proven) => {
             note(format!(
@@ -58,11 +56,10 @@ pub(crate) fn check<R>(
 
 /// The bound that the certificate proves for this cluster, in billionths of a dollar per hour.
 fn proven<R>(
-    state: &ClusterState,
+    world: &World<'_>,
     claimed: i64,
     certificate: &Certificate,
     verdict: &Verdict<R>,
-    end: &End<'_>,
 ) -> Result<i128, String> {
     let names = &certificate.resources;
     let duals = &certificate.resource_duals;
@@ -86,13 +83,13 @@ fn proven<R>(
         }
     }
     let pods = if certificate.existing.is_empty() {
-        certificate_classes::planned_pods(state, verdict, end)
+        certificate_classes::planned_pods(world, verdict)
     } else {
-        running_pods(state)
+        running_pods(world)
     };
     let vector = |pod: &Pod| -> Vec<u64> {
         let need = need::of_pod(pod);
-        names.iter().map(|name| amount(state, pod, &need, name)).collect()
+        names.iter().map(|name| amount(world.state, pod, &need, name)).collect()
     };
     if certificate.method == ProofMethod::ClassPrices {
         if !certificate.existing.is_empty() {
@@ -105,7 +102,7 @@ fn proven<R>(
     for pod in &pods {
         total += worth(&vector(pod)).unwrap_or(0);
     }
-    total += existing(state, certificate, &worth)?;
+    total += existing(world, certificate, &worth)?;
     if certificate.method == ProofMethod::WholeMachines {
         let mut demand = vec![0_i128; names.len()];
         for pod in &pods {
@@ -140,8 +137,7 @@ fn amount(state: &ClusterState, pod: &Pod, need: &need::Amounts<'_>, name: &str)
 }
 
 /// Pods that every plan has to house: those on nodes that do not come and go with them.
-fn running_pods(state: &ClusterState) -> Vec<&Pod> {
-    let world = World::of(state);
+fn running_pods<'a>(world: &World<'a>) -> Vec<&'a Pod> {
     let residents = world.pods.iter().filter(|one| one.place.is_some() && !one.bound);
     residents.map(|one| one.pod).collect()
 }
@@ -149,14 +145,13 @@ fn running_pods(state: &ClusterState) -> Vec<&Pod> {
 /// What existing machines contribute: their cost less what they are worth, where that is negative
 /// or the machine has to stay.
 fn existing(
-    state: &ClusterState,
+    world: &World<'_>,
     certificate: &Certificate,
     worth: &impl Fn(&[u64]) -> Option<i128>,
 ) -> Result<i128, String> {
     if certificate.existing.is_empty() {
         return Ok(0);
     }
-    let world = World::of(state);
     let mut listed: BTreeMap<&str, usize> = BTreeMap::new();
     for (at, machine) in certificate.existing.iter().enumerate() {
         if listed.insert(&machine.node, at).is_some() {

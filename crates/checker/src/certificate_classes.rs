@@ -8,21 +8,17 @@ use std::collections::BTreeMap;
 
 use facts::action::Action;
 use facts::bound::{CandidateCapacity, Certificate};
-use facts::cluster::{ClusterState, Pod};
+use facts::cluster::Pod;
 use facts::decision::Verdict;
 use facts::reason::ReasonCode;
 
-use crate::walk::End;
+use crate::world::World;
 
 /// How many branches the searches of one certificate may look at together.
 const MOST_BRANCHES: u64 = 200_000_000;
 
 /// Pods that a plan houses anew: those that it moves, and those that wait and found a place.
-pub(crate) fn planned_pods<'a, R>(
-    state: &'a ClusterState,
-    verdict: &Verdict<R>,
-    end: &End<'a>,
-) -> Vec<&'a Pod> {
+pub(crate) fn planned_pods<'a, R>(world: &World<'a>, verdict: &Verdict<R>) -> Vec<&'a Pod> {
     let without: Vec<(&str, &str)> = verdict
         .rejected
         .iter()
@@ -32,12 +28,27 @@ pub(crate) fn planned_pods<'a, R>(
         })
         .collect();
     let without: std::collections::BTreeSet<(&str, &str)> = without.into_iter().collect();
-    let launches =
-        verdict.execution_plan.iter().any(|step| matches!(step.action, Action::LaunchNode(_)));
-    let mut pods = end.moved.clone();
-    if launches || end.launched {
+    let mut launches = false;
+    let mut pods: Vec<&Pod> = Vec::new();
+    let mut moved = |namespace: &str, name: &str| {
+        let found = world.find_pod(namespace, name).map(|index| &world.pods[index]);
+        pods.extend(found.filter(|one| !one.bound).map(|one| one.pod));
+    };
+    for step in &verdict.execution_plan {
+        match &step.action {
+            Action::LaunchNode(_) => launches = true,
+            Action::DrainNode { evictions, .. } => {
+                evictions.iter().for_each(|one| moved(&one.namespace, &one.pod));
+            }
+            Action::EvictPod { .. } => {
+                moved(step.target.namespace.as_deref().unwrap_or_default(), &step.target.name);
+            }
+            _ => {}
+        }
+    }
+    if launches {
         let mut seen = std::collections::BTreeSet::new();
-        pods.extend(state.pod_items().iter().filter(|pod| {
+        pods.extend(world.state.pod_items().iter().filter(|pod| {
             let key = (pod.namespace(), pod.name.as_str());
             pod.node.is_none()
                 && pod.is_active()

@@ -26,6 +26,8 @@ use facts::decision::Decision;
 use facts::reason::ReasonCode;
 use serde::{Deserialize, Serialize};
 
+use world::World;
+
 /// A rule that a decision breaks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Violation {
@@ -63,12 +65,16 @@ impl Violation {
 pub fn check<R>(state: &ClusterState, decision: &Decision<R>) -> Vec<Violation> {
     let verdict = &decision.verdict;
     let mut violations = Vec::new();
-    let end = walk::walk(state, &verdict.execution_plan, decision.decided_at, &mut violations);
+    let world = World::of(state);
+    // The proof is about the cluster as it is; walking the plan changes the world.
+    let mut of_proof = Vec::new();
+    if let Some(bound) = &decision.evidence.bound {
+        certificate::check(&world, bound, verdict, &mut of_proof);
+    }
+    walk::walk(world, &verdict.execution_plan, decision.decided_at, &mut violations);
     figures::check(verdict, &mut violations);
     layers::check(verdict, &mut violations);
-    if let Some(bound) = &decision.evidence.bound {
-        certificate::check(state, bound, verdict, &end, &mut violations);
-    }
+    violations.append(&mut of_proof);
     violations
 }
 

@@ -1,7 +1,7 @@
 //! Carrying a plan out in thought, one step after the other.
 
 use facts::action::{Action, Eviction, Precondition, Step, Target};
-use facts::cluster::{ClusterState, Node, Pod, well_known};
+use facts::cluster::{Node, Pod, well_known};
 use facts::reason::ReasonCode;
 use jiff::Timestamp;
 
@@ -9,26 +9,13 @@ use crate::need;
 use crate::world::World;
 use crate::{Violation, attachments, matching, permission, topology};
 
-/// What a plan has done when it ends.
-pub(crate) struct End<'a> {
-    /// Pods that were moved.
-    pub(crate) moved: Vec<&'a Pod>,
-    /// Whether nodes were launched.
-    pub(crate) launched: bool,
-}
-
 /// Walks the steps of a plan and notes what they break.
-pub(crate) fn walk<'a>(
-    state: &'a ClusterState,
+pub(crate) fn walk(
+    mut world: World<'_>,
     steps: &[Step],
     now: Timestamp,
     violations: &mut Vec<Violation>,
-) -> End<'a> {
-    let mut end = End { moved: Vec::new(), launched: false };
-    if steps.is_empty() {
-        return end;
-    }
-    let mut world = World::of(state);
+) {
     for (at, step) in steps.iter().enumerate() {
         if step.step != at as u32 + 1 {
             let detail = format!("step {} stands at place {}", step.step, at + 1);
@@ -44,7 +31,6 @@ pub(crate) fn walk<'a>(
         };
         match &step.action {
             Action::LaunchNode(launch) => {
-                end.launched = true;
                 if !world.launch(&step.target.name, launch) {
                     note(ReasonCode::DuplicateObject, "a node of this name exists".to_owned());
                 }
@@ -62,7 +48,7 @@ pub(crate) fn walk<'a>(
                     }
                     for eviction in evictions {
                         let grace = eviction.grace_seconds.unwrap_or(0).max(*grace_seconds);
-                        evict(&mut world, node, eviction, grace, now, &mut end, &mut note);
+                        evict(&mut world, node, eviction, grace, now, &mut note);
                     }
                 }
             }
@@ -79,15 +65,7 @@ pub(crate) fn walk<'a>(
                     .and_then(|pod| world.pods[pod].place);
                 match home {
                     Some(home) => {
-                        evict(
-                            &mut world,
-                            home,
-                            &eviction,
-                            *grace_seconds,
-                            now,
-                            &mut end,
-                            &mut note,
-                        );
+                        evict(&mut world, home, &eviction, *grace_seconds, now, &mut note);
                     }
                     None => note(ReasonCode::UnknownTarget, "the pod runs on no node".to_owned()),
                 }
@@ -102,7 +80,6 @@ pub(crate) fn walk<'a>(
             other => note(ReasonCode::UnknownAction, format!("the checker cannot judge {other:?}")),
         }
     }
-    end
 }
 
 /// A patch is judged where the checker knows what the field means: what a node pool may launch.
@@ -183,7 +160,6 @@ fn evict<'a>(
     eviction: &Eviction,
     grace: u64,
     now: Timestamp,
-    end: &mut End<'a>,
     note: &mut impl FnMut(ReasonCode, String),
 ) {
     let name = format!("pod {}/{}", eviction.namespace, eviction.pod);
@@ -207,7 +183,6 @@ fn evict<'a>(
     if grace < own {
         note(ReasonCode::GraceTooShort, format!("{name} asks for {own} s and gets {grace} s"));
     }
-    end.moved.push(pod);
     let Some(to) = eviction.expected_node.as_deref().and_then(|name| world.find(name)) else {
         note(ReasonCode::FitsNowhere, format!("{name} has no known node to go to"));
         return;

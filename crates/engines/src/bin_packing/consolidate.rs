@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use std::collections::BTreeMap;
+
 use facts::bound::{Certificate, ExistingCapacity};
-use facts::decision::{Savings, Verdict, Warning};
+use facts::decision::{PriceUsed, Savings, Verdict, Warning};
 use facts::reason::ReasonCode;
 use packing::bound::{ExistingBin, Proof, UnlimitedBin, resource_prices};
 use packing::consolidate::{Gates, Move, Plan, consolidate};
@@ -155,7 +157,7 @@ fn write(
         if outcome.replaced.contains(node) {
             removal(scene, &before, *node)
         } else {
-            recommendation(scene, outcome, &before, *node)
+            recommendation(scene, &before, *node)
         }
     }));
     let names: Vec<String> =
@@ -268,18 +270,15 @@ pub(super) fn drains<'a>(scene: &Scene<'a>, legs: &[Leg], names: &[String]) -> V
     legs.iter().map(drain).collect()
 }
 
-fn recommendation(
-    scene: &Scene<'_>,
-    outcome: &Outcome,
-    before: &State<'_>,
-    index: u32,
-) -> PackingRecommendation {
+fn recommendation(scene: &Scene<'_>, before: &State<'_>, index: u32) -> PackingRecommendation {
     let compiled = &scene.compiled;
     let node = compiled.nodes[index as usize];
-    let moves = outcome.moves.iter().filter(|step| step.from == index);
-    let weight: u64 =
-        moves.clone().map(|step| compiled.model.items()[step.item as usize].weight).sum();
-    let pods_moved = moves.count() as u32;
+    let items = before.items_on(index).filter(|item| !compiled.pods[*item as usize].pending);
+    let (mut pods_moved, mut weight) = (0_u32, 0_u64);
+    for item in items {
+        pods_moved += 1;
+        weight = weight.saturating_add(compiled.model.items()[item as usize].weight);
+    }
     let allocated = allocated(&compiled.model, before, index);
     let price = scene.costs.price(node).map(|price| price.usd_per_hour);
     let reason = match pods_moved {
@@ -317,13 +316,13 @@ fn savings(scene: &Scene<'_>, offers: &[Offer<'_>], outcome: &Outcome) -> Saving
     let compiled = &scene.compiled;
     let mut before = UsdPerHour::ZERO;
     let mut known = 0;
-    let mut prices = Vec::new();
+    let mut by_item: BTreeMap<String, PriceUsed> = BTreeMap::new();
     for node in &compiled.nodes {
         if let Some(price) = scene.costs.price(node) {
             before += price.usd_per_hour;
             known += 1;
-            if prices.iter().all(|used: &facts::decision::PriceUsed| used.item != price.item) {
-                prices.push(price.clone());
+            if !by_item.contains_key(&price.item) {
+                by_item.insert(price.item.clone(), price.clone());
             }
         }
     }
@@ -331,11 +330,9 @@ fn savings(scene: &Scene<'_>, offers: &[Offer<'_>], outcome: &Outcome) -> Saving
     for offer in &outcome.bought {
         let used = price_used(scene, &offers[*offer]);
         spent += used.usd_per_hour;
-        if prices.iter().all(|known| known.item != used.item) {
-            prices.push(used);
-        }
+        by_item.entry(used.item.clone()).or_insert(used);
     }
-    prices.sort_by(|a, b| a.item.cmp(&b.item));
+    let mut prices: Vec<PriceUsed> = by_item.into_values().collect();
     if prices.len() > 100 && prices.iter().all(|price| price.basis == "assumed") {
         // Every node has its own line then, and all of them follow from the policy.
         prices.clear();
