@@ -42,9 +42,11 @@ fn kubectl_output_becomes_a_decision_that_checks_and_replays() {
     assert_eq!(code(&state), 0, "{state:?}");
     std::fs::write(path("state.json"), &state.stdout).unwrap();
 
+    // Emptying alone, so that the figures follow from one price.
+    std::fs::write(path("policy.json"), r#"{"replace":false}"#).unwrap();
     let state = path("state.json");
     let decide = |output: &str| {
-        let bundle = path("bundle.json");
+        let (bundle, policy) = (path("bundle.json"), path("policy.json"));
         run(&[
             "decide",
             "bin-pack",
@@ -54,6 +56,8 @@ fn kubectl_output_becomes_a_decision_that_checks_and_replays() {
             "2026-08-01T00:00:00Z",
             "--record",
             &bundle,
+            "-p",
+            &policy,
             "-o",
             output,
         ])
