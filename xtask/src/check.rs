@@ -14,7 +14,7 @@ pub(crate) fn run() -> Result<(), String> {
         &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"],
         &[],
     )?;
-    command("tests", &["test", "--workspace", "--quiet"], &[])
+    command("tests", &["test", "--workspace", "--quiet", "--no-fail-fast"], &[])
 }
 
 /// Runs cargo with arguments and says how long it took.

@@ -36,20 +36,11 @@ pub(crate) trait Sink {
 /// Where the text stops being JSON. Everything before it has been told.
 pub(crate) fn read(reader: impl Read, sink: &mut dyn Sink) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_reader(reader);
-    loop {
-        match (Document { sink }).deserialize(&mut deserializer) {
-            Ok(()) => {}
-            Err(error) if error.is_eof() && at_end(&mut deserializer) => return Ok(()),
-            Err(error) => return Err(error),
-        }
-        if deserializer.end().is_ok() {
-            return Ok(());
-        }
+    // Only between documents may the text end.
+    while deserializer.end().is_err() {
+        (Document { sink }).deserialize(&mut deserializer)?;
     }
-}
-
-fn at_end<R: Read>(deserializer: &mut serde_json::Deserializer<serde_json::de::IoRead<R>>) -> bool {
-    deserializer.end().is_ok()
+    Ok(())
 }
 
 struct Document<'s> {
