@@ -109,7 +109,9 @@ fn of_age(
     let least =
         least.unwrap_or(SignedDuration::from_mins(i64::from(policy.minimum_node_age_minutes)));
     let age = now.duration_since(node.created_at?);
-    if age >= least {
+    // A node that joined after the instant of the decision has no age then: the snapshot is newer
+    // than the question.
+    if age >= least || age.is_negative() {
         return None;
     }
     refuse(ReasonCode::NodeTooYoung, format!("{age:#} old; {least:#} are asked for"))
@@ -210,6 +212,7 @@ mod tests {
         );
         check(&node(r#","created_at":"2026-01-05T11:55:00Z""#), Some(ReasonCode::NodeTooYoung));
         check(&node(r#","created_at":"2026-01-05T11:45:00Z""#), None);
+        check(&node(r#","created_at":"2027-01-01T00:00:00Z""#), None);
         check(
             &node(r#","conditions":[{"type":"Ready","status":"False"}]"#),
             Some(ReasonCode::NodeNotReady),
