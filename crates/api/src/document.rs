@@ -40,7 +40,7 @@ pub fn openapi() -> Value {
         paths.insert(path, json!({ "post": operation }));
     }
     let mut reasons: Map<String, Value> = Map::new();
-    for (code, _) in ReasonCode::ALL {
+    for code in ReasonCode::ALL {
         let name = serde_json::to_value(code).unwrap_or_default();
         reasons.insert(name.as_str().unwrap_or_default().to_owned(), code.meaning().into());
     }

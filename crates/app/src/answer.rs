@@ -156,7 +156,10 @@ fn record(outcome: &Outcome) -> DecisionRecord {
         work_budget: decision.evidence.work.budget,
         work_used: decision.evidence.work.used,
         work_stopped_at: decision.evidence.work.stopped_at,
-        input: part(&outcome.input),
+        input: Part {
+            digest: *outcome.input_digest.as_bytes(),
+            content: outcome.input.as_bytes().into(),
+        },
         policy: part(&outcome.policy),
         evidence: Part {
             digest: *outcome.evidence.digest.as_bytes(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use engines::engine::Sources;
-use engines::prepared::{AnyEngine, AnyEvidence, ErasedDecision, Prepared, Run};
+use engines::prepared::{AnyEngine, AnyEvidence, Digest, ErasedDecision, Prepared, Run};
 use engines::request::DecisionRequest;
 use facts::cluster::DecodeError;
 use facts::decision::Warning;
@@ -23,6 +23,8 @@ pub struct Outcome {
     pub json: Vec<u8>,
     /// The cluster as it was sent.
     pub input: Box<str>,
+    /// Its digest.
+    pub input_digest: Digest,
     /// The policy in effect.
     pub policy: String,
     /// What the engine asked of the world and got.
@@ -137,6 +139,7 @@ pub(crate) fn finish(
         decision,
         json,
         input: input.into(),
+        input_digest: run.input_digest,
         policy: prepared.policy_json().to_owned(),
         evidence,
         violations,

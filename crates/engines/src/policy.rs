@@ -6,15 +6,6 @@ use serde_json::Value;
 
 use facts::cluster::DecodeError;
 
-/// A policy and the text that its digest is taken of.
-#[derive(Clone, Debug)]
-pub struct Effective<P> {
-    /// The policy.
-    pub policy: P,
-    /// Its canonical JSON.
-    pub json: String,
-}
-
 /// Lays overrides over the defaults (RFC 7386) and reads the result.
 ///
 /// # Errors
