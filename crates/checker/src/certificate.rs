@@ -4,15 +4,13 @@
 //! more than the machine costs, all pods together cost at least what their resources are worth.
 //! A machine that exists once may be worth more than it costs; what it is worth beyond is taken off.
 
-use std::collections::BTreeMap;
-
-use facts::bound::{Bound, Certificate, ProofMethod};
-use facts::cluster::{ClusterState, Pod};
+use facts::bound::{Bound, Certificate, ExistingCapacity, ProofMethod};
+use facts::cluster::ClusterState;
 use facts::decision::Verdict;
 use facts::reason::ReasonCode;
 
-use crate::world::World;
-use crate::{Violation, certificate_classes, certificate_cover, need};
+use crate::world::{Resident, World};
+use crate::{Violation, certificate_classes, certificate_cover};
 
 /// Checks the bound of a decision.
 pub(crate) fn check<R>(
@@ -87,37 +85,43 @@ fn proven<R>(
     } else {
         running_pods(world)
     };
-    let vector = |pod: &Pod| -> Vec<u64> {
-        let need = need::of_pod(pod);
-        names.iter().map(|name| amount(world.state, pod, &need, name)).collect()
+    let amounts = |pod: &Resident<'_>, into: &mut Vec<u64>| {
+        into.clear();
+        into.extend(names.iter().map(|name| amount(world.state, pod, name)));
     };
     if certificate.method == ProofMethod::ClassPrices {
         if !certificate.existing.is_empty() {
             return Err("prices per pod prove nothing about machines that exist once".to_owned());
         }
-        let demands = pods.iter().map(|pod| vector(pod)).collect();
+        let demand = |pod: &&Resident<'_>| {
+            let mut demand = Vec::with_capacity(names.len());
+            amounts(pod, &mut demand);
+            demand
+        };
+        let demands = pods.iter().map(demand).collect();
         return certificate_classes::proven(certificate, demands);
     }
-    let mut total: i128 = 0;
+    let mut demand = vec![0_i128; names.len()];
+    let mut of_pod = Vec::with_capacity(names.len());
     for pod in &pods {
-        total += worth(&vector(pod)).unwrap_or(0);
-    }
-    total += existing(world, certificate, &worth)?;
-    if certificate.method == ProofMethod::WholeMachines {
-        let mut demand = vec![0_i128; names.len()];
-        for pod in &pods {
-            for (sum, amount) in demand.iter_mut().zip(vector(pod)) {
-                *sum += i128::from(amount);
-            }
+        amounts(pod, &mut of_pod);
+        for (sum, amount) in demand.iter_mut().zip(&of_pod) {
+            *sum += i128::from(*amount);
         }
+    }
+    let worth_of_pods: i128 =
+        demand.iter().zip(duals).map(|(amount, dual)| amount * i128::from(*dual)).sum();
+    let total = worth_of_pods + existing(world, certificate, &worth)?;
+    if certificate.method == ProofMethod::WholeMachines {
         return certificate_cover::proven(certificate, demand, claimed);
     }
     Ok(total.div_euclid(scale))
 }
 
-fn amount(state: &ClusterState, pod: &Pod, need: &need::Amounts<'_>, name: &str) -> u64 {
+fn amount(state: &ClusterState, resident: &Resident<'_>, name: &str) -> u64 {
+    let pod = resident.pod;
     let amount = match name.strip_prefix("attached-volumes/") {
-        None => need.get(name).copied().unwrap_or(0),
+        None => resident.need.get(name),
         Some(driver) => {
             let storage = state.volumes.as_ref().map(|part| &part.items);
             let attached = pod.volume_claims.iter().filter(|claim| {
@@ -137,9 +141,8 @@ fn amount(state: &ClusterState, pod: &Pod, need: &need::Amounts<'_>, name: &str)
 }
 
 /// Pods that every plan has to house: those on nodes that do not come and go with them.
-fn running_pods<'a>(world: &World<'a>) -> Vec<&'a Pod> {
-    let residents = world.pods.iter().filter(|one| one.place.is_some() && !one.bound);
-    residents.map(|one| one.pod).collect()
+fn running_pods<'w, 'a>(world: &'w World<'a>) -> Vec<&'w Resident<'a>> {
+    world.pods.iter().filter(|one| one.place.is_some() && !one.bound).collect()
 }
 
 /// What existing machines contribute: their cost less what they are worth, where that is negative
@@ -152,35 +155,36 @@ fn existing(
     if certificate.existing.is_empty() {
         return Ok(0);
     }
-    let mut listed: BTreeMap<&str, usize> = BTreeMap::new();
-    for (at, machine) in certificate.existing.iter().enumerate() {
-        if listed.insert(&machine.node, at).is_some() {
-            return Err(format!("node {} is listed twice", machine.node));
-        }
+    let mut listed: Vec<&ExistingCapacity> = certificate.existing.iter().collect();
+    listed.sort_unstable_by(|a, b| a.node.cmp(&b.node));
+    if let Some(twice) = listed.windows(2).find(|pair| pair[0].node == pair[1].node) {
+        return Err(format!("node {} is listed twice", twice[0].node));
     }
     // What movable pods take now may lie above what a node offers, and may stay there.
-    let mut load: Vec<BTreeMap<&str, i64>> = vec![BTreeMap::new(); world.places.len()];
+    let names = &certificate.resources;
+    let mut load = vec![0_i64; world.places.len() * names.len()];
     for resident in world.pods.iter().filter(|one| !one.bound) {
         if let Some(place) = resident.place {
-            for (name, amount) in need::of_pod(resident.pod) {
-                *load[place].entry(name).or_default() += amount;
+            for (at, name) in names.iter().enumerate() {
+                let sum = &mut load[place * names.len() + at];
+                *sum = sum.saturating_add(resident.need.get(name));
             }
         }
     }
     let scale = i128::from(certificate.scale);
     let mut total: i128 = 0;
     for (at, place) in world.places.iter().enumerate() {
-        let Some(machine) =
-            listed.get(place.node.name.as_str()).map(|at| &certificate.existing[*at])
-        else {
+        let found = listed.binary_search_by(|machine| machine.node.cmp(&place.node.name));
+        let Ok(found) = found else {
             return Err(format!("node {} is missing", place.node.name));
         };
-        for (name, stated) in certificate.resources.iter().zip(&machine.capacity) {
+        let machine = listed[found];
+        let load = &load[at * names.len()..(at + 1) * names.len()];
+        for ((name, stated), used) in names.iter().zip(&machine.capacity).zip(load) {
             if name.starts_with("attached-volumes/") {
                 continue;
             }
-            let used = load[at].get(name.as_str()).copied().unwrap_or(0);
-            let offers = place.free(name).saturating_add(used).max(used).max(0);
+            let offers = place.free(name).saturating_add(*used).max(*used).max(0);
             let unlimited = offers > i64::MAX / 8;
             if !unlimited && i128::from(*stated) < i128::from(offers) {
                 return Err(format!(

@@ -8,17 +8,19 @@ use std::collections::BTreeMap;
 
 use facts::action::Action;
 use facts::bound::{CandidateCapacity, Certificate};
-use facts::cluster::Pod;
 use facts::decision::Verdict;
 use facts::reason::ReasonCode;
 
-use crate::world::World;
+use crate::world::{Resident, World};
 
 /// How many branches the searches of one certificate may look at together.
 const MOST_BRANCHES: u64 = 200_000_000;
 
 /// Pods that a plan houses anew: those that it moves, and those that wait and found a place.
-pub(crate) fn planned_pods<'a, R>(world: &World<'a>, verdict: &Verdict<R>) -> Vec<&'a Pod> {
+pub(crate) fn planned_pods<'w, 'a, R>(
+    world: &'w World<'a>,
+    verdict: &Verdict<R>,
+) -> Vec<&'w Resident<'a>> {
     let without: Vec<(&str, &str)> = verdict
         .rejected
         .iter()
@@ -29,10 +31,10 @@ pub(crate) fn planned_pods<'a, R>(world: &World<'a>, verdict: &Verdict<R>) -> Ve
         .collect();
     let without: std::collections::BTreeSet<(&str, &str)> = without.into_iter().collect();
     let mut launches = false;
-    let mut pods: Vec<&Pod> = Vec::new();
+    let mut pods: Vec<&Resident<'_>> = Vec::new();
     let mut moved = |namespace: &str, name: &str| {
         let found = world.find_pod(namespace, name).map(|index| &world.pods[index]);
-        pods.extend(found.filter(|one| !one.bound).map(|one| one.pod));
+        pods.extend(found.filter(|one| !one.bound));
     };
     for step in &verdict.execution_plan {
         match &step.action {
@@ -47,16 +49,9 @@ pub(crate) fn planned_pods<'a, R>(world: &World<'a>, verdict: &Verdict<R>) -> Ve
         }
     }
     if launches {
-        let mut seen = std::collections::BTreeSet::new();
-        pods.extend(world.state.pod_items().iter().filter(|pod| {
-            let key = (pod.namespace(), pod.name.as_str());
-            pod.node.is_none()
-                && pod.is_active()
-                && pod.deleted_at.is_none()
-                && !pod.belongs_to_node()
-                && !pod.name.is_empty()
-                && seen.insert(key)
-                && !without.contains(&key)
+        pods.extend(world.pods.iter().filter(|one| {
+            let key = (one.pod.namespace(), one.pod.name.as_str());
+            one.pod.node.is_none() && !one.bound && !without.contains(&key)
         }));
     }
     pods

@@ -5,7 +5,6 @@ use facts::cluster::{Node, Pod, well_known};
 use facts::reason::ReasonCode;
 use jiff::Timestamp;
 
-use crate::need;
 use crate::world::World;
 use crate::{Violation, attachments, matching, permission, topology};
 
@@ -162,34 +161,35 @@ fn evict<'a>(
     now: Timestamp,
     note: &mut impl FnMut(ReasonCode, String),
 ) {
-    let name = format!("pod {}/{}", eviction.namespace, eviction.pod);
+    let name = || format!("pod {}/{}", eviction.namespace, eviction.pod);
     let found = world.find_pod(&eviction.namespace, &eviction.pod);
     let Some(index) = found.filter(|index| world.pods[*index].place == Some(home)) else {
-        note(ReasonCode::UnknownTarget, format!("{name} is not on this node"));
+        note(ReasonCode::UnknownTarget, format!("{} is not on this node", name()));
         return;
     };
     let pod = world.pods[index].pod;
     if pod.uid != eviction.uid {
-        note(ReasonCode::UnknownTarget, format!("{name} has another identity"));
+        note(ReasonCode::UnknownTarget, format!("{} has another identity", name()));
     }
     if world.pods[index].bound {
-        note(ReasonCode::StaticPod, format!("{name} belongs to its node or is leaving"));
+        note(ReasonCode::StaticPod, format!("{} belongs to its node or is leaving", name()));
         return;
     }
     if let Some((code, detail)) = permission::objection(world.state, pod, now) {
-        note(code, format!("{name}: {detail}"));
+        note(code, format!("{}: {detail}", name()));
     }
     let own = pod.termination_grace_seconds.unwrap_or(0);
     if grace < own {
-        note(ReasonCode::GraceTooShort, format!("{name} asks for {own} s and gets {grace} s"));
+        let detail = format!("{} asks for {own} s and gets {grace} s", name());
+        note(ReasonCode::GraceTooShort, detail);
     }
     let Some(to) = eviction.expected_node.as_deref().and_then(|name| world.find(name)) else {
-        note(ReasonCode::FitsNowhere, format!("{name} has no known node to go to"));
+        note(ReasonCode::FitsNowhere, format!("{} has no known node to go to", name()));
         return;
     };
     if let Some((code, detail)) = entry_objection(world, index, to) {
         let to = &world.places[to].node.name;
-        note(code, format!("{name} cannot go to {to}: {detail}"));
+        note(code, format!("{} cannot go to {to}: {detail}", name()));
     }
     world.shift(index, to);
 }
@@ -201,7 +201,7 @@ fn entry_objection(world: &World<'_>, index: usize, to: usize) -> Option<(Reason
     if !place.open {
         return Some((ReasonCode::NodeUnschedulable, "it takes no pods".to_owned()));
     }
-    if let Some((resource, wanted, free)) = place.lacks(&need::of_pod(pod)) {
+    if let Some((resource, wanted, free)) = place.lacks(&world.pods[index].need) {
         let code = if resource == "pods" {
             ReasonCode::PodLimit
         } else {

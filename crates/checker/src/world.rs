@@ -22,6 +22,8 @@ pub(crate) struct Place<'a> {
     free_cpu: i64,
     free_memory: i64,
     free_pods: i64,
+    free_disk: i64,
+    /// Further resources that the node states or a pod asks for.
     free_other: BTreeMap<String, i64>,
     /// Movable pods on it.
     pub(crate) load: u32,
@@ -31,9 +33,12 @@ pub(crate) struct Place<'a> {
 pub(crate) struct World<'a> {
     pub(crate) state: &'a ClusterState,
     pub(crate) places: Vec<Place<'a>>,
-    by_name: BTreeMap<String, usize>,
+    /// How many of the places were there from the start; these are in name order.
+    existing: usize,
+    /// Places of nodes that the plan launched.
+    launched: BTreeMap<String, usize>,
+    /// By name, then by namespace.
     pub(crate) pods: Vec<Resident<'a>>,
-    pods_by_name: BTreeMap<(&'a str, &'a str), usize>,
     /// Pods that keep others away, in order: all others matter only to those.
     pub(crate) keep_away: Vec<usize>,
 }
@@ -41,6 +46,8 @@ pub(crate) struct World<'a> {
 /// A pod and where it is.
 pub(crate) struct Resident<'a> {
     pub(crate) pod: &'a Pod,
+    /// What it takes of its node.
+    pub(crate) need: Amounts<'a>,
     pub(crate) place: Option<usize>,
     /// Whether it comes and goes with its node, or is leaving anyway.
     pub(crate) bound: bool,
@@ -48,56 +55,64 @@ pub(crate) struct Resident<'a> {
 
 impl<'a> World<'a> {
     pub(crate) fn of(state: &'a ClusterState) -> World<'a> {
+        // Of things with the same name the first one counts; the sorts keep their order.
+        let mut nodes: Vec<&Node> =
+            state.node_items().iter().filter(|node| !node.name.is_empty()).collect();
+        nodes.sort_by(|a, b| a.name.cmp(&b.name));
+        nodes.dedup_by(|next, first| next.name == first.name);
+        let mut pods: Vec<&Pod> = state
+            .pod_items()
+            .iter()
+            .filter(|pod| pod.is_active() && !pod.name.is_empty())
+            .collect();
+        pods.sort_by(|a, b| full_name(a).cmp(&full_name(b)));
+        pods.dedup_by(|next, first| full_name(next) == full_name(first));
         let mut world = World {
             state,
-            places: Vec::with_capacity(state.node_items().len()),
-            by_name: BTreeMap::new(),
-            pods: Vec::with_capacity(state.pod_items().len()),
-            pods_by_name: BTreeMap::new(),
+            existing: nodes.len(),
+            places: nodes.into_iter().map(Place::existing).collect(),
+            launched: BTreeMap::new(),
+            pods: Vec::with_capacity(pods.len()),
             keep_away: Vec::new(),
         };
-        for node in state.node_items() {
-            if !node.name.is_empty() && !world.by_name.contains_key(&node.name) {
-                world.by_name.insert(node.name.clone(), world.places.len());
-                world.places.push(Place::existing(node));
-            }
-        }
-        for pod in state.pod_items().iter().filter(|pod| pod.is_active() && !pod.name.is_empty()) {
-            let index = world.pods.len();
-            if world.pods_by_name.contains_key(&(pod.namespace(), pod.name.as_str())) {
-                continue;
-            }
-            let place = pod.node.as_ref().and_then(|name| world.by_name.get(name).copied());
+        for pod in pods {
+            let place = pod.node.as_deref().and_then(|name| world.place_of(name));
             if pod.node.is_some() && place.is_none() {
                 continue;
             }
-            world.pods_by_name.insert((pod.namespace(), &pod.name), index);
             let bound = pod.belongs_to_node() || pod.deleted_at.is_some();
+            let need = need::of_pod(pod);
             if let Some(place) = place {
-                world.places[place].take(&need::of_pod(pod));
+                world.places[place].take(&need);
                 world.places[place].load += u32::from(!bound);
             }
             if !crate::topology::anti_terms(pod).is_empty() {
-                world.keep_away.push(index);
+                world.keep_away.push(world.pods.len());
             }
-            world.pods.push(Resident { pod, place, bound });
+            world.pods.push(Resident { pod, need, place, bound });
         }
         world
     }
 
+    fn place_of(&self, name: &str) -> Option<usize> {
+        let existing = &self.places[..self.existing];
+        let found = existing.binary_search_by(|place| place.node.name.as_str().cmp(name));
+        found.ok().or_else(|| self.launched.get(name).copied())
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).copied().filter(|at| self.places[*at].present)
+        self.place_of(name).filter(|at| self.places[*at].present)
     }
 
     pub(crate) fn find_pod(&self, namespace: &str, name: &str) -> Option<usize> {
         let space = if namespace.is_empty() { "default" } else { namespace };
-        self.pods_by_name.get(&(space, name)).copied()
+        self.pods.binary_search_by(|one| full_name(one.pod).cmp(&(name, space))).ok()
     }
 
     /// Adds a node that the plan launches, with one pod of each daemon set that runs there.
     /// `false` when the name is taken.
     pub(crate) fn launch(&mut self, name: &str, launch: &LaunchNode) -> bool {
-        if self.by_name.contains_key(name) {
+        if self.place_of(name).is_some() {
             return false;
         }
         let mut node = Node {
@@ -133,21 +148,20 @@ impl<'a> World<'a> {
                 }
             }
         }
-        self.by_name.insert(name.to_owned(), self.places.len());
+        self.launched.insert(name.to_owned(), self.places.len());
         self.places.push(place);
         true
     }
 
     /// Moves a pod.
     pub(crate) fn shift(&mut self, pod: usize, to: usize) {
-        let need = need::of_pod(self.pods[pod].pod);
-        if let Some(from) = self.pods[pod].place {
-            self.places[from].give(&need);
+        let moved = &mut self.pods[pod];
+        if let Some(from) = moved.place.replace(to) {
+            self.places[from].give(&moved.need);
             self.places[from].load -= 1;
         }
-        self.places[to].take(&need);
+        self.places[to].take(&moved.need);
         self.places[to].load += 1;
-        self.pods[pod].place = Some(to);
     }
 }
 
@@ -162,17 +176,14 @@ impl<'a> Place<'a> {
 
     fn new(node: std::borrow::Cow<'a, Node>) -> Place<'a> {
         let stated = !node.allocatable.is_empty();
-        let mut free_other: BTreeMap<String, i64> =
-            node.allocatable.other.iter().map(|(name, amount)| (name.clone(), *amount)).collect();
-        let disk = node.allocatable.ephemeral_storage.map_or(NO_LIMIT, |disk| disk.0);
-        free_other.insert("ephemeral-storage".to_owned(), disk);
         // A node that states nothing is taken at its type's size, which only the planner knows.
         let unknown = if stated || node.cpu.is_some() { 0 } else { NO_LIMIT };
         Place {
             free_cpu: node.allocatable_cpu().map_or(unknown, |cpu| cpu.0),
             free_memory: node.allocatable_memory().map_or(unknown, |memory| memory.0),
             free_pods: node.allocatable_pods().unwrap_or(if unknown > 0 { NO_LIMIT } else { 110 }),
-            free_other,
+            free_disk: node.allocatable.ephemeral_storage.map_or(NO_LIMIT, |disk| disk.0),
+            free_other: node.allocatable.other.clone(),
             present: true,
             open: !node.unschedulable && node.deleted_at.is_none() && node.ready() != Some(false),
             cordoned_by_plan: false,
@@ -185,7 +196,7 @@ impl<'a> Place<'a> {
     pub(crate) fn lacks<'n>(&self, need: &Amounts<'n>) -> Option<(&'n str, i64, i64)> {
         need.iter().find_map(|(name, amount)| {
             let free = self.free(name);
-            (*amount > 0 && *amount > free).then_some((*name, *amount, free))
+            (amount > 0 && amount > free).then_some((name, amount, free))
         })
     }
 
@@ -194,6 +205,7 @@ impl<'a> Place<'a> {
             "cpu" => self.free_cpu,
             "memory" => self.free_memory,
             "pods" => self.free_pods,
+            "ephemeral-storage" => self.free_disk,
             name => self.free_other.get(name).copied().unwrap_or(0),
         }
     }
@@ -207,20 +219,25 @@ impl<'a> Place<'a> {
     }
 
     fn change(&mut self, need: &Amounts<'_>, sign: i64) {
-        for (name, amount) in need {
+        for (name, amount) in need.iter() {
             let by = amount.saturating_mul(sign);
-            match *name {
-                "cpu" => self.free_cpu = self.free_cpu.saturating_add(by),
-                "memory" => self.free_memory = self.free_memory.saturating_add(by),
-                "pods" => self.free_pods = self.free_pods.saturating_add(by),
-                name => {
-                    if let Some(free) = self.free_other.get_mut(name) {
-                        *free = free.saturating_add(by);
-                    } else if by != 0 {
-                        self.free_other.insert(name.to_owned(), by);
-                    }
+            let free = match name {
+                "cpu" => &mut self.free_cpu,
+                "memory" => &mut self.free_memory,
+                "pods" => &mut self.free_pods,
+                "ephemeral-storage" => &mut self.free_disk,
+                name if self.free_other.contains_key(name) || by == 0 => {
+                    let Some(free) = self.free_other.get_mut(name) else { continue };
+                    free
                 }
-            }
+                name => self.free_other.entry(name.to_owned()).or_default(),
+            };
+            *free = free.saturating_add(by);
         }
     }
+}
+
+/// What pods are told apart by.
+fn full_name(pod: &Pod) -> (&str, &str) {
+    (&pod.name, pod.namespace())
 }

@@ -139,10 +139,8 @@ pub fn compile<'a>(
 ) -> Result<Compiled<'a>, ModelError> {
     let mut notes = Notes::default();
     let nodes = usable_nodes(state, &mut notes);
-    let index: BTreeMap<&str, usize> =
-        nodes.iter().enumerate().map(|(at, node)| (node.name.as_str(), at)).collect();
     let storage = Storage::of(state);
-    let residents = residents(state, &index, &mut notes);
+    let residents = residents(state, &nodes, &mut notes);
 
     let volumes: Vec<_> =
         residents.iter().map(|one| storage.rules(one.pod, one.home.map(|at| nodes[at]))).collect();
@@ -167,12 +165,12 @@ pub fn compile<'a>(
     let groups = groups::collect(state, &all, nodes.len(), &pods, &pod_rules);
 
     let demands: Vec<Demand> = residents.iter().map(|one| demand_of(one.pod)).collect();
-    let fixed = fixed_pods(state, &index);
+    let fixed = fixed_pods(state, &nodes);
     let dimensions = dimensions(&demands, &storage.drivers);
-    let vector = |demand: &Demand, attached: &[i64]| -> Vec<i64> {
-        let mut vector = vec![demand.cpu, demand.memory, 1];
+    let vector = |demand: &Demand, attached: &[i64], into: &mut Vec<i64>| {
+        into.extend([demand.cpu, demand.memory, 1]);
         for name in &dimensions[3..] {
-            vector.push(match name.strip_prefix(ATTACH) {
+            into.push(match name.strip_prefix(ATTACH) {
                 Some(driver) => storage
                     .drivers
                     .iter()
@@ -183,28 +181,28 @@ pub fn compile<'a>(
                 None => demand.other.get(name).copied().unwrap_or(0),
             });
         }
-        vector
     };
 
-    let mut classes: BTreeMap<(Vec<i64>, usize, &[MembershipKey]), u32> = BTreeMap::new();
     let keys: Vec<Vec<MembershipKey>> =
         groups.roles.iter().map(|roles| roles.iter().map(MembershipKey::of).collect()).collect();
-    let mut parts = Parts { dims: dimensions.len(), ..Parts::default() };
+    let dims = dimensions.len();
+    let mut wanted: Vec<i64> = Vec::with_capacity(dims * residents.len());
+    for (demand, volumes) in demands.iter().zip(&volumes) {
+        vector(demand, &volumes.attached, &mut wanted);
+    }
+    let alike = |at: usize| (&wanted[at * dims..(at + 1) * dims], static_of[at], &keys[at]);
+    let (class_of, firsts) = classes(residents.len(), alike);
+    let mut parts = Parts { dims, ..Parts::default() };
+    parts.classes.extend(firsts.iter().map(|first| ClassRules {
+        demand: alike(*first).0.to_vec(),
+        allowed: allowed[static_of[*first]].clone(),
+        groups: groups.roles[*first].clone(),
+    }));
+    let static_of_class = firsts.iter().map(|first| static_of[*first]).collect();
     let budgets = Budgets::of(state);
     let mut refusals = Vec::with_capacity(residents.len());
-    let mut static_of_class = Vec::new();
-    for (at, one) in residents.iter().enumerate() {
-        let demand = vector(&demands[at], &volumes[at].attached);
-        let next = parts.classes.len() as u32;
-        let class = *classes.entry((demand, static_of[at], &keys[at])).or_insert_with_key(|key| {
-            parts.classes.push(ClassRules {
-                demand: key.0.clone(),
-                allowed: allowed[key.1].clone(),
-                groups: groups.roles[at].clone(),
-            });
-            static_of_class.push(key.1);
-            next
-        });
+    parts.items.reserve_exact(residents.len());
+    for (one, class) in residents.iter().zip(class_of) {
         let refused =
             if one.home.is_some() { refusal(one.pod, &budgets, rules, now) } else { None };
         parts.items.push(Item {
@@ -216,12 +214,14 @@ pub fn compile<'a>(
         refusals.push(refused);
     }
     parts.groups = groups.groups;
+    let mut taken = Vec::with_capacity(dims);
     for (at, node) in nodes.iter().enumerate() {
         let mut capacity = capacity(node, &dimensions, &storage, terms, &mut notes);
         for pod in &fixed[at] {
-            let taken = vector(&demand_of(pod), &[]);
-            for (free, taken) in capacity.iter_mut().zip(taken) {
-                *free = free.saturating_sub(taken);
+            taken.clear();
+            vector(&demand_of(pod), &[], &mut taken);
+            for (free, taken) in capacity.iter_mut().zip(&taken) {
+                *free = free.saturating_sub(*taken);
             }
         }
         parts.nodes.push(Bin {
@@ -232,7 +232,6 @@ pub fn compile<'a>(
             domains: groups.domains[at].clone(),
         });
     }
-    drop(classes);
     let guards = Guards::of(state, &nodes, &pods);
     let joining = (nodes.len()..all.len())
         .map(|at| (kinds.of_node[at], groups.domains[at].clone()))
@@ -255,6 +254,24 @@ pub fn compile<'a>(
         statics,
         static_of_class,
     })
+}
+
+/// The class of every pod, and the first pod of every class: pods are of one class when the key is
+/// equal. Classes count up in the order of their first pods.
+fn classes<K: Ord>(pods: usize, key: impl Fn(usize) -> K) -> (Vec<u32>, Vec<usize>) {
+    let mut order: Vec<usize> = (0..pods).collect();
+    order.sort_unstable_by(|a, b| key(*a).cmp(&key(*b)).then(a.cmp(b)));
+    let runs: Vec<&[usize]> = order.chunk_by(|a, b| key(*a) == key(*b)).collect();
+    let mut firsts: Vec<(usize, usize)> =
+        runs.iter().enumerate().map(|(run, pods)| (pods[0], run)).collect();
+    firsts.sort_unstable();
+    let mut class_of = vec![0_u32; pods];
+    for (class, (_, run)) in firsts.iter().enumerate() {
+        for pod in runs[*run] {
+            class_of[*pod] = class as u32;
+        }
+    }
+    (class_of, firsts.into_iter().map(|(first, _)| first).collect())
 }
 
 /// Gives pods that wait the first node with room, so that no plan takes the room away that they
@@ -289,14 +306,16 @@ pub fn takes_pods(node: &Node) -> bool {
 
 /// The pods that come with every node: one of each daemon set.
 fn daemons(state: &ClusterState) -> Vec<&Pod> {
+    let of_daemon_set = |pod: &Pod| {
+        pod.is_active() && pod.owner.as_ref().is_some_and(|owner| owner.kind == "DaemonSet")
+    };
     let mut seen = BTreeSet::new();
-    let owned = in_order(state).into_iter().filter(|pod| pod.is_active());
-    owned
-        .filter(|pod| {
-            let owner = pod.owner.as_ref().filter(|owner| owner.kind == "DaemonSet");
-            owner.is_some_and(|owner| seen.insert((pod.namespace(), owner.name.as_str())))
-        })
-        .collect()
+    let mut daemons = in_order(state, of_daemon_set);
+    daemons.retain(|pod| {
+        let owner = pod.owner.as_ref().map(|owner| owner.name.as_str());
+        seen.insert((pod.namespace(), owner))
+    });
+    daemons
 }
 
 /// Disruption of moving a pod, in thousandths of a plain pod's: priority and the deletion cost
@@ -339,27 +358,25 @@ fn usable_nodes<'a>(state: &'a ClusterState, notes: &mut Notes) -> Vec<&'a Node>
     nodes
 }
 
-/// The pods by namespace and name, whatever their order in the snapshot.
-fn in_order(state: &ClusterState) -> Vec<&Pod> {
-    let mut pods: Vec<&Pod> = state.pod_items().iter().collect();
+/// Some of the pods by namespace and name, whatever their order in the snapshot.
+fn in_order(state: &ClusterState, wanted: impl Fn(&Pod) -> bool) -> Vec<&Pod> {
+    let mut pods: Vec<&Pod> = state.pod_items().iter().filter(|pod| wanted(pod)).collect();
     pods.sort_by(|a, b| (a.namespace(), &a.name).cmp(&(b.namespace(), &b.name)));
     pods
 }
 
 /// The pods that a plan has to find a place for: active, not bound to their node, not leaving.
-fn residents<'a>(
-    state: &'a ClusterState,
-    index: &BTreeMap<&str, usize>,
-    notes: &mut Notes,
-) -> Vec<Resident<'a>> {
-    let mut seen = BTreeSet::new();
+fn residents<'a>(state: &'a ClusterState, nodes: &[&Node], notes: &mut Notes) -> Vec<Resident<'a>> {
     let mut residents = Vec::with_capacity(state.pod_items().len());
-    for pod in in_order(state) {
+    let mut before: Option<&Pod> = None;
+    for pod in in_order(state, |_| true) {
         if pod.name.is_empty() {
             notes.reject("Pod", None, "", ReasonCode::InvalidObject, "a pod without a name");
             continue;
         }
-        if !seen.insert((pod.namespace(), pod.name.as_str())) {
+        let named_alike =
+            |other: &Pod| other.name == pod.name && other.namespace() == pod.namespace();
+        if before.replace(pod).is_some_and(named_alike) {
             let detail = "another pod has the same name and namespace; the first one was used";
             let namespace = Some(pod.namespace());
             notes.reject("Pod", namespace, &pod.name, ReasonCode::DuplicateObject, detail);
@@ -370,8 +387,8 @@ fn residents<'a>(
         }
         match &pod.node {
             None => residents.push(Resident { pod, home: None }),
-            Some(name) => match index.get(name.as_str()) {
-                Some(at) => residents.push(Resident { pod, home: Some(*at) }),
+            Some(name) => match place_of(nodes, name) {
+                Some(at) => residents.push(Resident { pod, home: Some(at) }),
                 None => {
                     let detail = format!("runs on node {name}, which the snapshot does not have");
                     let namespace = Some(pod.namespace());
@@ -385,30 +402,34 @@ fn residents<'a>(
 
 /// Pods that take room on their node and neither move nor keep it: those that belong to it and
 /// those on their way out.
-fn fixed_pods<'a>(state: &'a ClusterState, index: &BTreeMap<&str, usize>) -> Vec<Vec<&'a Pod>> {
-    let mut fixed: Vec<Vec<&Pod>> = vec![Vec::new(); index.len()];
-    for pod in state.pod_items() {
-        let stays = pod.belongs_to_node() || pod.deleted_at.is_some();
-        let home = pod.node.as_deref().and_then(|name| index.get(name));
-        if let (true, true, Some(at)) = (stays, pod.is_active(), home) {
-            fixed[*at].push(pod);
+fn fixed_pods<'a>(state: &'a ClusterState, nodes: &[&Node]) -> Vec<Vec<&'a Pod>> {
+    let mut fixed: Vec<Vec<&Pod>> = vec![Vec::new(); nodes.len()];
+    let stays = |pod: &&Pod| pod.is_active() && (pod.belongs_to_node() || pod.deleted_at.is_some());
+    for pod in state.pod_items().iter().filter(stays) {
+        if let Some(at) = pod.node.as_deref().and_then(|name| place_of(nodes, name)) {
+            fixed[at].push(pod);
         }
     }
     fixed
+}
+
+/// Where a node stands in a list that is in the order of names.
+pub(super) fn place_of(nodes: &[&Node], name: &str) -> Option<usize> {
+    nodes.binary_search_by(|node| node.name.as_str().cmp(name)).ok()
 }
 
 fn dimensions(demands: &[Demand], drivers: &[&str]) -> Vec<String> {
     let mut further = BTreeSet::new();
     for demand in demands {
         if demand.ephemeral_storage > 0 {
-            further.insert("ephemeral-storage".to_owned());
+            further.insert("ephemeral-storage");
         }
         further.extend(
-            demand.other.iter().filter(|(_, amount)| **amount > 0).map(|(name, _)| name.clone()),
+            demand.other.iter().filter(|(_, amount)| **amount > 0).map(|(name, _)| name.as_str()),
         );
     }
     let mut names = vec!["cpu".to_owned(), "memory".to_owned(), "pods".to_owned()];
-    names.extend(further);
+    names.extend(further.into_iter().map(str::to_owned));
     names.extend(drivers.iter().map(|driver| format!("{ATTACH}{driver}")));
     // The core takes sixteen dimensions; nobody's cluster has been seen to need more than eight.
     names.truncate(16);

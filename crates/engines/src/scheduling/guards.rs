@@ -4,10 +4,11 @@
 //! They are no part of the model, where a pod that cannot move would keep its node; so their ports
 //! and anti-affinities are looked at apart, whenever a pod is to enter a node.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use facts::cluster::{ClusterState, Node, Pod, PodAffinityTerm, well_known};
 
+use super::compile::place_of;
 use super::groups::{counted_by, ports};
 
 /// The pods that stand guard.
@@ -18,11 +19,9 @@ pub struct Guards<'a> {
 
 impl<'a> Guards<'a> {
     /// Collects the guards: active pods that belong to their node or leave it, where they or the
-    /// pods that may move have such rules.
+    /// pods that may move have such rules. `nodes` stand in the order of their names.
     #[must_use]
     pub fn of(state: &'a ClusterState, nodes: &[&'a Node], pods: &[&Pod]) -> Guards<'a> {
-        let index: BTreeMap<&str, &Node> =
-            nodes.iter().map(|node| (node.name.as_str(), *node)).collect();
         let mut wanted: BTreeSet<u16> = BTreeSet::new();
         let mut shy: Vec<&Pod> = Vec::new();
         for pod in pods {
@@ -46,7 +45,7 @@ impl<'a> Guards<'a> {
             .iter()
             .filter(|pod| pod.is_active() && (pod.belongs_to_node() || pod.deleted_at.is_some()))
             .filter(|pod| matters(pod))
-            .filter_map(|pod| Some((pod, *index.get(pod.node.as_deref()?)?)))
+            .filter_map(|pod| Some((pod, nodes[place_of(nodes, pod.node.as_deref()?)?])))
             .collect();
         Guards { state, fixed }
     }

@@ -6,7 +6,7 @@ use super::model::{Model, NO_DOMAIN, Rule};
 const NONE: u32 = u32::MAX;
 
 /// The first rule that forbids a placement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Blocked {
     /// The node is closed (removed by the plan under construction).
     Closed,
