@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use engines::prepared::{AnyEngine, Prepared};
 use engines::registry;
 use engines::request::DecisionRequest;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use store::{DecisionRecord, Part};
 
 use crate::decide::Outcome;
+use crate::kept::{Front, KeptAnswer, Question};
 use crate::{App, Error, FieldError};
 
 /// How long the name of a request stands for its answer.
@@ -37,19 +38,34 @@ impl App {
     ) -> Result<Answer, Error> {
         let request = DecisionRequest::from_json(body.as_ref())?;
         let engine = engine(decision, &request)?;
-        if let Some(answer) = self.given_before(engine, &request).await? {
+        let question = Question::of(engine, &request);
+        if let Some(answer) = self.given_before(engine, &request, question).await? {
             return Ok(answer);
         }
+        let now = self.clock.now();
+        if let Some(kept) = self.desk.kept.find(question, now) {
+            return self.give(kept.again(request.request_id.as_deref(), now)).await;
+        }
         let prepared = engine.prepare(&request)?;
+        let steady = prepared.is_steady(now);
         let outcome = if prepared.is_quick() {
-            self.desk.complete(engine, prepared.as_ref(), &request, self.clock.now(), None)?
+            self.desk.complete(engine, prepared.as_ref(), &request, now, None)?
         } else {
             drop(request);
-            self.compute_elsewhere(engine, prepared, body).await?
+            self.compute_elsewhere(engine, prepared, body, now).await?
         };
-        let record = record(&outcome);
+        let record = record(&outcome)?;
+        if steady && record.work_stopped_at.is_none() {
+            self.desk.kept.keep(question, KeptAnswer::new(engine, record.clone()));
+        }
+        self.give(record).await
+    }
+
+    /// Lets an answer go once it is on the disk.
+    async fn give(&self, record: DecisionRecord) -> Result<Answer, Error> {
+        let json = record.answer();
         self.store.keep_decision(record).await?;
-        Ok(Answer { json: outcome.json, repeated: false })
+        Ok(Answer { json, repeated: false })
     }
 
     /// The answer that a request of this name got within the last day.
@@ -57,6 +73,7 @@ impl App {
         &self,
         engine: &dyn AnyEngine,
         request: &DecisionRequest<'_>,
+        question: Question,
     ) -> Result<Option<Answer>, Error> {
         let Some(name) = request.request_id.as_deref() else { return Ok(None) };
         let now = self.clock.now();
@@ -65,8 +82,7 @@ impl App {
         else {
             return Ok(None);
         };
-        let same = input == *blake3::hash(request.current_state.get().as_bytes()).as_bytes()
-            && decision == engine.decision();
+        let same = input == *question.input.as_bytes() && decision == engine.decision();
         if same {
             return Ok(Some(Answer { json, repeated: true }));
         }
@@ -81,6 +97,7 @@ impl App {
         engine: &'static dyn AnyEngine,
         prepared: Box<dyn Prepared>,
         body: impl AsRef<[u8]> + Send + 'static,
+        now: Timestamp,
     ) -> Result<Outcome, Error> {
         let permit = self.compute.acquire().await;
         let _permit = permit.map_err(|_| Error::Unavailable("shutting down".to_owned()))?;
@@ -88,7 +105,6 @@ impl App {
         let gone = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&gone);
         let _guard = RaiseOnDrop(gone);
-        let now = self.clock.now();
         let work = tokio::task::spawn_blocking(move || {
             let request = DecisionRequest::from_json(body.as_ref())?;
             let cancelled = || seen.load(Ordering::Relaxed);
@@ -137,13 +153,24 @@ fn engine(
     }
 }
 
-fn record(outcome: &Outcome) -> DecisionRecord {
+fn record(outcome: &Outcome) -> Result<DecisionRecord, Error> {
     let decision = &outcome.decision;
-    let part = |text: &str| Part {
-        digest: *blake3::hash(text.as_bytes()).as_bytes(),
-        content: text.as_bytes().into(),
+    let part = |content: &[u8]| Part {
+        digest: *blake3::hash(content).as_bytes(),
+        content: content.into(),
     };
-    DecisionRecord {
+    let front = Front {
+        decision_id: &decision.decision_id,
+        request_id: decision.request_id.as_deref(),
+        cluster_id: decision.cluster_id.as_deref(),
+        decision_type: &decision.decision_type,
+        engine: &decision.engine,
+        decided_at: decision.decided_at,
+    };
+    let front = front.text();
+    let rest = outcome.json.strip_prefix(front.as_bytes());
+    let rest = rest.ok_or_else(|| Error::Internal("an answer without its front".to_owned()))?;
+    Ok(DecisionRecord {
         decision_id: decision.decision_id.clone(),
         cluster_id: decision.cluster_id.clone().unwrap_or_default(),
         decision_type: decision.decision_type.clone(),
@@ -160,14 +187,14 @@ fn record(outcome: &Outcome) -> DecisionRecord {
             digest: *outcome.input_digest.as_bytes(),
             content: outcome.input.as_bytes().into(),
         },
-        policy: part(&outcome.policy),
+        policy: part(outcome.policy.as_bytes()),
         evidence: Part {
             digest: *outcome.evidence.digest.as_bytes(),
             content: Arc::<[u8]>::from(Arc::clone(&outcome.evidence.json)),
         },
-        answer: outcome.json.clone(),
-        answer_digest: *blake3::hash(&outcome.json).as_bytes(),
+        answer_rest: part(rest),
+        answer_front: front,
         savings: decision.verdict.estimated_savings,
         confidence: decision.verdict.confidence_score.value(),
-    }
+    })
 }

@@ -14,6 +14,7 @@ use market::Market;
 
 use crate::BUILD;
 use crate::bundle::Bundle;
+use crate::kept::KeptAnswers;
 
 /// A decision with everything that is needed to make it again.
 pub struct Outcome {
@@ -36,10 +37,11 @@ pub struct Outcome {
 /// The market that decisions are made on, with evidence that was gathered from it before.
 ///
 /// Evidence depends on the market and on what is asked, and on nothing else, so keeping it changes
-/// no answer.
+/// no answer; nor does keeping answers that hold as long as the market and the hour do.
 pub struct Desk {
     market: Arc<Market>,
     gathered: Mutex<BTreeMap<(&'static str, String), AnyEvidence>>,
+    pub(crate) kept: KeptAnswers,
 }
 
 /// Evidence that is kept; beyond, all of it is dropped, which an hour's change does anyway.
@@ -49,7 +51,11 @@ impl Desk {
     /// A desk with one market.
     #[must_use]
     pub fn new(market: Market) -> Desk {
-        Desk { market: Arc::new(market), gathered: Mutex::new(BTreeMap::new()) }
+        Desk {
+            market: Arc::new(market),
+            gathered: Mutex::new(BTreeMap::new()),
+            kept: KeptAnswers::default(),
+        }
     }
 
     /// The market.

@@ -54,7 +54,7 @@ impl App {
             },
             request_id: summary.request_id,
             cluster_id: summary.cluster_id,
-            answer_digest: blake3::Hash::from_bytes(stored.answer_digest).to_hex().to_string(),
+            answer_digest: blake3::hash(&stored.answer).to_hex().to_string(),
             policy: raw(stored.policy)?,
             evidence: raw(stored.evidence)?,
             input: raw(stored.input)?,

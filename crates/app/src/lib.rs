@@ -7,6 +7,7 @@ pub mod bundle;
 pub mod decide;
 pub mod error;
 pub mod history;
+mod kept;
 
 use clock::Clock;
 use store::Store;

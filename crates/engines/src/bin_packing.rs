@@ -37,7 +37,7 @@ use packing::placement::ModelError;
 use units::{Confidence, Fraction};
 
 use crate::engine::{Engine, Given, Sources};
-use crate::scheduling::eviction::{EvictionRules, Refusal};
+use crate::scheduling::eviction::{EvictionRules, Refusal, protections_end};
 use crate::scheduling::{Compiled, NodeTerms, compile};
 use prices::NodeCosts;
 
@@ -72,6 +72,10 @@ impl Engine for BinPacking {
 
     fn is_quick(policy: &PackingPolicy) -> bool {
         policy.mode == Mode::Consolidate && policy.effort == EffortLevel::Fast
+    }
+
+    fn is_steady(state: &ClusterState, policy: &PackingPolicy, now: Timestamp) -> bool {
+        !protections_end(state) && gates::are_steady(state, policy, now)
     }
 
     fn need(state: &ClusterState, policy: &PackingPolicy, now: Timestamp) -> PackingNeed {

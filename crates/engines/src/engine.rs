@@ -47,6 +47,12 @@ pub trait Engine: Copy + Send + Sync + 'static {
         false
     }
 
+    /// Whether everything that it asks and says is the same at every instant of the hour (UTC) that
+    /// `now` lies in. An answer that holds so long may be given again without being reckoned again.
+    fn is_steady(_state: &ClusterState, _policy: &Self::Policy, _now: Timestamp) -> bool {
+        false
+    }
+
     /// What it asks of the world for this cluster at this instant.
     fn need(state: &ClusterState, policy: &Self::Policy, now: Timestamp) -> Self::Need;
 

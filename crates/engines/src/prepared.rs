@@ -53,6 +53,8 @@ pub trait AnyEngine: Send + Sync {
     /// # Errors
     /// Evidence that this version cannot read.
     fn read_evidence(&self, json: &str) -> Result<AnyEvidence, DecodeError>;
+    /// The name of the decision that a run gives with a policy and evidence of these digests.
+    fn decision_id(&self, run: &Run<'_>, policy: Digest, evidence: Digest) -> String;
 }
 
 /// A request that has been read.
@@ -63,6 +65,8 @@ pub trait Prepared: Send + Sync {
     fn policy_json(&self) -> &str;
     /// Whether deciding takes a few milliseconds at the most.
     fn is_quick(&self) -> bool;
+    /// Whether the answer is the same at every instant of the hour that `now` lies in.
+    fn is_steady(&self, now: Timestamp) -> bool;
     /// The engine's question to the world as JSON: a cache key as long as the sources stay.
     fn need(&self, now: Timestamp) -> String;
     /// Draws the evidence from the sources.
@@ -179,6 +183,10 @@ impl<E: Engine> AnyEngine for E {
             digest: blake3::hash(json.as_bytes()),
         })
     }
+
+    fn decision_id(&self, run: &Run<'_>, policy: Digest, evidence: Digest) -> String {
+        identity::<E>(run, policy, evidence)
+    }
 }
 
 struct Typed<E: Engine> {
@@ -199,6 +207,10 @@ impl<E: Engine> Prepared for Typed<E> {
 
     fn is_quick(&self) -> bool {
         E::is_quick(&self.policy)
+    }
+
+    fn is_steady(&self, now: Timestamp) -> bool {
+        E::is_steady(&self.state, &self.policy, now)
     }
 
     fn need(&self, now: Timestamp) -> String {
@@ -230,7 +242,8 @@ impl<E: Engine> Prepared for Typed<E> {
         let mut verdict = E::decide(&self.state, &self.policy, &given);
         warn_of_input(&mut verdict, &self.unknown);
         let cluster_id = run.cluster_id.or(self.state.cluster_id.as_deref());
-        let identity = identity::<E>(run, cluster_id, policy_digest, evidence.digest);
+        let run = Run { cluster_id, ..*run };
+        let identity = identity::<E>(&run, policy_digest, evidence.digest);
         let record = Evidence {
             build: run.build.to_owned(),
             input_digest: run.input_digest.to_hex().to_string(),
@@ -332,17 +345,12 @@ fn seed(input: Digest, policy: Digest, evidence: Digest) -> u64 {
 
 /// A version 7 UUID (RFC 9562): the instant in front, so that identifiers sort by time, and a
 /// digest of everything the answer depends on behind it, so that a replay gives the same one.
-fn identity<E: Engine>(
-    run: &Run<'_>,
-    cluster_id: Option<&str>,
-    policy: Digest,
-    evidence: Digest,
-) -> String {
+fn identity<E: Engine>(run: &Run<'_>, policy: Digest, evidence: Digest) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("cloudoptim 2026 decision id");
     for part in [E::NAME, E::VERSION, run.build] {
         hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
     }
-    for part in [run.request_id, cluster_id] {
+    for part in [run.request_id, run.cluster_id] {
         let part = part.unwrap_or("");
         hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
     }

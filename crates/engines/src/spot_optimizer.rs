@@ -30,6 +30,7 @@ use jiff::Timestamp;
 use market::MarketSlice;
 
 use crate::engine::{Engine, Given, Sources};
+use crate::scheduling::eviction::protections_end;
 use crate::scoring::Profile;
 
 /// The spot optimizer.
@@ -55,6 +56,10 @@ impl Engine for SpotOptimizer {
 
     fn work_budget(_: &SpotPolicy) -> u64 {
         100_000
+    }
+
+    fn is_steady(state: &ClusterState, _policy: &SpotPolicy, _now: Timestamp) -> bool {
+        !protections_end(state)
     }
 
     fn need(state: &ClusterState, policy: &SpotPolicy, now: Timestamp) -> SpotNeed {

@@ -5,6 +5,7 @@
 
 mod account;
 mod decode;
+mod filled_in;
 mod node;
 mod observed;
 mod pod;

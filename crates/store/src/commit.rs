@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlx::{QueryBuilder, Sqlite, SqlitePool};
+use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -41,11 +41,33 @@ struct Waiting {
     done: oneshot::Sender<Result<Receipt, StoreError>>,
 }
 
+/// The connection that writes.
+#[derive(Debug)]
+pub(crate) enum Writer {
+    /// Its own, held for good: lending it out and taking it back costs two turns of its thread.
+    Own(SqliteConnection),
+    /// The one that readers use too, borrowed for each group.
+    Shared(SqlitePool),
+}
+
+impl Writer {
+    async fn write(
+        &mut self,
+        group: &[Waiting],
+        written: &mut BTreeSet<[u8; 32]>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Writer::Own(connection) => write(connection, group, written).await,
+            Writer::Shared(pool) => write(&mut *pool.acquire().await?, group, written).await,
+        }
+    }
+}
+
 impl Commits {
-    pub(crate) fn start(pool: SqlitePool) -> Commits {
+    pub(crate) fn start(writer: Writer) -> Commits {
         let (queue, waiting) = mpsc::channel(4 * LARGEST_GROUP);
         #[expect(clippy::disallowed_methods, reason = "the handle is kept and awaited on close")]
-        let writer = tokio::spawn(write_groups(pool, waiting));
+        let writer = tokio::spawn(write_groups(writer, waiting));
         Commits { queue, writer: Arc::new(Mutex::new(Some(writer))) }
     }
 
@@ -74,12 +96,20 @@ impl Store {
     }
 }
 
-async fn write_groups(pool: SqlitePool, mut waiting: mpsc::Receiver<Waiting>) {
+async fn write_groups(mut writer: Writer, mut waiting: mpsc::Receiver<Waiting>) {
     let mut written: BTreeSet<[u8; 32]> = BTreeSet::new();
     let mut group = Vec::with_capacity(LARGEST_GROUP);
     while waiting.recv_many(&mut group, LARGEST_GROUP).await > 0 {
+        // Requests that have arrived already join: one turn of the runtime costs far less than the
+        // wait for the disk that a group of their own would need.
+        tokio::task::yield_now().await;
+        while group.len() < LARGEST_GROUP
+            && let Ok(one) = waiting.try_recv()
+        {
+            group.push(one);
+        }
         let size = group.len();
-        match write(&pool, &group, &mut written).await {
+        match writer.write(&group, &mut written).await {
             Ok(()) => {
                 for one in group.drain(..) {
                     // A caller that went away does not need its receipt.
@@ -91,7 +121,7 @@ async fn write_groups(pool: SqlitePool, mut waiting: mpsc::Receiver<Waiting>) {
                 written.clear();
                 for one in group.drain(..) {
                     let alone = [one];
-                    let done = write(&pool, &alone, &mut written).await;
+                    let done = writer.write(&alone, &mut written).await;
                     let [one] = alone;
                     let _ = one.done.send(done.map(|()| Receipt { group: 1 }));
                 }
@@ -105,23 +135,34 @@ async fn write_groups(pool: SqlitePool, mut waiting: mpsc::Receiver<Waiting>) {
             }
         }
     }
+    if let Writer::Own(connection) = writer
+        && let Err(error) = connection.close().await
+    {
+        tracing::warn!(%error, "the writing connection did not close cleanly");
+    }
 }
 
 async fn write(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     group: &[Waiting],
     written: &mut BTreeSet<[u8; 32]>,
 ) -> Result<(), StoreError> {
-    let mut transaction = pool.begin().await?;
     let mut fresh: BTreeSet<[u8; 32]> = BTreeSet::new();
     let mut parts: Vec<&Part> = Vec::new();
     for one in group {
-        for part in [&one.record.input, &one.record.policy, &one.record.evidence] {
+        let record = &one.record;
+        for part in [&record.input, &record.policy, &record.evidence, &record.answer_rest] {
             if !written.contains(&part.digest) && fresh.insert(part.digest) {
                 parts.push(part);
             }
         }
     }
+    if parts.is_empty() {
+        // One statement is a transaction of its own, and one turn of the database's thread.
+        insert_decisions(group).build().execute(connection).await?;
+        return Ok(());
+    }
+    let mut transaction = connection.begin().await?;
     // Nine columns at the most times this stays far below SQLite's limit of variables.
     for chunk in parts.chunks(500) {
         let mut insert =
@@ -134,11 +175,21 @@ async fn write(
         insert.push(" ON CONFLICT (digest) DO NOTHING");
         insert.build().execute(&mut *transaction).await?;
     }
+    insert_decisions(group).build().execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    if written.len() + fresh.len() > MOST_REMEMBERED {
+        written.clear();
+    }
+    written.append(&mut fresh);
+    Ok(())
+}
+
+fn insert_decisions(group: &[Waiting]) -> QueryBuilder<Sqlite> {
     let mut insert = QueryBuilder::<Sqlite>::new(
         "INSERT INTO decisions (cluster_id, decision_id, decision_type, engine_name, \
          engine_version, build, request_id, decided_at, seed, work_budget, work_used, \
          work_stopped_at, input_digest, policy_digest, evidence_digest, answer_digest, \
-         savings_nanos, confidence, answer_length, answer) ",
+         savings_nanos, confidence, answer_front) ",
     );
     insert.push_values(group, |mut row, one| {
         let record = &one.record;
@@ -157,21 +208,14 @@ async fn write(
             .push_bind(record.input.digest.to_vec())
             .push_bind(record.policy.digest.to_vec())
             .push_bind(record.evidence.digest.to_vec())
-            .push_bind(record.answer_digest.to_vec())
+            .push_bind(record.answer_rest.digest.to_vec())
             .push_bind(record.savings.map(units::Usd::nanos))
             .push_bind(record.confidence)
-            .push_bind(signed(record.answer.len() as u64))
-            .push_bind(pack(&record.answer));
+            .push_bind(record.answer_front.as_str());
     });
     // The same question at the same microsecond is the same decision, and its row is there.
     insert.push(" ON CONFLICT (cluster_id, decision_id) DO NOTHING");
-    insert.build().execute(&mut *transaction).await?;
-    transaction.commit().await?;
-    if written.len() + fresh.len() > MOST_REMEMBERED {
-        written.clear();
-    }
-    written.append(&mut fresh);
-    Ok(())
+    insert
 }
 
 #[cfg(test)]
@@ -200,8 +244,8 @@ mod tests {
             input: part(b"{\"nodes\":[]}"),
             policy: part(b"{}"),
             evidence: part(&[number; 3]),
-            answer: vec![number; 100],
-            answer_digest: [number; 32],
+            answer_front: format!("{{\"decision_id\":{number},"),
+            answer_rest: part(b"\"rejected\":[]}"),
             savings: Some(units::Usd::from_nanos(1_500_000_000)),
             confidence: 0.5,
         }
@@ -219,7 +263,7 @@ mod tests {
         assert_eq!(total, 2);
         assert!(found[0].decided_at > found[1].decided_at);
         let whole = store.decision(&record(1, None).decision_id).await.unwrap().unwrap();
-        assert_eq!(whole.answer, vec![1; 100]);
+        assert_eq!(whole.answer, b"{\"decision_id\":1,\"rejected\":[]}");
         assert_eq!(whole.input, b"{\"nodes\":[]}");
         assert_eq!(whole.work_used, 7);
         assert!(store.decision("no such name").await.unwrap().is_none());

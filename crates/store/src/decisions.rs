@@ -1,6 +1,7 @@
 //! Decisions and what they were made of.
 
 use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 use units::Usd;
 
@@ -49,14 +50,22 @@ pub struct DecisionRecord {
     pub policy: Part,
     /// What the engine was given.
     pub evidence: Part,
-    /// The answer.
-    pub answer: Vec<u8>,
-    /// Digest of the answer.
-    pub answer_digest: [u8; 32],
+    /// The front of the answer: what is this decision's own.
+    pub answer_front: String,
+    /// The rest of it, which the same question within the hour has too.
+    pub answer_rest: Part,
     /// Dollars a month; `None` when unknown.
     pub savings: Option<Usd>,
     /// 0 to 1.
     pub confidence: f64,
+}
+
+impl DecisionRecord {
+    /// The whole answer.
+    #[must_use]
+    pub fn answer(&self) -> Vec<u8> {
+        [self.answer_front.as_bytes(), &self.answer_rest.content].concat()
+    }
 }
 
 /// A decision without its content.
@@ -105,8 +114,6 @@ pub struct StoredDecision {
     pub evidence: Vec<u8>,
     /// The answer.
     pub answer: Vec<u8>,
-    /// Digest of the answer.
-    pub answer_digest: [u8; 32],
 }
 
 /// Which decisions are wanted. Newest first.
@@ -138,7 +145,7 @@ impl Store {
     ) -> Result<(Vec<DecisionSummary>, u64), StoreError> {
         let mut query = QueryBuilder::<Sqlite>::new(format!("SELECT {SUMMARY} FROM decisions"));
         push_filter(&mut query, filter);
-        query.push(" ORDER BY decided_at DESC, decision_id LIMIT ");
+        query.push(" ORDER BY decision_id DESC LIMIT ");
         query.push_bind(signed(filter.limit)).push(" OFFSET ").push_bind(signed(filter.offset));
         let rows = query.build().fetch_all(&self.readers).await?;
         let found = rows.iter().map(summary).collect::<Result<Vec<_>, _>>()?;
@@ -158,8 +165,10 @@ impl Store {
             "SELECT d.*, \
                i.content AS input, i.length AS input_length, \
                p.content AS policy, p.length AS policy_length, \
-               e.content AS evidence, e.length AS evidence_length \
+               e.content AS evidence, e.length AS evidence_length, \
+               a.content AS answer, a.length AS answer_length \
              FROM decisions d \
+             JOIN decision_parts a ON a.digest = d.answer_digest \
              JOIN decision_parts i ON i.digest = d.input_digest \
              JOIN decision_parts p ON p.digest = d.policy_digest \
              JOIN decision_parts e ON e.digest = d.evidence_digest \
@@ -169,10 +178,9 @@ impl Store {
         .fetch_optional(&self.readers)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let part = |content: &str, length: &str| -> Result<Vec<u8>, StoreError> {
-            unpack(decision_id, row.try_get(content)?, row.try_get(length)?)
-        };
-        let digest: Vec<u8> = row.try_get("answer_digest")?;
+        let part = |name: &str| part(decision_id, &row, name);
+        let mut answer = row.try_get::<String, _>("answer_front")?.into_bytes();
+        answer.extend(part("answer")?);
         Ok(Some(StoredDecision {
             summary: summary(&row)?,
             build: row.try_get("build")?,
@@ -180,14 +188,10 @@ impl Store {
             work_budget: unsigned(row.try_get("work_budget")?),
             work_used: unsigned(row.try_get("work_used")?),
             work_stopped_at: row.try_get::<Option<i64>, _>("work_stopped_at")?.map(unsigned),
-            input: part("input", "input_length")?,
-            policy: part("policy", "policy_length")?,
-            evidence: part("evidence", "evidence_length")?,
-            answer: part("answer", "answer_length")?,
-            answer_digest: digest.try_into().map_err(|_| StoreError::Damaged {
-                what: decision_id.to_owned(),
-                why: "the digest of the answer has another length".to_owned(),
-            })?,
+            input: part("input")?,
+            policy: part("policy")?,
+            evidence: part("evidence")?,
+            answer,
         }))
     }
 
@@ -202,8 +206,10 @@ impl Store {
         since: Timestamp,
     ) -> Result<Option<([u8; 32], String, Vec<u8>)>, StoreError> {
         let row = sqlx::query(
-            "SELECT input_digest, decision_type, answer, answer_length FROM decisions \
-             WHERE request_id = $1 AND decided_at >= $2 ORDER BY decided_at DESC LIMIT 1",
+            "SELECT d.input_digest, d.decision_type, d.answer_front, d.answer_digest, \
+               a.content AS answer, a.length AS answer_length \
+             FROM decisions d JOIN decision_parts a ON a.digest = d.answer_digest \
+             WHERE d.request_id = $1 AND d.decided_at >= $2 ORDER BY d.decided_at DESC LIMIT 1",
         )
         .bind(request_id)
         .bind(since.as_microsecond())
@@ -211,13 +217,26 @@ impl Store {
         .await?;
         let Some(row) = row else { return Ok(None) };
         let digest: Vec<u8> = row.try_get("input_digest")?;
-        let answer = unpack(request_id, row.try_get("answer")?, row.try_get("answer_length")?)?;
+        let mut answer = row.try_get::<String, _>("answer_front")?.into_bytes();
+        answer.extend(part(request_id, &row, "answer")?);
         let digest = digest.try_into().map_err(|_| StoreError::Damaged {
             what: request_id.to_owned(),
             why: "the digest of the input has another length".to_owned(),
         })?;
         Ok(Some((digest, row.try_get("decision_type")?, answer)))
     }
+}
+
+/// A part as it was, compared with its digest.
+fn part(what: &str, row: &SqliteRow, name: &str) -> Result<Vec<u8>, StoreError> {
+    let length = row.try_get(format!("{name}_length").as_str())?;
+    let content = unpack(what, row.try_get(name)?, length)?;
+    let digest: &[u8] = row.try_get(format!("{name}_digest").as_str())?;
+    if blake3::hash(&content).as_bytes() != digest {
+        let why = format!("its {name} is not what was written");
+        return Err(StoreError::Damaged { what: what.to_owned(), why });
+    }
+    Ok(content)
 }
 
 fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &DecisionFilter) {
@@ -234,7 +253,7 @@ fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &DecisionFilter) {
     }
 }
 
-fn summary(row: &sqlx::sqlite::SqliteRow) -> Result<DecisionSummary, StoreError> {
+fn summary(row: &SqliteRow) -> Result<DecisionSummary, StoreError> {
     let id: Vec<u8> = row.try_get("decision_id")?;
     let cluster: String = row.try_get("cluster_id")?;
     let decision_id = uuid_text(&id);

@@ -7,20 +7,22 @@ mod commit;
 mod decisions;
 mod values;
 
+use commit::{Commits, Writer};
+
 pub use commit::Receipt;
 pub use decisions::{DecisionFilter, DecisionRecord, DecisionSummary, Part, StoredDecision};
 
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqliteConnection, SqlitePool};
 
 /// A store. Handles are cheap to clone and share one set of connections.
 #[derive(Clone, Debug)]
 pub struct Store {
     readers: SqlitePool,
-    commits: commit::Commits,
+    commits: Commits,
 }
 
 /// Why the store did not do what was asked.
@@ -80,21 +82,18 @@ impl Store {
             .max_connections(readers)
             .idle_timeout(None)
             .max_lifetime(None)
+            // A file does not hang up, so asking each time whether it has is a turn for nothing.
+            .test_before_acquire(false)
             .connect_with(options.clone())
             .await?;
         sqlx::migrate!("./migrations/sqlite").run(&readers).await?;
         let writer = if readers.options().get_max_connections() == 1 {
             // A database in memory belongs to its one connection.
-            readers.clone()
+            Writer::Shared(readers.clone())
         } else {
-            SqlitePoolOptions::new()
-                .max_connections(1)
-                .idle_timeout(None)
-                .max_lifetime(None)
-                .connect_with(options)
-                .await?
+            Writer::Own(SqliteConnection::connect_with(&options).await?)
         };
-        Ok(Store { readers, commits: commit::Commits::start(writer) })
+        Ok(Store { readers, commits: Commits::start(writer) })
     }
 
     /// Whether the database answers.

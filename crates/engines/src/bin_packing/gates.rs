@@ -8,6 +8,7 @@ use facts::reason::ReasonCode;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::evidence::to_the_hour;
 use super::policy::PackingPolicy;
 use crate::scheduling::eviction::{Refusal, protected};
 
@@ -49,6 +50,24 @@ pub(super) fn refusals<'a>(
         }
     }
     refused
+}
+
+/// Whether no gate opens or closes within the hour (UTC) that `now` lies in.
+pub(super) fn are_steady(state: &ClusterState, policy: &PackingPolicy, now: Timestamp) -> bool {
+    let none = Policies::default();
+    let policies = state.policies.as_ref().map_or(&none, |part| &part.items);
+    let scheduled = |pool: &NodePool| pool.budgets.iter().any(|one| one.schedule.is_some());
+    let start = to_the_hour(now);
+    let grows_up = |node: &Node| {
+        let pool = node.node_pool.as_deref();
+        let pool = pool.and_then(|name| policies.node_pools.iter().find(|one| one.name == name));
+        let (Some(made), Some(least)) = (node.created_at, least_age(pool, policy)) else {
+            return false;
+        };
+        let age = start.duration_since(made);
+        age < least && age > SignedDuration::from_hours(-1)
+    };
+    !policies.node_pools.iter().any(scheduled) && !state.node_items().iter().any(grows_up)
 }
 
 fn refuse(code: ReasonCode, detail: String) -> Option<Refusal> {
@@ -96,18 +115,10 @@ fn of_age(
     policy: &PackingPolicy,
     now: Timestamp,
 ) -> Option<Refusal> {
-    let least = match pool.and_then(|pool| pool.consolidate_after.as_deref()) {
-        Some("Never") => {
-            return refuse(
-                ReasonCode::ConsolidationDisabled,
-                "consolidateAfter is Never".to_owned(),
-            );
-        }
-        Some(text) => text.parse::<SignedDuration>().ok(),
-        None => None,
+    let Some(least) = least_age(pool, policy) else {
+        let detail = "consolidateAfter is Never".to_owned();
+        return refuse(ReasonCode::ConsolidationDisabled, detail);
     };
-    let least =
-        least.unwrap_or(SignedDuration::from_mins(i64::from(policy.minimum_node_age_minutes)));
     let age = now.duration_since(node.created_at?);
     // A node that joined after the instant of the decision has no age then: the snapshot is newer
     // than the question.
@@ -115,6 +126,16 @@ fn of_age(
         return None;
     }
     refuse(ReasonCode::NodeTooYoung, format!("{age:#} old; {least:#} are asked for"))
+}
+
+/// How old a node has to be; `None` when no age is enough.
+fn least_age(pool: Option<&NodePool>, policy: &PackingPolicy) -> Option<SignedDuration> {
+    let stated = match pool.and_then(|pool| pool.consolidate_after.as_deref()) {
+        Some("Never") => return None,
+        Some(text) => text.parse::<SignedDuration>().ok(),
+        None => None,
+    };
+    Some(stated.unwrap_or(SignedDuration::from_mins(i64::from(policy.minimum_node_age_minutes))))
 }
 
 fn of_pool(pool: &NodePool, state: &ClusterState, empty: bool, now: Timestamp) -> Option<Refusal> {

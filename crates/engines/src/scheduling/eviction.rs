@@ -152,6 +152,15 @@ pub fn protected(
     }
 }
 
+/// Whether some object is protected for a time, so that the passing of time alone frees it.
+#[must_use]
+pub fn protections_end(state: &ClusterState) -> bool {
+    let for_a_time =
+        |marks: &Labels| marks.get(DO_NOT_DISRUPT).is_some_and(|value| value != "true");
+    state.pod_items().iter().any(|pod| for_a_time(&pod.annotations))
+        || state.node_items().iter().any(|node| for_a_time(&node.annotations))
+}
+
 fn target_of(budget: &DisruptionBudget) -> Target {
     Target {
         kind: "PodDisruptionBudget".to_owned(),

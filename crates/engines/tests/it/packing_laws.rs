@@ -1,11 +1,13 @@
 //! What holds for every answer of the packing engine, whatever the cluster.
 
+use engines::bin_packing::to_the_hour;
 use facts::reason::ReasonCode;
+use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use units::Usd;
 
-use crate::packing_world::{carried_out, decide, removed, violations, worlds};
+use crate::packing_world::{carried_out, decide, decide_at, now, removed, violations, worlds};
 
 /// Both modes at every effort, with and without new nodes.
 fn policies() -> Vec<Value> {
@@ -96,6 +98,21 @@ proptest! {
                 (Some(_), Some(saved)) => prop_assert_eq!(saved, Usd::ZERO),
                 (None, saved) => prop_assert!(saved.is_none()),
                 (Some(_), None) => prop_assert!(false, "a saving is known and not said"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_steady_answer_is_the_same_all_hour(world in worlds(6, 14), minutes in (0_i64..60, 0_i64..60)) {
+        let snapshot = world.snapshot(false);
+        let at = |minute| to_the_hour(now()) + SignedDuration::from_mins(minute);
+        for policy in quick() {
+            let (steady, one) = decide_at(at(minutes.0), &snapshot, &policy);
+            let (steady_too, other) = decide_at(at(minutes.1), &snapshot, &policy);
+            prop_assert_eq!(steady, steady_too);
+            if steady {
+                let text = |verdict| serde_json::to_string(verdict).unwrap();
+                prop_assert_eq!(text(&one.verdict), text(&other.verdict));
             }
         }
     }

@@ -228,6 +228,15 @@ fn market() -> &'static Market {
 
 /// The answer to a snapshot under a policy.
 pub(crate) fn decide(snapshot: &Value, policy: &Value) -> ErasedDecision {
+    decide_at(now(), snapshot, policy).1
+}
+
+/// The answer at an instant, and whether it holds for that hour.
+pub(crate) fn decide_at(
+    now: Timestamp,
+    snapshot: &Value,
+    policy: &Value,
+) -> (bool, ErasedDecision) {
     let engine: &dyn AnyEngine =
         *BUILT_IN.iter().find(|engine| engine.name() == "bin_packing").unwrap();
     let raw = |value: &Value| RawValue::from_string(value.to_string()).unwrap();
@@ -241,9 +250,9 @@ pub(crate) fn decide(snapshot: &Value, policy: &Value) -> ErasedDecision {
         constraints: None,
     };
     let prepared = engine.prepare(&request).unwrap();
-    let evidence = prepared.gather(now(), &Sources { market: market() });
+    let evidence = prepared.gather(now, &Sources { market: market() });
     let run = Run {
-        now: now(),
+        now,
         build: "laws",
         request_id: None,
         cluster_id: None,
@@ -251,7 +260,7 @@ pub(crate) fn decide(snapshot: &Value, policy: &Value) -> ErasedDecision {
         stop_after: None,
         cancelled: None,
     };
-    prepared.decide(&evidence, &run).unwrap()
+    (prepared.is_steady(now), prepared.decide(&evidence, &run).unwrap())
 }
 
 /// The snapshot as the checker reads it.

@@ -65,13 +65,17 @@ impl DecodeError {
 /// named by pointer and the expectation by words.
 pub fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<Decoded<T>, DecodeError> {
     let mut unknown = UnknownFields::default();
-    let mut reader = serde_json::Deserializer::from_slice(text);
+    // One look at the whole text is cheaper than one at every string in it.
+    let Ok(whole) = std::str::from_utf8(text) else {
+        return Err(locate::<T>(text, "the text is not UTF-8"));
+    };
+    let mut reader = serde_json::Deserializer::from_str(whole);
     let value = serde_ignored::deserialize(&mut reader, |path| unknown.count(starred(&path)))
         .and_then(|value| reader.end().map(|()| value));
     match value {
         Ok(value) => Ok(Decoded { value, unknown }),
         // The quick pass does not track where it is; a second one finds the place.
-        Err(error) => Err(locate::<T>(text, &error)),
+        Err(error) => Err(locate::<T>(text, &error.to_string())),
     }
 }
 
@@ -100,14 +104,14 @@ impl ClusterState {
     }
 }
 
-fn locate<T: DeserializeOwned>(text: &[u8], quick: &serde_json::Error) -> DecodeError {
+fn locate<T: DeserializeOwned>(text: &[u8], quick: &str) -> DecodeError {
     let mut reader = serde_json::Deserializer::from_slice(text);
     match serde_path_to_error::deserialize::<_, T>(&mut reader) {
         Err(error) => {
             let pointer = pointer(error.path());
             DecodeError { pointer, message: error.into_inner().to_string() }
         }
-        Ok(_) => DecodeError { pointer: String::new(), message: quick.to_string() },
+        Ok(_) => DecodeError { pointer: String::new(), message: quick.to_owned() },
     }
 }
 

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::{Bytes, MilliCpu, UsdPerHour};
 
+use super::filled_in::filled_in;
 use super::{Labels, ResourceList};
 use crate::names::{Architecture, CapacityType, OperatingSystem};
 
@@ -45,7 +46,7 @@ pub mod well_known {
 /// A machine that pods run on.
 ///
 /// `cpu`, `memory` and `pods` are the short form of `allocatable`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(default)]
 pub struct Node {
     /// Its name; unique in the cluster.
@@ -117,6 +118,32 @@ pub struct Node {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
 }
+
+filled_in!(Node {
+    name,
+    uid,
+    provider_id,
+    instance_type,
+    zone,
+    zone_id,
+    capacity_type,
+    architecture,
+    operating_system,
+    node_pool,
+    usd_per_hour,
+    labels,
+    annotations,
+    allocatable,
+    capacity,
+    cpu,
+    memory,
+    pods,
+    taints,
+    unschedulable,
+    conditions,
+    created_at,
+    deleted_at,
+});
 
 impl Node {
     /// A label's value; where the label itself is absent, what the node's own fields say of it.

@@ -5,13 +5,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::{Bytes, MilliCpu};
 
+use super::filled_in::filled_in;
 use super::{LabelSelector, Labels, NodeSelectorTerm, ResourceList};
 
 /// A pod.
 ///
 /// `cpu` and `memory` are the short form of `requests`; `requests` on the pod itself stands for
 /// the whole pod where no container states its own.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(default)]
 pub struct Pod {
     /// Its name; unique in its namespace.
@@ -99,6 +100,37 @@ pub struct Pod {
     pub deleted_at: Option<Timestamp>,
 }
 
+filled_in!(Pod {
+    name,
+    namespace,
+    uid,
+    node,
+    phase,
+    cpu,
+    memory,
+    requests,
+    overhead,
+    containers,
+    init_containers,
+    labels,
+    annotations,
+    owner,
+    node_selector,
+    affinity,
+    tolerations,
+    topology_spread,
+    volume_claims,
+    local_storage,
+    host_network,
+    priority,
+    priority_class,
+    termination_grace_seconds,
+    ready,
+    status_reason,
+    created_at,
+    deleted_at,
+});
+
 impl Pod {
     /// The namespace, `default` when none was written.
     #[must_use]
@@ -159,7 +191,7 @@ pub struct Owner {
 }
 
 /// One container of a pod.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(default)]
 pub struct Container {
     /// Its name; unique in its pod.
@@ -192,6 +224,19 @@ pub struct Container {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_terminated: Option<TerminationRecord>,
 }
+
+filled_in!(Container {
+    name,
+    image,
+    requests,
+    limits,
+    host_ports,
+    sidecar,
+    restarts,
+    state,
+    terminated,
+    last_terminated,
+});
 
 /// What a container does now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,4 +1,4 @@
--- What decisions are made of, each part once: snapshots, policies, evidence.
+-- What decisions are made of, each part once: snapshots, policies, evidence, answers without front.
 CREATE TABLE decision_parts (
     digest  BLOB    NOT NULL PRIMARY KEY,
     length  INTEGER NOT NULL,
@@ -26,11 +26,10 @@ CREATE TABLE decisions (
     answer_digest    BLOB    NOT NULL,
     savings_nanos    INTEGER,
     confidence       REAL    NOT NULL,
-    answer_length    INTEGER NOT NULL,
-    answer           BLOB    NOT NULL,
+    answer_front     TEXT    NOT NULL,
     PRIMARY KEY (cluster_id, decision_id)
 ) WITHOUT ROWID;
 
+-- Names begin with the instant (UUID version 7), so this is the order of time too.
 CREATE INDEX decisions_by_id ON decisions (decision_id);
-CREATE INDEX decisions_by_time ON decisions (decided_at DESC, decision_id);
 CREATE INDEX decisions_by_request ON decisions (request_id, decided_at DESC) WHERE request_id IS NOT NULL;
