@@ -3,6 +3,8 @@
 use std::process::Command;
 use std::time::Instant;
 
+use crate::servers::Postgres;
+
 /// Runs every check.
 pub(crate) fn run() -> Result<(), String> {
     command("format", &["fmt", "--all", "--check"], &[])?;
@@ -14,7 +16,11 @@ pub(crate) fn run() -> Result<(), String> {
         &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"],
         &[],
     )?;
-    command("tests", &["test", "--workspace", "--quiet", "--no-fail-fast"], &[])
+    let started = Instant::now();
+    let postgres = Postgres::start()?;
+    took("servers", started);
+    let tests = ["test", "--workspace", "--quiet", "--no-fail-fast"];
+    command("tests", &tests, &[("TEST_POSTGRES", &postgres.url)])
 }
 
 /// Runs cargo with arguments and says how long it took.

@@ -3,6 +3,7 @@
 mod check;
 mod layers;
 mod regenerate;
+mod servers;
 mod tidy;
 
 use std::process::ExitCode;

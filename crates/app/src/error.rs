@@ -50,6 +50,7 @@ impl From<store::StoreError> for Error {
             store::StoreError::Database(_) | store::StoreError::Closed => {
                 Error::Unavailable(error.to_string())
             }
+            store::StoreError::LeaseLost => Error::Conflict(error.to_string()),
             store::StoreError::Migration(_) | store::StoreError::Damaged { .. } => {
                 Error::Internal(error.to_string())
             }

@@ -1,11 +1,12 @@
 //! Decisions and what they were made of.
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::types::Uuid;
+use sqlx::{FromRow, QueryBuilder};
 use units::Usd;
 
-use crate::values::{instant, unpack, uuid_bytes, uuid_text};
+use crate::database::reading;
+use crate::values::{At, signed, unpack, unsigned};
 use crate::{Store, StoreError};
 
 /// A part of a decision, known by its digest.
@@ -134,6 +135,50 @@ pub struct DecisionFilter {
 const SUMMARY: &str = "decision_id, cluster_id, decision_type, engine_name, engine_version, \
      request_id, decided_at, savings_nanos, confidence";
 
+#[derive(FromRow)]
+struct SummaryRow {
+    decision_id: Uuid,
+    cluster_id: String,
+    decision_type: String,
+    engine_name: String,
+    engine_version: String,
+    request_id: Option<String>,
+    decided_at: At,
+    savings_nanos: Option<i64>,
+    confidence: f64,
+}
+
+#[derive(FromRow)]
+struct WholeRow {
+    #[sqlx(flatten)]
+    summary: SummaryRow,
+    build: String,
+    seed: String,
+    work_budget: i64,
+    work_used: i64,
+    work_stopped_at: Option<i64>,
+    answer_front: String,
+    input_digest: Vec<u8>,
+    policy_digest: Vec<u8>,
+    evidence_digest: Vec<u8>,
+    answer_digest: Vec<u8>,
+}
+
+#[derive(FromRow)]
+struct PartRow {
+    digest: Vec<u8>,
+    length: i64,
+    content: Vec<u8>,
+}
+
+#[derive(FromRow)]
+struct AnsweredRow {
+    input_digest: Vec<u8>,
+    decision_type: String,
+    answer_front: String,
+    answer_digest: Vec<u8>,
+}
+
 impl Store {
     /// Decisions, newest first, and how many there are in all.
     ///
@@ -143,16 +188,17 @@ impl Store {
         &self,
         filter: &DecisionFilter,
     ) -> Result<(Vec<DecisionSummary>, u64), StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new(format!("SELECT {SUMMARY} FROM decisions"));
-        push_filter(&mut query, filter);
-        query.push(" ORDER BY decision_id DESC LIMIT ");
-        query.push_bind(signed(filter.limit)).push(" OFFSET ").push_bind(signed(filter.offset));
-        let rows = query.build().fetch_all(&self.readers).await?;
-        let found = rows.iter().map(summary).collect::<Result<Vec<_>, _>>()?;
-        let mut count = QueryBuilder::<Sqlite>::new("SELECT count(*) FROM decisions");
-        push_filter(&mut count, filter);
-        let total: i64 = count.build_query_scalar().fetch_one(&self.readers).await?;
-        Ok((found, unsigned(total)))
+        let (rows, total): (Vec<SummaryRow>, i64) = reading!(self, pool => {
+            let mut query = QueryBuilder::new(format!("SELECT {SUMMARY} FROM decisions"));
+            push_filter!(query, filter);
+            query.push(" ORDER BY decision_id DESC LIMIT ").push_bind(signed(filter.limit));
+            query.push(" OFFSET ").push_bind(signed(filter.offset));
+            let rows = query.build_query_as().fetch_all(pool).await?;
+            let mut count = QueryBuilder::new("SELECT count(*) FROM decisions");
+            push_filter!(count, filter);
+            (rows, count.build_query_scalar().fetch_one(pool).await?)
+        });
+        Ok((rows.into_iter().map(summary).collect(), unsigned(total)))
     }
 
     /// One decision with all its parts; `None` when there is none of this name.
@@ -160,37 +206,26 @@ impl Store {
     /// # Errors
     /// The database does not answer, or what it kept is damaged.
     pub async fn decision(&self, decision_id: &str) -> Result<Option<StoredDecision>, StoreError> {
-        let Some(id) = uuid_bytes(decision_id) else { return Ok(None) };
-        let row = sqlx::query(
-            "SELECT d.*, \
-               i.content AS input, i.length AS input_length, \
-               p.content AS policy, p.length AS policy_length, \
-               e.content AS evidence, e.length AS evidence_length, \
-               a.content AS answer, a.length AS answer_length \
-             FROM decisions d \
-             JOIN decision_parts a ON a.digest = d.answer_digest \
-             JOIN decision_parts i ON i.digest = d.input_digest \
-             JOIN decision_parts p ON p.digest = d.policy_digest \
-             JOIN decision_parts e ON e.digest = d.evidence_digest \
-             WHERE d.decision_id = $1",
-        )
-        .bind(id.as_slice())
-        .fetch_optional(&self.readers)
-        .await?;
+        let Ok(id) = Uuid::try_parse(decision_id) else { return Ok(None) };
+        let row: Option<WholeRow> = reading!(self, pool => {
+            sqlx::query_as("SELECT * FROM decisions WHERE decision_id = $1")
+                .bind(id)
+                .fetch_optional(pool)
+                .await?
+        });
         let Some(row) = row else { return Ok(None) };
-        let part = |name: &str| part(decision_id, &row, name);
-        let mut answer = row.try_get::<String, _>("answer_front")?.into_bytes();
-        answer.extend(part("answer")?);
+        let mut answer = row.answer_front.into_bytes();
+        answer.extend(self.part(decision_id, &row.answer_digest).await?);
         Ok(Some(StoredDecision {
-            summary: summary(&row)?,
-            build: row.try_get("build")?,
-            seed: row.try_get("seed")?,
-            work_budget: unsigned(row.try_get("work_budget")?),
-            work_used: unsigned(row.try_get("work_used")?),
-            work_stopped_at: row.try_get::<Option<i64>, _>("work_stopped_at")?.map(unsigned),
-            input: part("input")?,
-            policy: part("policy")?,
-            evidence: part("evidence")?,
+            summary: summary(row.summary),
+            build: row.build,
+            seed: row.seed,
+            work_budget: unsigned(row.work_budget),
+            work_used: unsigned(row.work_used),
+            work_stopped_at: row.work_stopped_at.map(unsigned),
+            input: self.part(decision_id, &row.input_digest).await?,
+            policy: self.part(decision_id, &row.policy_digest).await?,
+            evidence: self.part(decision_id, &row.evidence_digest).await?,
             answer,
         }))
     }
@@ -205,75 +240,73 @@ impl Store {
         request_id: &str,
         since: Timestamp,
     ) -> Result<Option<([u8; 32], String, Vec<u8>)>, StoreError> {
-        let row = sqlx::query(
-            "SELECT d.input_digest, d.decision_type, d.answer_front, d.answer_digest, \
-               a.content AS answer, a.length AS answer_length \
-             FROM decisions d JOIN decision_parts a ON a.digest = d.answer_digest \
-             WHERE d.request_id = $1 AND d.decided_at >= $2 ORDER BY d.decided_at DESC LIMIT 1",
-        )
-        .bind(request_id)
-        .bind(since.as_microsecond())
-        .fetch_optional(&self.readers)
-        .await?;
+        let row: Option<AnsweredRow> = reading!(self, pool => {
+            sqlx::query_as(
+                "SELECT input_digest, decision_type, answer_front, answer_digest FROM decisions \
+                 WHERE request_id = $1 AND decided_at >= $2 ORDER BY decided_at DESC LIMIT 1",
+            )
+            .bind(request_id)
+            .bind(At(since))
+            .fetch_optional(pool)
+            .await?
+        });
         let Some(row) = row else { return Ok(None) };
-        let digest: Vec<u8> = row.try_get("input_digest")?;
-        let mut answer = row.try_get::<String, _>("answer_front")?.into_bytes();
-        answer.extend(part(request_id, &row, "answer")?);
-        let digest = digest.try_into().map_err(|_| StoreError::Damaged {
+        let mut answer = row.answer_front.into_bytes();
+        answer.extend(self.part(request_id, &row.answer_digest).await?);
+        let digest = row.input_digest.try_into().map_err(|_| StoreError::Damaged {
             what: request_id.to_owned(),
             why: "the digest of the input has another length".to_owned(),
         })?;
-        Ok(Some((digest, row.try_get("decision_type")?, answer)))
+        Ok(Some((digest, row.decision_type, answer)))
     }
-}
 
-/// A part as it was, compared with its digest.
-fn part(what: &str, row: &SqliteRow, name: &str) -> Result<Vec<u8>, StoreError> {
-    let length = row.try_get(format!("{name}_length").as_str())?;
-    let content = unpack(what, row.try_get(name)?, length)?;
-    let digest: &[u8] = row.try_get(format!("{name}_digest").as_str())?;
-    if blake3::hash(&content).as_bytes() != digest {
-        let why = format!("its {name} is not what was written");
-        return Err(StoreError::Damaged { what: what.to_owned(), why });
-    }
-    Ok(content)
-}
-
-fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &DecisionFilter) {
-    let mut word = " WHERE ";
-    for (column, value) in [
-        ("cluster_id", &filter.cluster_id),
-        ("decision_type", &filter.decision_type),
-        ("engine_name", &filter.engine_name),
-    ] {
-        if let Some(value) = value {
-            query.push(word).push(column).push(" = ").push_bind(value.clone());
-            word = " AND ";
+    /// A part as it was, compared with its digest.
+    async fn part(&self, what: &str, digest: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let row: Option<PartRow> = reading!(self, pool => {
+            sqlx::query_as("SELECT digest, length, content FROM decision_parts WHERE digest = $1")
+                .bind(digest)
+                .fetch_optional(pool)
+                .await?
+        });
+        let damaged =
+            |why: &str| StoreError::Damaged { what: what.to_owned(), why: why.to_owned() };
+        let row = row.ok_or_else(|| damaged("a part of it is missing"))?;
+        let content = unpack(what, &row.content, row.length)?;
+        if blake3::hash(&content).as_bytes()[..] != row.digest {
+            return Err(damaged("a part of it is not what was written"));
         }
+        Ok(content)
     }
 }
 
-fn summary(row: &SqliteRow) -> Result<DecisionSummary, StoreError> {
-    let id: Vec<u8> = row.try_get("decision_id")?;
-    let cluster: String = row.try_get("cluster_id")?;
-    let decision_id = uuid_text(&id);
-    Ok(DecisionSummary {
-        decided_at: instant(&decision_id, row.try_get("decided_at")?)?,
-        decision_id,
-        cluster_id: (!cluster.is_empty()).then_some(cluster),
-        decision_type: row.try_get("decision_type")?,
-        engine_name: row.try_get("engine_name")?,
-        engine_version: row.try_get("engine_version")?,
-        request_id: row.try_get("request_id")?,
-        savings: row.try_get::<Option<i64>, _>("savings_nanos")?.map(Usd::from_nanos),
-        confidence: row.try_get("confidence")?,
-    })
+macro_rules! push_filter {
+    ($query:ident, $filter:expr) => {
+        let mut word = " WHERE ";
+        for (column, value) in [
+            ("cluster_id", &$filter.cluster_id),
+            ("decision_type", &$filter.decision_type),
+            ("engine_name", &$filter.engine_name),
+        ] {
+            if let Some(value) = value {
+                $query.push(word).push(column).push(" = ").push_bind(value.as_str());
+                word = " AND ";
+            }
+        }
+    };
 }
 
-pub(crate) fn signed(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
+use push_filter;
 
-fn unsigned(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
+fn summary(row: SummaryRow) -> DecisionSummary {
+    DecisionSummary {
+        decision_id: row.decision_id.to_string(),
+        cluster_id: (!row.cluster_id.is_empty()).then_some(row.cluster_id),
+        decision_type: row.decision_type,
+        engine_name: row.engine_name,
+        engine_version: row.engine_version,
+        request_id: row.request_id,
+        decided_at: row.decided_at.0,
+        savings: row.savings_nanos.map(Usd::from_nanos),
+        confidence: row.confidence,
+    }
 }

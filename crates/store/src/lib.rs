@@ -1,27 +1,46 @@
 //! What is kept: one store, with every statement of SQL inside.
 //!
-//! Transactions begin and end inside of one method. Instants come in as arguments.
+//! PostgreSQL and SQLite behave alike; one suite of tests holds both to it. Transactions begin and end
+//! inside of one method. Instants come in as arguments.
 //! This crate refuses to know what a decision means.
 
+mod access;
 mod commit;
+mod database;
 mod decisions;
+mod gaps;
+mod jobs;
+mod list_prices;
+mod models;
+mod prices;
+mod quarantine;
+mod schedules;
+mod totals;
 mod values;
 
-use commit::{Commits, Writer};
-
+pub use access::{ApiKeyRow, AuditRow};
 pub use commit::Receipt;
 pub use decisions::{DecisionFilter, DecisionRecord, DecisionSummary, Part, StoredDecision};
 
-use std::path::Path;
-use std::time::Duration;
+pub use gaps::{GapRow, RefreshRow};
+pub use jobs::{JobEnd, JobFilter, JobRow, JobState, NewJob, Progress};
+pub use list_prices::{AdvisorPoint, ListFilter, OnDemandPoint};
+pub use models::{ModelFilter, ModelRow};
+pub use prices::{Ingested, PriceBatch, PriceFilter, PricePoint, PriceSeries, SpotPriceRow};
+pub use quarantine::QuarantinedRow;
+pub use schedules::ScheduleRow;
+pub use sqlx::types::Uuid;
+pub use totals::DatasetTotals;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, SqliteConnection, SqlitePool};
+use std::path::Path;
+
+use commit::Commits;
+use database::{Database, Sqlite, reading};
 
 /// A store. Handles are cheap to clone and share one set of connections.
 #[derive(Clone, Debug)]
 pub struct Store {
-    readers: SqlitePool,
+    database: Database,
     commits: Commits,
 }
 
@@ -31,9 +50,9 @@ pub enum StoreError {
     /// The database answered with an error or not at all.
     #[error("the database does not answer as it should: {0}")]
     Database(#[from] sqlx::Error),
-    /// The database was written by a newer version.
+    /// The database was written by a newer version, or its tables are not the ones that were made.
     #[error("the database cannot be brought to this version: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(String),
     /// What was kept cannot be read any more.
     #[error("{what} is damaged: {why}")]
     Damaged {
@@ -42,13 +61,29 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// The job went to another worker, or somebody ended it.
+    #[error("the job is another worker's by now")]
+    LeaseLost,
     /// The store is shutting down.
     #[error("the store is closed")]
     Closed,
 }
 
-/// How long a statement waits for another process before it fails.
-const BUSY: Duration = Duration::from_secs(10);
+impl StoreError {
+    fn from_migration(error: sqlx::migrate::MigrateError) -> StoreError {
+        use sqlx::migrate::MigrateError;
+        StoreError::Migration(match error {
+            MigrateError::VersionMissing(version) => format!(
+                "it has step {version}, which this version does not know; it was written by a newer \
+                 version, so use that one or restore a backup"
+            ),
+            MigrateError::VersionMismatch(version) => {
+                format!("step {version} of its tables was made by another build")
+            }
+            other => other.to_string(),
+        })
+    }
+}
 
 impl Store {
     /// Opens the store in a file, making and bringing it up to date as needed.
@@ -56,8 +91,7 @@ impl Store {
     /// # Errors
     /// A file that cannot be opened, or that a newer version has written.
     pub async fn open(path: &Path) -> Result<Store, StoreError> {
-        let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
-        Store::with(options, 4).await
+        Store::over(Database::Sqlite(Sqlite::open(path).await?)).await
     }
 
     /// A store that is gone when the last handle is.
@@ -65,35 +99,30 @@ impl Store {
     /// # Errors
     /// No memory.
     pub async fn in_memory() -> Result<Store, StoreError> {
-        let options = SqliteConnectOptions::new().in_memory(true);
-        Store::with(options, 1).await
+        Store::over(Database::Sqlite(Sqlite::in_memory().await?)).await
     }
 
-    async fn with(options: SqliteConnectOptions, readers: u32) -> Result<Store, StoreError> {
-        // An answer leaves only when its commit is on the disk, so every commit is synchronous;
-        // commits are grouped, so that this costs one wait for many answers.
-        let options = options
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY)
-            .foreign_keys(true);
-        let readers = SqlitePoolOptions::new()
-            .min_connections(1)
-            .max_connections(readers)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            // A file does not hang up, so asking each time whether it has is a turn for nothing.
-            .test_before_acquire(false)
-            .connect_with(options.clone())
-            .await?;
-        sqlx::migrate!("./migrations/sqlite").run(&readers).await?;
-        let writer = if readers.options().get_max_connections() == 1 {
-            // A database in memory belongs to its one connection.
-            Writer::Shared(readers.clone())
-        } else {
-            Writer::Own(SqliteConnection::connect_with(&options).await?)
-        };
-        Ok(Store { readers, commits: Commits::start(writer) })
+    /// Connects to PostgreSQL, version 15 or newer, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// A server that does not answer or lets nobody in, or tables that a newer version has made.
+    pub async fn connect(url: &str, connections: u32) -> Result<Store, StoreError> {
+        let pool = database::postgres(url, connections).await?;
+        Store::over(Database::Postgres(pool)).await
+    }
+
+    async fn over(database: Database) -> Result<Store, StoreError> {
+        let commits = Commits::start(&database).await?;
+        Ok(Store { database, commits })
+    }
+
+    /// What the database is: `postgresql` or `sqlite`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self.database {
+            Database::Postgres(_) => "postgresql",
+            Database::Sqlite(_) => "sqlite",
+        }
     }
 
     /// Whether the database answers.
@@ -101,13 +130,19 @@ impl Store {
     /// # Errors
     /// It does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.readers).await?;
+        reading!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(|_| ()))?;
         Ok(())
     }
 
     /// Waits for what is being written and closes every connection.
     pub async fn close(self) {
         self.commits.close().await;
-        self.readers.close().await;
+        match self.database {
+            Database::Postgres(pool) => pool.close().await,
+            Database::Sqlite(pools) => {
+                pools.readers.close().await;
+                pools.writer.close().await;
+            }
+        }
     }
 }

@@ -1,8 +1,138 @@
-//! Between our types and the database's.
+//! Between our types and the databases'.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueFormat, PgValueRef};
+use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
+use sqlx::{Decode, Encode, Postgres, Sqlite, Type};
 
 use crate::StoreError;
+
+/// An instant: `timestamptz` in PostgreSQL, microseconds since 1970 in SQLite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct At(pub(crate) Timestamp);
+
+/// A day: `date` in PostgreSQL, its ISO 8601 text in SQLite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Day(pub(crate) Date);
+
+/// PostgreSQL counts from the start of 2000.
+const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
+const POSTGRES_EPOCH_DAYS: i32 = 10_957;
+/// The earliest instant that PostgreSQL knows, in its own count: 4713 BC. Earlier ones only ever stand
+/// for "from the beginning".
+const POSTGRES_EARLIEST: i64 = -211_813_488_000_000_000;
+
+const TIMESTAMPTZ: Oid = Oid(1184);
+const TIMESTAMPTZ_ARRAY: Oid = Oid(1185);
+const DATE: Oid = Oid(1082);
+
+impl At {
+    fn micros(self) -> i64 {
+        self.0.as_microsecond()
+    }
+
+    fn from_micros(micros: i64) -> Result<At, BoxDynError> {
+        Ok(At(Timestamp::from_microsecond(micros)?))
+    }
+}
+
+impl Type<Postgres> for At {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(TIMESTAMPTZ)
+    }
+}
+
+impl PgHasArrayType for At {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(TIMESTAMPTZ_ARRAY)
+    }
+}
+
+impl Encode<'_, Postgres> for At {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        let micros = (self.micros() - POSTGRES_EPOCH_MICROS).max(POSTGRES_EARLIEST);
+        <i64 as Encode<'_, Postgres>>::encode_by_ref(&micros, buffer)
+    }
+}
+
+impl Decode<'_, Postgres> for At {
+    fn decode(value: PgValueRef<'_>) -> Result<At, BoxDynError> {
+        if value.format() == PgValueFormat::Text {
+            return Err("instants are read in the binary form only".into());
+        }
+        let micros = i64::from_be_bytes(value.as_bytes()?.try_into()?);
+        At::from_micros(micros.saturating_add(POSTGRES_EPOCH_MICROS))
+    }
+}
+
+impl Type<Sqlite> for At {
+    fn type_info() -> SqliteTypeInfo {
+        <i64 as Type<Sqlite>>::type_info()
+    }
+
+    fn compatible(known: &SqliteTypeInfo) -> bool {
+        <i64 as Type<Sqlite>>::compatible(known)
+    }
+}
+
+impl Encode<'_, Sqlite> for At {
+    fn encode_by_ref(&self, buffer: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        <i64 as Encode<'_, Sqlite>>::encode_by_ref(&self.micros(), buffer)
+    }
+}
+
+impl Decode<'_, Sqlite> for At {
+    fn decode(value: SqliteValueRef<'_>) -> Result<At, BoxDynError> {
+        At::from_micros(<i64 as Decode<'_, Sqlite>>::decode(value)?)
+    }
+}
+
+impl Type<Postgres> for Day {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(DATE)
+    }
+}
+
+impl Encode<'_, Postgres> for Day {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        let since = Date::constant(1970, 1, 1).until(self.0)?.get_days() - POSTGRES_EPOCH_DAYS;
+        <i32 as Encode<'_, Postgres>>::encode_by_ref(&since, buffer)
+    }
+}
+
+impl Decode<'_, Postgres> for Day {
+    fn decode(value: PgValueRef<'_>) -> Result<Day, BoxDynError> {
+        let days = i32::from_be_bytes(value.as_bytes()?.try_into()?);
+        let span = jiff::Span::new().try_days(days.saturating_add(POSTGRES_EPOCH_DAYS))?;
+        Ok(Day(Date::constant(1970, 1, 1).checked_add(span)?))
+    }
+}
+
+impl Type<Sqlite> for Day {
+    fn type_info() -> SqliteTypeInfo {
+        <String as Type<Sqlite>>::type_info()
+    }
+
+    fn compatible(known: &SqliteTypeInfo) -> bool {
+        <String as Type<Sqlite>>::compatible(known)
+    }
+}
+
+impl Encode<'_, Sqlite> for Day {
+    fn encode_by_ref(&self, buffer: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        <String as Encode<'_, Sqlite>>::encode(self.0.to_string(), buffer)
+    }
+}
+
+impl Decode<'_, Sqlite> for Day {
+    fn decode(value: SqliteValueRef<'_>) -> Result<Day, BoxDynError> {
+        Ok(Day(<&str as Decode<'_, Sqlite>>::decode(value)?.parse()?))
+    }
+}
 
 /// Compresses content; the length beside it is needed to read it back.
 pub(crate) fn pack(content: &[u8]) -> Vec<u8> {
@@ -16,49 +146,18 @@ pub(crate) fn unpack(what: &str, packed: &[u8], length: i64) -> Result<Vec<u8>, 
     lz4_flex::block::decompress(packed, length).map_err(|error| damaged(error.to_string()))
 }
 
-/// An instant from microseconds.
-pub(crate) fn instant(what: &str, micros: i64) -> Result<Timestamp, StoreError> {
-    Timestamp::from_microsecond(micros)
-        .map_err(|error| StoreError::Damaged { what: what.to_owned(), why: error.to_string() })
+/// Whole numbers as the databases count them.
+pub(crate) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// The sixteen bytes of a UUID in its usual spelling; `None` for any other text.
-pub(crate) fn uuid_bytes(text: &str) -> Option<[u8; 16]> {
-    let mut bytes = [0_u8; 16];
-    let mut digits = text.bytes().filter(|byte| *byte != b'-');
-    for byte in &mut bytes {
-        let high = char::from(digits.next()?).to_digit(16)?;
-        let low = char::from(digits.next()?).to_digit(16)?;
-        *byte = (high * 16 + low) as u8;
-    }
-    (digits.next().is_none() && text.len() == 36).then_some(bytes)
-}
-
-/// The usual spelling of sixteen bytes.
-pub(crate) fn uuid_text(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(36);
-    for (at, byte) in bytes.iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('?'));
-        text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('?'));
-    }
-    text
+pub(crate) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn uuids_are_spelled_as_they_were() {
-        let text = "019b8082-9480-7ca5-9a1c-5271be8264b1";
-        assert_eq!(uuid_bytes(text).map(|bytes| uuid_text(&bytes)).as_deref(), Some(text));
-        for wrong in ["", "019b8082", "019b8082-9480-7ca5-9a1c-5271be8264bz", "not-a-uuid"] {
-            assert_eq!(uuid_bytes(wrong), None, "{wrong}");
-        }
-    }
 
     #[test]
     fn damaged_content_is_an_error() {

@@ -1,0 +1,40 @@
+-- What decisions are made of, each part once: snapshots, policies, evidence, answers without front.
+CREATE TABLE decision_parts (
+    digest  BYTEA  NOT NULL PRIMARY KEY,
+    length  BIGINT NOT NULL,
+    content BYTEA  NOT NULL
+);
+
+-- One row for each decision that left the server. Money is billionths of a dollar.
+CREATE TABLE decisions (
+    cluster_id       TEXT             NOT NULL,
+    decision_id      UUID             NOT NULL,
+    decision_type    TEXT             NOT NULL,
+    engine_name      TEXT             NOT NULL,
+    engine_version   TEXT             NOT NULL,
+    build            TEXT             NOT NULL,
+    request_id       TEXT,
+    decided_at       TIMESTAMPTZ      NOT NULL,
+    seed             TEXT             NOT NULL,
+    work_budget      BIGINT           NOT NULL,
+    work_used        BIGINT           NOT NULL,
+    work_stopped_at  BIGINT,
+    input_digest     BYTEA            NOT NULL,
+    policy_digest    BYTEA            NOT NULL,
+    evidence_digest  BYTEA            NOT NULL,
+    answer_digest    BYTEA            NOT NULL,
+    savings_nanos    BIGINT,
+    confidence       DOUBLE PRECISION NOT NULL,
+    answer_front     TEXT             NOT NULL,
+    PRIMARY KEY (cluster_id, decision_id)
+);
+
+-- Names begin with the instant (UUID version 7), so this is the order of time too.
+CREATE INDEX decisions_by_id ON decisions (decision_id);
+CREATE INDEX decisions_by_request ON decisions (request_id, decided_at DESC) WHERE request_id IS NOT NULL;
+
+CREATE VIEW decision_execution_log AS
+    SELECT decision_id AS execution_id, engine_name, engine_version, decision_type, cluster_id,
+           confidence AS confidence_score, savings_nanos::numeric / 1000000000 AS estimated_savings,
+           decided_at AS executed_at
+    FROM decisions;

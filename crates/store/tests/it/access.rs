@@ -1,0 +1,41 @@
+//! Keys and the record of changes.
+
+use store::{ApiKeyRow, AuditRow, Uuid};
+
+use crate::backends;
+use crate::prices::at;
+
+#[tokio::test]
+async fn a_key_is_worth_something_until_it_ends() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        let key = ApiKeyRow {
+            key_id: Uuid::from_u128(1),
+            shown_prefix: "cok_test_ab".to_owned(),
+            label: "collector".to_owned(),
+            role: "tenant".to_owned(),
+            customer_id: Some("acme".to_owned()),
+            created_by: "admin".to_owned(),
+            created_at: at(0),
+            expires_at: Some(at(10)),
+            revoked_at: None,
+        };
+        let note = |action: &str, hour| AuditRow {
+            happened_at: at(hour),
+            actor: "admin".to_owned(),
+            action: action.to_owned(),
+            subject: key.key_id.to_string(),
+            detail: serde_json::json!({"label": "collector"}),
+        };
+        store.add_key(&key, [7; 32], &note("api_key.create", 0)).await.unwrap();
+        assert_eq!(store.key_of([7; 32], at(9)).await.unwrap(), Some(key.clone()), "{name}");
+        assert_eq!(store.key_of([7; 32], at(10)).await.unwrap(), None, "{name}: expired");
+        assert_eq!(store.key_of([8; 32], at(9)).await.unwrap(), None, "{name}");
+        assert!(store.revoke_key(key.key_id, &note("api_key.revoke", 5)).await.unwrap(), "{name}");
+        assert!(!store.revoke_key(key.key_id, &note("api_key.revoke", 6)).await.unwrap(), "{name}");
+        assert_eq!(store.key_of([7; 32], at(9)).await.unwrap(), None, "{name}: revoked");
+        assert_eq!(store.keys().await.unwrap()[0].revoked_at, Some(at(5)), "{name}");
+        let audit = store.audit(10, 0).await.unwrap();
+        assert_eq!(audit, [note("api_key.revoke", 5), note("api_key.create", 0)], "{name}");
+    }
+}

@@ -1,0 +1,74 @@
+//! Decisions are kept once, whole, and found again.
+
+use store::{DecisionFilter, DecisionRecord, Part};
+
+use crate::backends;
+
+fn record(number: u8, request_id: Option<&str>) -> DecisionRecord {
+    let part = |content: &[u8]| Part {
+        digest: *blake3::hash(content).as_bytes(),
+        content: content.into(),
+    };
+    DecisionRecord {
+        decision_id: format!("019b8082-9480-7ca5-9a1c-5271be8264{number:02x}"),
+        cluster_id: "prod".to_owned(),
+        decision_type: "bin_pack".to_owned(),
+        engine_name: "bin_packing".to_owned(),
+        engine_version: "1".to_owned(),
+        build: "test".to_owned(),
+        request_id: request_id.map(str::to_owned),
+        decided_at: jiff::Timestamp::from_microsecond(1_767_225_600_123_456 + i64::from(number))
+            .unwrap(),
+        seed: "00".to_owned(),
+        work_budget: u64::MAX,
+        work_used: 7,
+        work_stopped_at: None,
+        input: part(b"{\"nodes\":[]}"),
+        policy: part(b"{}"),
+        evidence: part(&[number; 3]),
+        answer_front: format!("{{\"decision_id\":{number},"),
+        answer_rest: part(b"\"rejected\":[]}"),
+        savings: Some(units::Usd::from_nanos(1_500_000_000)),
+        confidence: 0.5,
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_is_found_again() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        store.keep_decision(record(1, Some("r"))).await.unwrap();
+        store.keep_decision(record(2, None)).await.unwrap();
+        let all = DecisionFilter { limit: 10, ..DecisionFilter::default() };
+        let (found, total) = store.decisions(&all).await.unwrap();
+        assert_eq!((total, found.len()), (2, 2), "{name}");
+        assert_eq!(found[0].decision_id, record(2, None).decision_id, "{name}: the newest first");
+        assert_eq!(found[1].decided_at, record(1, None).decided_at, "{name}: to the microsecond");
+        let other = DecisionFilter { cluster_id: Some("other".to_owned()), ..all.clone() };
+        assert_eq!(store.decisions(&other).await.unwrap().1, 0, "{name}");
+        let whole = store.decision(&record(1, None).decision_id).await.unwrap().unwrap();
+        assert_eq!(whole.answer, b"{\"decision_id\":1,\"rejected\":[]}", "{name}");
+        assert_eq!(whole.input, b"{\"nodes\":[]}", "{name}");
+        assert_eq!(whole.summary.savings, record(1, None).savings, "{name}");
+        assert_eq!(whole.work_used, 7, "{name}");
+        assert!(store.decision("no such name").await.unwrap().is_none(), "{name}");
+        let since = jiff::Timestamp::UNIX_EPOCH;
+        let answered = store.decision_of_request("r", since).await.unwrap().unwrap();
+        assert_eq!(answered.2, whole.answer, "{name}");
+        assert!(store.decision_of_request("other", since).await.unwrap().is_none(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_same_decision_is_kept_once() {
+    for backend in backends::all().await {
+        let store = &backend.store;
+        let (one, two) = tokio::join!(
+            store.keep_decision(record(1, None)),
+            store.keep_decision(record(1, None))
+        );
+        assert!(one.is_ok() && two.is_ok(), "{}", backend.name);
+        let filter = DecisionFilter { limit: 10, ..DecisionFilter::default() };
+        assert_eq!(store.decisions(&filter).await.unwrap().1, 1, "{}", backend.name);
+    }
+}

@@ -1,0 +1,153 @@
+//! Prices are kept once each and counted exactly.
+
+use jiff::{SignedDuration, Timestamp};
+use store::{
+    AdvisorPoint, Ingested, ListFilter, OnDemandPoint, PriceBatch, PriceFilter, PriceSeries, Store,
+};
+use units::UsdPerHour;
+
+use crate::backends;
+
+pub(crate) fn at(hour: i64) -> Timestamp {
+    "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hour)
+}
+
+fn series(kind: &str, zone: &str) -> PriceSeries {
+    PriceSeries {
+        instance_type: kind.to_owned(),
+        zone: zone.to_owned(),
+        zone_id: None,
+        region: "us-east-1".to_owned(),
+        product: "Linux/UNIX".to_owned(),
+    }
+}
+
+/// So many hours of two pools; prices in billionths follow the hour.
+pub(crate) fn batch(hours: std::ops::Range<i64>) -> PriceBatch {
+    let mut batch = PriceBatch::default();
+    for hour in hours {
+        for (kind, zone) in [("m5.large", "us-east-1a"), ("c5.large", "us-east-1b")] {
+            let price = UsdPerHour::from_nanos(30_000_001 + hour);
+            batch.push(series(kind, zone), at(hour), price);
+        }
+    }
+    batch
+}
+
+pub(crate) async fn all_of(store: &Store, kind: &str) -> Vec<(Timestamp, i64)> {
+    let filter = PriceFilter {
+        instance_type: kind.to_owned(),
+        region: "us-east-1".to_owned(),
+        zone: None,
+        product: None,
+        from: Timestamp::MIN,
+        until: at(1_000_000),
+        limit: 1_000_000,
+    };
+    let rows = store.spot_prices(&filter).await.unwrap();
+    rows.into_iter().map(|row| (row.observed_at, row.price.nanos())).collect()
+}
+
+#[tokio::test]
+async fn prices_are_kept_once_and_counted_exactly() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        let first = store.keep_prices(&batch(0..700), None, at(0)).await.unwrap();
+        assert_eq!(first, Ingested { inserted: 1400, changed: 0, unchanged: 0 }, "{name}");
+        let again = store.keep_prices(&batch(0..700), None, at(1)).await.unwrap();
+        assert_eq!(again, Ingested { inserted: 0, changed: 0, unchanged: 1400 }, "{name}");
+        let overlap = store.keep_prices(&batch(600..710), None, at(2)).await.unwrap();
+        assert_eq!(overlap, Ingested { inserted: 20, changed: 0, unchanged: 200 }, "{name}");
+        let rows = all_of(store, "m5.large").await;
+        assert_eq!(rows.len(), 710, "{name}");
+        assert_eq!(rows[709], (at(709), 30_000_710), "{name}: exact to a billionth");
+        let totals = store.totals().await.unwrap();
+        assert_eq!(totals.len(), 1, "{name}");
+        assert_eq!((totals[0].rows, totals[0].instance_types, totals[0].regions), (1420, 2, 1));
+        assert_eq!((totals[0].oldest, totals[0].newest), (Some(at(0)), Some(at(709))), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_prices_for_one_instant_the_later_one_stands() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        let mut twice = PriceBatch::default();
+        for nanos in [5, 7] {
+            twice.push(series("m5.large", "us-east-1a"), at(0), UsdPerHour::from_nanos(nanos));
+        }
+        let kept = store.keep_prices(&twice, None, at(0)).await.unwrap();
+        assert_eq!(kept.inserted, 1, "{name}");
+        let mut later = PriceBatch::default();
+        later.push(series("m5.large", "us-east-1a"), at(0), UsdPerHour::from_nanos(9));
+        let kept = store.keep_prices(&later, None, at(0)).await.unwrap();
+        assert_eq!(kept, Ingested { inserted: 0, changed: 1, unchanged: 0 }, "{name}");
+        assert_eq!(all_of(store, "m5.large").await, [(at(0), 9)], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_range_is_half_open_and_limited() {
+    for backend in backends::all().await {
+        let store = &backend.store;
+        store.keep_prices(&batch(0..48), None, at(0)).await.unwrap();
+        let filter = PriceFilter {
+            instance_type: "m5.large".to_owned(),
+            region: "us-east-1".to_owned(),
+            zone: Some("us-east-1a".to_owned()),
+            product: Some("Linux/UNIX".to_owned()),
+            from: at(10),
+            until: at(20),
+            limit: 100,
+        };
+        let rows = store.spot_prices(&filter).await.unwrap();
+        assert_eq!(rows.len(), 10, "{}", backend.name);
+        assert_eq!(rows[0].observed_at, at(10));
+        let few = store.spot_prices(&PriceFilter { limit: 3, ..filter.clone() }).await.unwrap();
+        assert_eq!(few.len(), 3);
+        let nowhere = PriceFilter { zone: Some("us-east-1z".to_owned()), ..filter };
+        assert!(store.spot_prices(&nowhere).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn list_prices_and_advice_keep_only_what_changed() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        let list = |hour: i64, nanos: i64| OnDemandPoint {
+            instance_type: "m5.large".to_owned(),
+            region: "us-east-1".to_owned(),
+            operating_system: "Linux".to_owned(),
+            tenancy: "shared".to_owned(),
+            effective_at: at(hour),
+            price: UsdPerHour::from_nanos(nanos),
+            source: "test".to_owned(),
+        };
+        let kept = store.keep_on_demand(&[list(0, 96), list(9, 95), list(0, 97)], at(9)).await;
+        assert_eq!(kept.unwrap().inserted, 2, "{name}");
+        let kept = store.keep_on_demand(&[list(0, 97), list(9, 94)], at(10)).await.unwrap();
+        assert_eq!(kept, Ingested { inserted: 0, changed: 1, unchanged: 1 }, "{name}");
+        let filter = ListFilter { limit: 10, ..ListFilter::default() };
+        let rows = store.on_demand(&filter).await.unwrap();
+        let prices: Vec<i64> = rows.iter().map(|row| row.price.nanos()).collect();
+        assert_eq!(prices, [97, 94], "{name}");
+
+        let advice = |hour: i64, bucket: u8, saved: Option<i32>| AdvisorPoint {
+            instance_type: "m5.large".to_owned(),
+            region: "us-east-1".to_owned(),
+            operating_system: "Linux".to_owned(),
+            observed_at: at(hour),
+            bucket,
+            savings_percent: saved,
+        };
+        for (hour, bucket, saved, inserted) in
+            [(0, 1, Some(60), 1), (1, 1, Some(60), 0), (2, 2, Some(60), 1), (3, 2, None, 1)]
+        {
+            let kept = store.keep_advisor(&[advice(hour, bucket, saved)], at(hour)).await.unwrap();
+            assert_eq!(kept.inserted, inserted, "{name} at {hour}");
+        }
+        assert_eq!(store.advisor(&filter).await.unwrap(), [advice(3, 2, None)], "{name}");
+        let elsewhere = ListFilter { region: Some("eu-west-1".to_owned()), ..filter };
+        assert!(store.advisor(&elsewhere).await.unwrap().is_empty(), "{name}");
+    }
+}
