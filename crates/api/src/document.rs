@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 
 use crate::problem::Problem;
 use crate::routes::decisions::{HistoryQuery, HistoryRow};
+use crate::routes::pricing::{
+    AdvisorItem, OnDemandItem, PriceListQuery, SpotPriceItem, SpotPriceQuery,
+};
 use crate::routes::system::Health;
 use crate::routes::{Gives, ROUTES, Route, Takes};
 
@@ -55,6 +58,7 @@ pub fn openapi() -> Value {
         "servers": [{ "url": "/" }],
         "tags": [
             { "name": "decisions", "description": "Making decisions and looking them up." },
+            { "name": "pricing", "description": "Prices and interruption classes as they are kept." },
             { "name": "system", "description": "The server itself." },
         ],
         "paths": paths,
@@ -64,7 +68,11 @@ pub fn openapi() -> Value {
 }
 
 fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
-    let tag = if route.path.contains("decision") { "decisions" } else { "system" };
+    let tag = match route.path {
+        path if path.contains("decision") => "decisions",
+        path if path.contains("/pricing/") => "pricing",
+        _ => "system",
+    };
     let mut operation = base(route.operation, route.summary, tag);
     let mut parameters = Vec::new();
     for name in route.path.split('{').skip(1).filter_map(|part| part.split('}').next()) {
@@ -76,7 +84,9 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         Takes::DecisionRequest => {
             operation["requestBody"] = body(&reference::<DecisionRequestSchema>(generator));
         }
-        Takes::HistoryQuery => parameters.extend(query_parameters()),
+        Takes::HistoryQuery => parameters.extend(query_parameters::<HistoryQuery>()),
+        Takes::SpotPriceQuery => parameters.extend(query_parameters::<SpotPriceQuery>()),
+        Takes::PriceListQuery => parameters.extend(query_parameters::<PriceListQuery>()),
         Takes::Nothing | Takes::DecisionId => {}
     }
     if !parameters.is_empty() {
@@ -87,9 +97,13 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             let any = reference::<facts::decision::Decision<Value>>(generator);
             responses(&any, generator)
         }
-        Gives::History => {
-            let row = reference::<HistoryRow>(generator);
-            responses(&json!({ "type": "array", "items": row }), generator)
+        Gives::History => list::<HistoryRow>(generator),
+        Gives::SpotPrices => list::<SpotPriceItem>(generator),
+        Gives::OnDemandPrices => list::<OnDemandItem>(generator),
+        Gives::Advice => list::<AdvisorItem>(generator),
+        Gives::PriceStats => {
+            let stats = reference::<app::pricing::PriceStats>(generator);
+            responses(&stats, generator)
         }
         Gives::Health => {
             let health = reference::<Health>(generator);
@@ -158,12 +172,21 @@ fn with_problems(kind: &str, schema: &Value, generator: &mut SchemaGenerator) ->
     responses.into()
 }
 
+fn list<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Value {
+    let items = reference::<T>(generator);
+    responses(&json!({ "type": "array", "items": items }), generator)
+}
+
 fn reference<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Value {
     generator.subschema_for::<T>().into()
 }
 
-fn query_parameters() -> Vec<Value> {
-    let schema: Value = schemars::schema_for!(HistoryQuery).into();
+fn query_parameters<Q: schemars::JsonSchema>() -> Vec<Value> {
+    // Parameters stand in operations, where nothing could refer to definitions of their own.
+    let settings =
+        SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let schema: Value = settings.into_generator().into_root_schema_for::<Q>().into();
+    let required = schema["required"].as_array().cloned().unwrap_or_default();
     let properties = schema["properties"].as_object().cloned().unwrap_or_default();
     properties
         .into_iter()
@@ -172,7 +195,13 @@ fn query_parameters() -> Vec<Value> {
             if let Some(schema) = schema.as_object_mut() {
                 schema.remove("description");
             }
-            json!({ "name": name, "in": "query", "description": description, "schema": schema })
+            let required = required.iter().any(|one| one.as_str() == Some(&name));
+            let mut parameter =
+                json!({ "name": name, "in": "query", "description": description, "schema": schema });
+            if required {
+                parameter["required"] = true.into();
+            }
+            parameter
         })
         .collect()
 }

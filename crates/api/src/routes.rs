@@ -1,6 +1,7 @@
 //! Every route on one screen: the router and the API document are both made from this list.
 
 pub(crate) mod decisions;
+pub(crate) mod pricing;
 pub(crate) mod system;
 
 use std::sync::Arc;
@@ -39,6 +40,10 @@ pub enum Takes {
     DecisionId,
     /// Filters and paging in the query.
     HistoryQuery,
+    /// Which spot prices, in the query.
+    SpotPriceQuery,
+    /// Which list prices or advice, in the query.
+    PriceListQuery,
 }
 
 /// What a route answers with.
@@ -50,6 +55,14 @@ pub enum Gives {
     History,
     /// A replay bundle.
     Bundle,
+    /// Spot prices.
+    SpotPrices,
+    /// List prices.
+    OnDemandPrices,
+    /// The Spot Advisor's word.
+    Advice,
+    /// How many prices there are.
+    PriceStats,
     /// The state of the server.
     Health,
     /// A short text.
@@ -86,6 +99,14 @@ pub const ROUTES: &[Route] = routes! {
         "One decision, byte for byte as it was answered.";
     get "/api/v1/ml/decisions/{id}/bundle" "getBundle" DecisionId Bundle decisions::bundle,
         "Everything that `cloudoptim replay` needs to make the decision again.";
+    get "/api/v1/ml/pricing/spot" "listSpotPrices" SpotPriceQuery SpotPrices pricing::spot,
+        "Spot prices of one type in one region, the oldest first.";
+    get "/api/v1/ml/pricing/on-demand" "listOnDemandPrices" PriceListQuery OnDemandPrices pricing::on_demand,
+        "On-Demand prices, with the date from which each is known.";
+    get "/api/v1/ml/pricing/spot-advisor" "listAdvice" PriceListQuery Advice pricing::advisor,
+        "What the Spot Advisor said last of each pool.";
+    get "/api/v1/ml/pricing/stats" "priceStats" Nothing PriceStats pricing::stats,
+        "How many prices there are and what they cover; exact.";
     get "/api/v1/ml/health" "health" Nothing Health system::health,
         "The state of the server and of what it depends on.";
     get "/livez" "livez" Nothing Text system::livez,

@@ -8,6 +8,7 @@ pub mod decide;
 pub mod error;
 pub mod history;
 mod kept;
+pub mod pricing;
 
 use clock::Clock;
 use store::Store;

@@ -25,8 +25,12 @@ pub(crate) enum Command {
     Snapshot(Snapshot),
     /// Look at prices and interruption rates.
     Market(Market),
-    /// Answer over HTTP, on an embedded database.
+    /// Answer over HTTP, on an embedded database or on PostgreSQL.
     Serve(Serve),
+    /// Prices that the server keeps: bring them in, look at them, take them out.
+    Pricing(Pricing),
+    /// Make the tables of the database, or bring them up to date.
+    Migrate(Database),
     /// Print a completion script for a shell.
     Completions(Completions),
 }
@@ -39,15 +43,121 @@ pub(crate) struct Serve {
     /// The port to listen on; 0 takes a free one.
     #[arg(long, env = "ML_SERVER_PORT", default_value_t = 8001)]
     pub(crate) port: u16,
-    /// The folder of the database.
-    #[arg(long, env = "CLOUDOPTIM_DATA", value_name = "DIR", default_value = "cloudoptim-data")]
-    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) database: Database,
     /// Market files or folders, on top of the bundled tables.
     #[arg(short, long, value_name = "PATH")]
     pub(crate) market: Vec<PathBuf>,
     /// Start with a made-up cluster, labelled as such, in a database that is gone afterwards.
     #[arg(long)]
     pub(crate) demo: bool,
+}
+
+/// Where things are kept: in a folder of this machine, or on PostgreSQL where `--db-host` or
+/// `--database-url` names a server.
+#[derive(Debug, Args)]
+pub(crate) struct Database {
+    /// The folder of the embedded database.
+    #[arg(
+        long,
+        env = "CLOUDOPTIM_DATA_DIR",
+        value_name = "DIR",
+        default_value = "cloudoptim-data"
+    )]
+    pub(crate) data: PathBuf,
+    /// PostgreSQL in one address: `postgres://user:password@host:port/database`.
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) database_url: Option<String>,
+    /// The host of PostgreSQL.
+    #[arg(long, env = "DB_HOST", value_name = "HOST")]
+    pub(crate) db_host: Option<String>,
+    /// The port of PostgreSQL.
+    #[arg(long, env = "DB_PORT", value_name = "PORT", default_value_t = 5432)]
+    pub(crate) db_port: u16,
+    /// The database on PostgreSQL.
+    #[arg(long, env = "DB_NAME", value_name = "NAME", default_value = "ml_server")]
+    pub(crate) db_name: String,
+    /// The user on PostgreSQL.
+    #[arg(long, env = "DB_USER", value_name = "NAME", default_value = "ml_server")]
+    pub(crate) db_user: String,
+    /// The user's password; better given by the environment than on the command line.
+    #[arg(long, env = "DB_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    pub(crate) db_password: Option<String>,
+    /// How many connections to PostgreSQL.
+    #[arg(long, env = "DB_POOL_SIZE", value_name = "COUNT", default_value_t = 10)]
+    pub(crate) db_pool_size: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pricing {
+    #[command(subcommand)]
+    pub(crate) command: PricingCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PricingCommand {
+    /// Keep the prices of files: spot history (JSON or CSV), On-Demand tables, price lists, the Spot
+    /// Advisor; compressed or not.
+    Import {
+        /// The files or folders.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        database: Database,
+    },
+    /// Spot prices of one type in one region.
+    Spot {
+        /// Such as `m5.large`.
+        instance_type: String,
+        /// Such as `us-east-1`.
+        region: String,
+        /// From when on; 30 days before the end when absent.
+        #[arg(long, value_name = "RFC3339")]
+        from: Option<Timestamp>,
+        /// Up to before when; now when absent.
+        #[arg(long, value_name = "RFC3339")]
+        until: Option<Timestamp>,
+        /// How many rows.
+        #[arg(long, default_value_t = 1000)]
+        limit: u64,
+        #[command(flatten)]
+        kept: Kept,
+    },
+    /// On-Demand prices.
+    OnDemand(Listed),
+    /// What the Spot Advisor said last.
+    Advisor(Listed),
+    /// How many prices there are and what they cover.
+    Stats {
+        #[command(flatten)]
+        kept: Kept,
+    },
+}
+
+/// Where prices are kept and how they are printed.
+#[derive(Debug, Args)]
+pub(crate) struct Kept {
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// How to print.
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+/// Which rows of a list.
+#[derive(Debug, Args)]
+pub(crate) struct Listed {
+    /// One type.
+    #[arg(long)]
+    pub(crate) instance_type: Option<String>,
+    /// One region.
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    /// How many rows.
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) limit: u64,
+    #[command(flatten)]
+    pub(crate) kept: Kept,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,8 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod decide;
 pub(crate) mod market;
+pub(crate) mod migrate;
+pub(crate) mod pricing;
 pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod snapshot;

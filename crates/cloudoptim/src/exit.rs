@@ -59,6 +59,9 @@ pub(crate) enum Failure {
     /// The server cannot start or had to stop.
     #[error("{0}")]
     Serve(String),
+    /// The database cannot be opened or does not answer.
+    #[error("{0}")]
+    Database(String),
     /// Writing the answer failed.
     #[error("the answer cannot be written: {0}")]
     Output(String),
@@ -72,6 +75,7 @@ impl Failure {
             Failure::Input { .. } => "invalid_input",
             Failure::UnknownDecision(_) => "unknown_decision",
             Failure::Serve(_) => "serve",
+            Failure::Database(_) => "database",
             Failure::Output(_) => "output",
         }
     }
@@ -96,7 +100,10 @@ impl Failure {
             Failure::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 Exit::NotFound
             }
-            Failure::File { .. } | Failure::Serve(_) | Failure::Output(_) => Exit::Failure,
+            Failure::File { .. }
+            | Failure::Serve(_)
+            | Failure::Database(_)
+            | Failure::Output(_) => Exit::Failure,
             Failure::Input { .. } | Failure::UnknownDecision(_) => Exit::Usage,
         }
     }

@@ -4,6 +4,7 @@
 
 mod cli;
 mod commands;
+mod database;
 mod demo;
 mod exit;
 mod input;
@@ -25,6 +26,8 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => commands::replay::run(arguments),
         Command::Snapshot(arguments) => commands::snapshot::run(arguments),
         Command::Market(arguments) => commands::market::run(arguments),
+        Command::Pricing(arguments) => commands::pricing::run(arguments),
+        Command::Migrate(arguments) => commands::migrate::run(arguments),
         Command::Serve(arguments) => commands::serve::run(arguments),
         Command::Completions(arguments) => commands::completions::run(arguments),
     };

@@ -16,6 +16,17 @@ pub(crate) fn bytes(total: u64, what: &str) -> ProgressBar {
     bar
 }
 
+/// A bar over a known number of rows.
+pub(crate) fn rows(total: u64, what: &str) -> ProgressBar {
+    let bar = visible(ProgressBar::new(total));
+    let style = "{msg} {bar:30} {pos}/{len} rows {per_sec} {eta}";
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    bar.set_message(what.to_owned());
+    bar
+}
+
 /// A spinner for work of unknown length. It appears only when the work takes a while.
 pub(crate) fn spinner(what: &str) -> ProgressBar {
     let bar = visible(ProgressBar::new_spinner());

@@ -3,6 +3,7 @@
 //! Statements are written once and run on either; where the databases differ, both texts stand
 //! beside each other in the method that needs them.
 
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -118,11 +119,64 @@ async fn migrate_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
     sqlx::migrate!("./migrations/sqlite").run(pool).await.map_err(StoreError::from_migration)
 }
 
+/// Where a PostgreSQL server is, and who asks.
+#[derive(Clone)]
+pub enum PostgresServer {
+    /// All in one address: `postgres://user:password@host:port/database`.
+    Url(String),
+    /// In parts.
+    Parts {
+        /// The host's name or address.
+        host: String,
+        /// The port.
+        port: u16,
+        /// The database.
+        database: String,
+        /// Who asks.
+        user: String,
+        /// Its password, where one is needed.
+        password: Option<String>,
+    },
+}
+
+impl fmt::Debug for PostgresServer {
+    /// Without what is secret.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PostgresServer::Url(_) => formatter.write_str("PostgresServer::Url"),
+            PostgresServer::Parts { host, port, database, .. } => {
+                write!(formatter, "{host}:{port}/{database}")
+            }
+        }
+    }
+}
+
+impl PostgresServer {
+    fn options(&self) -> Result<PgConnectOptions, StoreError> {
+        Ok(match self {
+            PostgresServer::Url(url) => url.parse::<PgConnectOptions>()?,
+            PostgresServer::Parts { host, port, database, user, password } => {
+                let options = PgConnectOptions::new()
+                    .host(host)
+                    .port(*port)
+                    .database(database)
+                    .username(user);
+                match password {
+                    Some(password) => options.password(password),
+                    None => options,
+                }
+            }
+        })
+    }
+}
+
 /// Connects to PostgreSQL and brings it up to date. Two servers that start at once wait for each
 /// other.
-pub(crate) async fn postgres(url: &str, connections: u32) -> Result<PgPool, StoreError> {
-    let options: PgConnectOptions = url.parse()?;
-    let options = options.application_name("cloudoptim");
+pub(crate) async fn postgres(
+    server: &PostgresServer,
+    connections: u32,
+) -> Result<PgPool, StoreError> {
+    let options = server.options()?.application_name("cloudoptim");
     let pool = PgPoolOptions::new()
         .max_connections(connections.max(2))
         .acquire_timeout(BUSY)

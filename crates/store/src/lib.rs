@@ -20,6 +20,7 @@ mod values;
 
 pub use access::{ApiKeyRow, AuditRow};
 pub use commit::Receipt;
+pub use database::PostgresServer;
 pub use decisions::{DecisionFilter, DecisionRecord, DecisionSummary, Part, StoredDecision};
 
 pub use gaps::{GapRow, RefreshRow};
@@ -106,8 +107,8 @@ impl Store {
     ///
     /// # Errors
     /// A server that does not answer or lets nobody in, or tables that a newer version has made.
-    pub async fn connect(url: &str, connections: u32) -> Result<Store, StoreError> {
-        let pool = database::postgres(url, connections).await?;
+    pub async fn connect(server: &PostgresServer, connections: u32) -> Result<Store, StoreError> {
+        let pool = database::postgres(server, connections).await?;
         Store::over(Database::Postgres(pool)).await
     }
 

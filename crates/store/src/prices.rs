@@ -348,13 +348,47 @@ impl Store {
             query.push_bind(signed(filter.limit));
             query.build_query_as().fetch_all(pool).await?
         });
-        let row = |row: PointRow| SpotPriceRow {
-            zone: row.zone,
-            product: row.product,
-            observed_at: row.observed_at.0,
-            price: UsdPerHour::from_nanos(row.nanos),
-        };
-        Ok(rows.into_iter().map(row).collect())
+        Ok(rows.into_iter().map(price).collect())
+    }
+}
+
+impl Store {
+    /// The price that was in force at an instant, of each zone and product of one type in one region
+    /// that had one by then.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn spot_prices_at(
+        &self,
+        instance_type: &str,
+        region: &str,
+        at: Timestamp,
+    ) -> Result<Vec<SpotPriceRow>, StoreError> {
+        let rows: Vec<PointRow> = reading!(self, pool => {
+            sqlx::query_as(
+                "SELECT s.zone, s.product, p.observed_at, p.nanos \
+                 FROM price_series s JOIN price_points p ON p.series_id = s.series_id \
+                 WHERE s.region = $1 AND s.instance_type = $2 AND p.observed_at = ( \
+                   SELECT max(l.observed_at) FROM price_points l \
+                   WHERE l.series_id = s.series_id AND l.observed_at <= $3) \
+                 ORDER BY s.zone, s.product",
+            )
+            .bind(region)
+            .bind(instance_type)
+            .bind(At(at))
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(rows.into_iter().map(price).collect())
+    }
+}
+
+fn price(row: PointRow) -> SpotPriceRow {
+    SpotPriceRow {
+        zone: row.zone,
+        product: row.product,
+        observed_at: row.observed_at.0,
+        price: UsdPerHour::from_nanos(row.nanos),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The HTTP interface, asked in process.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod pricing;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

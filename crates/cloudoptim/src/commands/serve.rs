@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::Serve;
 use crate::exit::{Exit, Failure};
-use crate::{demo, input, market_files};
+use crate::{demo, market_files};
 
 pub(crate) fn run(arguments: &Serve) -> Result<Exit, Failure> {
     if !arguments.host.is_loopback() {
@@ -75,13 +75,10 @@ fn demo_market(now: Timestamp) -> Market {
 }
 
 async fn open_store(arguments: &Serve) -> Result<Store, Failure> {
-    let failed = |error: store::StoreError| Failure::Serve(error.to_string());
     if arguments.demo {
-        return Store::in_memory().await.map_err(failed);
+        return Store::in_memory().await.map_err(|error| Failure::Database(error.to_string()));
     }
-    std::fs::create_dir_all(&arguments.data)
-        .map_err(|source| Failure::File { path: input::shown(&arguments.data), source })?;
-    Store::open(&arguments.data.join("cloudoptim.sqlite")).await.map_err(failed)
+    arguments.database.open().await
 }
 
 async fn decide_demo(app: &Arc<App>) -> Result<(), Failure> {
@@ -103,7 +100,7 @@ fn tell(arguments: &Serve, address: SocketAddr) {
     if arguments.demo {
         eprintln!("  demo: cluster `{}` is made up, and so are its decisions", demo::CLUSTER);
     } else {
-        eprintln!("  database    {}", arguments.data.join("cloudoptim.sqlite").display());
+        eprintln!("  database    {}", arguments.database.shown());
     }
     eprintln!("  no access keys are set: everybody on this machine can ask and read");
 }

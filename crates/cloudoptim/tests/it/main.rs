@@ -8,6 +8,9 @@ use std::process::{Child, Command, Output, Stdio};
 
 fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cloudoptim"));
+    for name in ["DB_HOST", "DATABASE_URL", "CLOUDOPTIM_DATA_DIR"] {
+        command.env_remove(name);
+    }
     command.env_remove("ML_SERVER_PORT").env_remove("ML_SERVER_HOST").env("NO_COLOR", "1");
     command
 }
@@ -195,5 +198,35 @@ fn the_demo_decides_at_once_and_says_what_it_is() {
         assert!(decision["cluster_id"].as_str().unwrap().contains("made-up"));
         assert!(decision["estimated_savings"].as_f64().unwrap() > 0.0, "{decision}");
     }
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
+fn prices_of_files_are_kept_once_and_served() {
+    let here = folder("pricing");
+    let data = here.join("data").display().to_string();
+    let file = here.join("spot-2026-07-31.csv").display().to_string();
+    let rows = "timestamp,az,instance_type,usd_per_hour\n\
+        2026-07-30T00:00:00Z,us-east-1a,m5.large,0.0391\n\
+        2026-07-31T00:00:00Z,us-east-1a,m5.large,0.0392\n\
+        2026-07-31T00:00:00Z,us-east-1b,m5.large,-1\n";
+    std::fs::write(&file, rows).unwrap();
+    let import = || run(&["pricing", "import", &file, "--data", &data]);
+    // One row is not believed, so the import is a partial one.
+    let first = import();
+    assert_eq!(code(&first), 3, "{first:?}");
+    let said = String::from_utf8_lossy(&first.stderr).into_owned();
+    assert!(said.contains("2 new") && said.contains("1 not believed"), "{said}");
+    let again = String::from_utf8_lossy(&import().stderr).into_owned();
+    assert!(again.contains("0 new") && again.contains("2 known"), "{again}");
+    let stats = run(&["pricing", "stats", "-o", "json", "--data", &data]);
+    let stats: serde_json::Value = serde_json::from_slice(&stats.stdout).unwrap();
+    assert_eq!(stats["spot_prices_count"], 2);
+    let server = Server::start(&["--data", &data]);
+    let path = "GET /api/v1/ml/pricing/spot?instance_type=m5.large&region=us-east-1&start_date=2026-07-01&end_date=2026-08-01";
+    let (status, prices) = server.ask(path, "");
+    assert_eq!(status, 200, "{prices}");
+    let prices: serde_json::Value = serde_json::from_str(&prices).unwrap();
+    assert_eq!(prices[1]["spot_price"], 0.0392);
     assert_eq!(server.stop(), 0);
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{Connection, PgConnection};
-use store::Store;
+use store::{PostgresServer, Store};
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
@@ -35,7 +35,7 @@ pub(crate) async fn all() -> Vec<Backend> {
     ];
     match postgres().await {
         Some(url) => {
-            let store = Store::connect(&url, 4).await.unwrap();
+            let store = Store::connect(&PostgresServer::Url(url), 4).await.unwrap();
             all.push(Backend { name: "postgresql", store, file: None });
         }
         None => eprintln!("TEST_POSTGRES is not set: PostgreSQL was left out"),

@@ -111,6 +111,25 @@ async fn a_range_is_half_open_and_limited() {
 }
 
 #[tokio::test]
+async fn the_price_in_force_is_the_last_one_before() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        let mut batch = PriceBatch::default();
+        for (zone, hour, nanos) in
+            [("us-east-1a", 0, 10), ("us-east-1a", 5, 11), ("us-east-1b", 3, 20)]
+        {
+            batch.push(series("m5.large", zone), at(hour), UsdPerHour::from_nanos(nanos));
+        }
+        store.keep_prices(&batch, None, at(9)).await.unwrap();
+        for (hour, expected) in [(2, vec![10]), (4, vec![10, 20]), (5, vec![11, 20])] {
+            let found = store.spot_prices_at("m5.large", "us-east-1", at(hour)).await.unwrap();
+            let prices: Vec<i64> = found.iter().map(|row| row.price.nanos()).collect();
+            assert_eq!(prices, expected, "{name} at {hour}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn list_prices_and_advice_keep_only_what_changed() {
     for backend in backends::all().await {
         let (store, name) = (&backend.store, backend.name);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{Connection, PgConnection, SqliteConnection};
-use store::{Store, StoreError};
+use store::{PostgresServer, Store, StoreError};
 
 use crate::backends;
 
@@ -11,6 +11,10 @@ type Tables = BTreeMap<String, BTreeSet<String>>;
 
 /// Views that exist for readers of PostgreSQL only, who know the names of the contract.
 const POSTGRES_ONLY: [&str; 2] = ["decision_execution_log", "spot_advisor_data"];
+
+async fn connect(url: &str) -> Result<Store, StoreError> {
+    Store::connect(&PostgresServer::Url(url.to_owned()), 2).await
+}
 
 fn grouped(rows: Vec<(String, String)>) -> Tables {
     let mut tables = Tables::new();
@@ -25,7 +29,7 @@ fn grouped(rows: Vec<(String, String)>) -> Tables {
 #[tokio::test]
 async fn tables_columns_and_indexes_are_the_same() {
     let Some(url) = backends::postgres().await else { return };
-    Store::connect(&url, 2).await.unwrap().close().await;
+    connect(&url).await.unwrap().close().await;
     let folder = backends::scratch();
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("store.sqlite");
@@ -68,7 +72,7 @@ async fn tables_columns_and_indexes_are_the_same() {
 #[tokio::test]
 async fn two_servers_may_start_at_once() {
     let Some(url) = backends::postgres().await else { return };
-    let (one, two) = tokio::join!(Store::connect(&url, 2), Store::connect(&url, 2));
+    let (one, two) = tokio::join!(connect(&url), connect(&url));
     one.unwrap().ping().await.unwrap();
     two.unwrap().ping().await.unwrap();
 }
@@ -98,7 +102,7 @@ async fn what_a_newer_version_wrote_is_refused() {
 #[tokio::test]
 async fn prices_stand_under_the_names_of_the_contract() {
     let Some(url) = backends::postgres().await else { return };
-    let store = Store::connect(&url, 2).await.unwrap();
+    let store = connect(&url).await.unwrap();
     store.keep_prices(&crate::prices::batch(0..1), None, crate::prices::at(0)).await.unwrap();
     let mut postgres = PgConnection::connect(&url).await.unwrap();
     let row: (String, String, String, String) = sqlx::query_as(

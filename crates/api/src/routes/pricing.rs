@@ -1,0 +1,287 @@
+//! Prices as they are kept.
+
+use std::sync::Arc;
+
+use app::App;
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::{ListFilter, PriceFilter};
+use units::UsdPerHour;
+
+use crate::problem::Problem;
+
+/// The most rows of one answer.
+const MOST_ROWS: u64 = 100_000;
+
+type Asked<Q> = Result<Query<Q>, QueryRejection>;
+
+fn asked<Q>(query: Asked<Q>) -> Result<Q, Problem> {
+    query.map(|Query(query)| query).map_err(|rejection| {
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_query", rejection.body_text())
+    })
+}
+
+/// Which spot prices.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SpotPriceQuery {
+    /// Such as `m5.large`.
+    instance_type: String,
+    /// Such as `us-east-1`.
+    region: String,
+    /// One zone, by name.
+    az: Option<String>,
+    /// One product, such as `Linux/UNIX`.
+    product_description: Option<String>,
+    /// From this day (`YYYY-MM-DD`, UTC) or instant (RFC 3339) on; 30 days before the end when absent.
+    start_date: Option<String>,
+    /// Up to before this day or instant; now when absent.
+    end_date: Option<String>,
+    /// The prices in force at this instant, one a zone and product, in the place of a range.
+    as_of: Option<Timestamp>,
+    /// How many rows, 1 to 100,000; 1,000 when absent.
+    limit: Option<u64>,
+    /// Thin the answer to about so many rows; of each stretch the lowest and the highest price stay.
+    max_points: Option<u64>,
+    /// `json` (as when absent), `csv` or `jsonl`.
+    format: Option<ListFormat>,
+}
+
+/// Which list prices or advice.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PriceListQuery {
+    /// One type.
+    instance_type: Option<String>,
+    /// One region.
+    region: Option<String>,
+    /// `Linux` or `Windows`.
+    operating_system: Option<String>,
+    /// How many rows, 1 to 100,000; 1,000 when absent.
+    limit: Option<u64>,
+    /// How many are passed over.
+    offset: Option<u64>,
+    /// `json` (as when absent), `csv` or `jsonl`.
+    format: Option<ListFormat>,
+}
+
+/// How a list is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum ListFormat {
+    Json,
+    Csv,
+    Jsonl,
+}
+
+/// A spot price: from the instant on, the price is this.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SpotPriceItem {
+    instance_type: String,
+    az: String,
+    region: String,
+    product_description: String,
+    /// Dollars per hour.
+    spot_price: UsdPerHour,
+    timestamp: Timestamp,
+}
+
+/// A list price.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct OnDemandItem {
+    instance_type: String,
+    region: String,
+    operating_system: String,
+    tenancy: String,
+    /// Dollars per hour.
+    hourly_price: UsdPerHour,
+    /// From when it is known.
+    effective_date: Timestamp,
+    /// Where it was found.
+    source: String,
+}
+
+/// The Spot Advisor's newest word on a pool.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct AdvisorItem {
+    instance_type: String,
+    region: String,
+    operating_system: String,
+    /// `<5%`, `5-10%`, `10-15%`, `15-20%` or `>20%` in the trailing month.
+    interruption_rate: &'static str,
+    /// Percent over On-Demand; negative where spot is dearer; `null` when not said.
+    savings_over_od: Option<i32>,
+    /// When it was last heard to have changed.
+    last_updated: Timestamp,
+}
+
+/// `GET /pricing/spot`.
+pub(crate) async fn spot(
+    State(app): State<Arc<App>>,
+    query: Asked<SpotPriceQuery>,
+) -> Result<Response, Problem> {
+    let query = asked(query)?;
+    let rows = match query.as_of {
+        Some(at) => app.spot_prices_at(&query.instance_type, &query.region, at).await?,
+        None => {
+            let until = match &query.end_date {
+                Some(text) => instant("end_date", text)?,
+                None => app.clock().now(),
+            };
+            let from = match &query.start_date {
+                Some(text) => instant("start_date", text)?,
+                None => until - jiff::SignedDuration::from_hours(30 * 24),
+            };
+            if from > until {
+                let detail = "start_date lies after end_date".to_owned();
+                return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail));
+            }
+            let most = query.limit.unwrap_or(1000).clamp(1, MOST_ROWS);
+            let filter = PriceFilter {
+                instance_type: query.instance_type.clone(),
+                region: query.region.clone(),
+                zone: query.az.clone(),
+                product: query.product_description.clone(),
+                from,
+                until,
+                // What is thinned is thinned from everything.
+                limit: if query.max_points.is_some() { 1_000_000 } else { most },
+            };
+            app.spot_prices(&filter, query.max_points).await?
+        }
+    };
+    let items = rows.into_iter().map(|row| SpotPriceItem {
+        instance_type: query.instance_type.clone(),
+        az: row.zone,
+        region: query.region.clone(),
+        product_description: row.product,
+        spot_price: row.price,
+        timestamp: row.observed_at,
+    });
+    listed(query.format, &items.collect::<Vec<_>>())
+}
+
+/// `GET /pricing/on-demand`.
+pub(crate) async fn on_demand(
+    State(app): State<Arc<App>>,
+    query: Asked<PriceListQuery>,
+) -> Result<Response, Problem> {
+    let query = asked(query)?;
+    let rows = app.on_demand_prices(&query.filter()).await?;
+    let items = rows.into_iter().map(|row| OnDemandItem {
+        instance_type: row.instance_type,
+        region: row.region,
+        operating_system: row.operating_system,
+        tenancy: row.tenancy,
+        hourly_price: row.price,
+        effective_date: row.effective_at,
+        source: row.source,
+    });
+    listed(query.format, &items.collect::<Vec<_>>())
+}
+
+/// `GET /pricing/spot-advisor`.
+pub(crate) async fn advisor(
+    State(app): State<Arc<App>>,
+    query: Asked<PriceListQuery>,
+) -> Result<Response, Problem> {
+    let query = asked(query)?;
+    let rows = app.advice(&query.filter()).await?;
+    let items = rows.into_iter().map(|row| AdvisorItem {
+        instance_type: row.instance_type,
+        region: row.region,
+        operating_system: row.operating_system,
+        interruption_rate: match row.bucket {
+            0 => "<5%",
+            1 => "5-10%",
+            2 => "10-15%",
+            3 => "15-20%",
+            _ => ">20%",
+        },
+        savings_over_od: row.savings_percent,
+        last_updated: row.observed_at,
+    });
+    listed(query.format, &items.collect::<Vec<_>>())
+}
+
+/// `GET /pricing/stats`.
+pub(crate) async fn stats(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let stats = app.price_stats().await?;
+    let body = serde_json::to_vec(&stats).unwrap_or_default();
+    let tag = format!("\"{}\"", &blake3::hash(&body).to_hex()[..32]);
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        return Ok(StatusCode::NOT_MODIFIED.into_response());
+    }
+    let mut response = ([(header::CONTENT_TYPE, "application/json")], body).into_response();
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+impl PriceListQuery {
+    fn filter(&self) -> ListFilter {
+        ListFilter {
+            instance_type: self.instance_type.clone(),
+            region: self.region.clone(),
+            operating_system: self.operating_system.clone(),
+            offset: self.offset.unwrap_or(0),
+            limit: self.limit.unwrap_or(1000).clamp(1, MOST_ROWS),
+        }
+    }
+}
+
+/// A day or an instant.
+fn instant(name: &str, text: &str) -> Result<Timestamp, Problem> {
+    let day = || {
+        let day: Date = text.parse().ok()?;
+        day.to_zoned(TimeZone::UTC).ok().map(|start| start.timestamp())
+    };
+    text.parse().ok().or_else(day).ok_or_else(|| {
+        let detail = format!(
+            "{name}: `{text}` is neither a day such as 2025-11-28 nor an instant such as \
+             2025-11-28T00:00:00Z"
+        );
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail)
+    })
+}
+
+/// A list in the format that was asked for.
+fn listed<T: Serialize>(format: Option<ListFormat>, items: &[T]) -> Result<Response, Problem> {
+    let failed = |error: String| {
+        tracing::error!(%error, "a list could not be written");
+        let detail = "a fault of the server; it was logged".to_owned();
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    };
+    match format.unwrap_or(ListFormat::Json) {
+        ListFormat::Json => Ok(Json(items).into_response()),
+        ListFormat::Jsonl => {
+            let mut body = Vec::new();
+            for item in items {
+                serde_json::to_writer(&mut body, item)
+                    .map_err(|error| failed(error.to_string()))?;
+                body.push(b'\n');
+            }
+            Ok(([(header::CONTENT_TYPE, "application/jsonl")], body).into_response())
+        }
+        ListFormat::Csv => {
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            for item in items {
+                writer.serialize(item).map_err(|error| failed(error.to_string()))?;
+            }
+            let body = writer.into_inner().map_err(|error| failed(error.to_string()))?;
+            Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], body).into_response())
+        }
+    }
+}
