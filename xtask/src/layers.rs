@@ -43,6 +43,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer { name: "checker", ours: &["facts", "units"], heavy: PURE },
     Layer { name: "engines", ours: &["facts", "market", "packing", "units"], heavy: PURE },
     Layer { name: "store", ours: &["facts", "units"], heavy: &["sqlx", "tokio", "tracing"] },
+    Layer { name: "jobs", ours: &["clock", "store"], heavy: &["tokio", "tracing"] },
     Layer {
         name: "app",
         ours: &["checker", "clock", "engines", "facts", "market", "store", "units"],

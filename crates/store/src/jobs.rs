@@ -90,7 +90,7 @@ pub struct JobRow {
     pub payload: serde_json::Value,
     /// Where it is in its life.
     pub state: JobState,
-    /// How often it was started.
+    /// How often it was started since its last step: work that gets on is not given up.
     pub attempts: u32,
     /// How often it may be.
     pub max_attempts: u32,
@@ -239,7 +239,7 @@ macro_rules! enqueue {
 }
 
 pub(crate) const ADVANCE: &str = "UPDATE jobs SET cursor = $1, done_units = $2, all_units = $3, \
-     row_count = row_count + $4, lease_until = $5 \
+     row_count = row_count + $4, lease_until = $5, attempts = 1 \
      WHERE job_id = $6 AND fence = $7 AND state = 'running'";
 
 /// Moves a job on inside of the transaction that keeps its rows.
