@@ -11,8 +11,9 @@ use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Builder, Connector};
 use clock::Clock;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
@@ -94,7 +95,14 @@ impl Keyring {
         let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
             .or_else(from_profile.build())
             .or_else(Region::new(self.region.clone()));
-        let client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        // As the SDK's own client, proxies of the environment included, but with ring.
+        let client = Builder::new().build_with_connector_fn(|settings, components| {
+            let mut connector =
+                Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring));
+            connector.set_connector_settings(settings.cloned());
+            connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+            connector.proxy_config(ProxyConfig::from_env()).build()
+        });
         let mut loader =
             aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(client).region(region);
         if let Some(profile) = profile {

@@ -99,12 +99,8 @@ impl Shared {
             let half = response.body.len() / 2;
             response.body.truncate(half);
         }
-        response.with(
-            "date",
-            jiff::fmt::rfc2822::to_string(&now.to_zoned(jiff::tz::TimeZone::UTC))
-                .map(|text| text.replace("+0000", "GMT"))
-                .unwrap_or_default(),
-        )
+        let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
+        response.with("date", date.unwrap_or_default())
     }
 
     fn honest(
