@@ -14,5 +14,13 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = market::parse_price_list(bytes, &origin, &limits);
     let _ = market::parse_spot_history(bytes, &origin, &limits);
     let _ = market::parse_spot_csv(bytes, &origin, &limits);
+    if let Ok(region) = "us-east-1".parse() {
+        let _ = market::parse_spot_page(bytes, &region, &origin, &limits);
+        let _ = market::parse_zones(bytes, &region, &limits);
+    }
+    let _ = market::parse_instance_page(bytes, &limits);
+    let _ = market::parse_products_page(bytes, &origin, &limits);
+    let _ = market::parse_region_index(bytes, &limits);
+    let _ = market::read_price_list(bytes, &origin, &limits);
     let _ = market::gunzip(bytes, &limits);
 });

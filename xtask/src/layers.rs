@@ -14,6 +14,10 @@ pub(crate) struct Layer {
 /// Outside crates that reach for the network, a database, threads or the screen: each may be named
 /// only where the table below says so.
 pub(crate) const WATCHED: &[&str] = &[
+    "aws-config",
+    "aws-credential-types",
+    "aws-sigv4",
+    "aws-smithy-http-client",
     "axum",
     "clap",
     "hyper",
@@ -21,6 +25,8 @@ pub(crate) const WATCHED: &[&str] = &[
     "rand",
     "redis",
     "reqwest",
+    "rustls",
+    "socket2",
     "sqlx",
     "tokio",
     "tower",
@@ -44,6 +50,22 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer { name: "engines", ours: &["facts", "market", "packing", "units"], heavy: PURE },
     Layer { name: "store", ours: &["facts", "units"], heavy: &["sqlx", "tokio", "tracing"] },
     Layer { name: "jobs", ours: &["clock", "store"], heavy: &["tokio", "tracing"] },
+    Layer {
+        name: "aws",
+        ours: &["clock", "facts", "market", "units"],
+        heavy: &[
+            "aws-config",
+            "aws-credential-types",
+            "aws-sigv4",
+            "aws-smithy-http-client",
+            "reqwest",
+            "rustls",
+            "tokio",
+            "tracing",
+        ],
+    },
+    // Named by tests only.
+    Layer { name: "testkit", ours: &["facts", "units"], heavy: &["socket2"] },
     Layer {
         name: "app",
         ours: &["checker", "clock", "engines", "facts", "market", "store", "units"],

@@ -143,7 +143,7 @@ impl Cells<'_> {
 }
 
 /// The letters before the first digit of a family, and that digit.
-fn split_family(family: &str) -> (&str, u8) {
+pub(crate) fn split_family(family: &str) -> (&str, u8) {
     let digit = family.bytes().position(|byte| byte.is_ascii_digit());
     match digit {
         Some(0) | None => (family.split('-').next().unwrap_or(family), 0),

@@ -36,6 +36,27 @@ pub enum ImportError {
         /// What the format has there.
         expected: &'static str,
     },
+    /// The XML is broken, or has another shape than the format.
+    #[error("byte {position}: {detail}; expected {expected}")]
+    Xml {
+        /// How many bytes were read before the fault.
+        position: u64,
+        /// What the reader met.
+        detail: String,
+        /// What the format has there.
+        expected: &'static str,
+    },
+    /// The content stops in the middle; what was read so far was well-formed.
+    #[error("the content is cut off ({detail}); expected {expected}")]
+    Cut {
+        /// Where the reader stopped.
+        detail: String,
+        /// What the format has there.
+        expected: &'static str,
+    },
+    /// The source of the bytes failed while they were read.
+    #[error("reading failed: {0}")]
+    Read(String),
     /// The table cannot be split into rows.
     #[error("line {line}: {detail}")]
     Csv {
@@ -55,9 +76,21 @@ pub enum ImportError {
 }
 
 impl ImportError {
+    /// Whether the content stops in the middle, so that reading it again may help.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        matches!(self, ImportError::Cut { .. })
+    }
+
     /// A JSON fault at the place where the reader stopped.
     pub(crate) fn json(error: &serde_json::Error, expected: &'static str) -> ImportError {
         let text = error.to_string();
+        if error.is_eof() {
+            return ImportError::Cut { detail: shown(&text), expected };
+        }
+        if error.is_io() {
+            return ImportError::Read(shown(&text));
+        }
         // The reader appends its position, which is carried apart here.
         let detail = text.rsplit_once(" at line ").map_or(text.as_str(), |(detail, _)| detail);
         ImportError::Json {

@@ -13,6 +13,9 @@ use crate::report::Rejected;
 /// No instance costs more than this per hour; the dearest is near 400 dollars.
 const DEAREST: UsdPerHour = UsdPerHour::from_nanos(100_000_000_000_000);
 
+/// No spot capacity costs more than this per hour; the dearest is below 200 dollars.
+const DEAREST_SPOT: UsdPerHour = UsdPerHour::from_nanos(1_000_000_000_000);
+
 /// Clocks of different machines differ; a row may be this much younger than the file it is in.
 const CLOCK_SLACK_MS: i64 = 3_600_000;
 
@@ -38,6 +41,15 @@ pub(crate) fn price(text: &str) -> Result<UsdPerHour, Rejected> {
     }
     if price < UsdPerHour::ZERO || price > DEAREST {
         return Err(Rejected::Bad(format!("price {price} is not between 0 and {DEAREST}")));
+    }
+    Ok(price)
+}
+
+/// A spot price, which is below any list price.
+pub(crate) fn spot_price(text: &str) -> Result<UsdPerHour, Rejected> {
+    let price = price(text)?;
+    if price > DEAREST_SPOT {
+        return Err(Rejected::Bad(format!("spot price {price} is above {DEAREST_SPOT}")));
     }
     Ok(price)
 }
@@ -70,22 +82,6 @@ pub(crate) fn ceil_ms(instant: Timestamp) -> i64 {
 /// The instant of a count of milliseconds; the ends of the range for absurd counts.
 pub(crate) fn from_ms(at: i64) -> Timestamp {
     Timestamp::from_millisecond(at).unwrap_or(if at < 0 { Timestamp::MIN } else { Timestamp::MAX })
-}
-
-/// What a spot price was quoted for, from the product description of `DescribeSpotPriceHistory`.
-/// Amazon marks the same product `(Amazon VPC)` in accounts that once had EC2-Classic.
-pub(crate) fn product(text: &str) -> Result<OperatingSystem, Rejected> {
-    let base = text.strip_suffix("(Amazon VPC)").map_or(text, str::trim_end);
-    match base {
-        "Linux/UNIX" => Ok(OperatingSystem::Linux),
-        "Windows" => Ok(OperatingSystem::Windows),
-        "SUSE Linux" => Err(Rejected::Skip("product SUSE Linux")),
-        "Red Hat Enterprise Linux" => Err(Rejected::Skip("product Red Hat Enterprise Linux")),
-        _ => Err(Rejected::Bad(format!(
-            "`{}` is not a product description such as Linux/UNIX",
-            shown(text)
-        ))),
-    }
 }
 
 /// An operating system as price tables write it; licensed Linux distributions are other products.
@@ -150,18 +146,5 @@ mod tests {
         check("2020-03-29", None);
         check("1970-01-01T00:00:00Z", None);
         check("2026-07-21T00:00:00Z", None);
-    }
-
-    #[test]
-    fn products_are_told_apart() {
-        let check = |text: &str, expected: Option<OperatingSystem>| {
-            assert_eq!(product(text).ok(), expected, "{text}");
-        };
-        check("Linux/UNIX", Some(OperatingSystem::Linux));
-        check("Linux/UNIX (Amazon VPC)", Some(OperatingSystem::Linux));
-        check("Windows (Amazon VPC)", Some(OperatingSystem::Windows));
-        check("SUSE Linux", None);
-        check("Red Hat Enterprise Linux (Amazon VPC)", None);
-        check("", None);
     }
 }

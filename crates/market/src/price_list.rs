@@ -8,17 +8,21 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::marker::PhantomData;
+use std::io::{BufReader, Read};
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::de::{IoRead, Read as Source, SliceRead};
 use units::UsdPerHour;
 
+use crate::error::shown;
 use crate::fields::{ceil_ms, instance_type, instant, name, operating_system, price};
 use crate::json_scalar::Scalar;
+use crate::lenient::Lenient;
+use crate::price_list_terms::{Dimension, Term, TermOrTerms, entries};
 use crate::regions::by_location;
 use crate::report::{Rejected, Tally, check_size};
-use crate::{ImportError, Limits, OnDemandFile, OnDemandRow, Origin};
+use crate::{ImportError, Limits, OnDemandFile, OnDemandRow, Origin, Page};
 
 const EXPECTED: &str = "an AmazonEC2 offer file {products, terms} or GetProducts entries";
 
@@ -35,6 +39,70 @@ pub fn parse_price_list(
 ) -> Result<OnDemandFile, ImportError> {
     check_size(bytes, limits)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    Ok(read_offer(SliceRead::new(bytes), origin, limits)?.0)
+}
+
+/// Reads one `GetProducts` answer and the token of its next page.
+///
+/// # Errors
+/// Broken JSON, another shape, or more than the limits allow.
+pub fn parse_products_page(
+    bytes: &[u8],
+    origin: &Origin,
+    limits: &Limits,
+) -> Result<Page<OnDemandRow>, ImportError> {
+    check_size(bytes, limits)?;
+    let (OnDemandFile { rows, report, .. }, next_token) =
+        read_offer(SliceRead::new(bytes), origin, limits)?;
+    Ok(Page { rows, report, next_token })
+}
+
+/// As [`parse_price_list`], from a stream, in memory that does not grow with the file: what is kept
+/// is one line for each ordinary product, and where terms come before products (which no published
+/// file does) one for each product.
+///
+/// # Errors
+/// As [`parse_price_list`], or what the stream reports.
+pub fn read_price_list(
+    stream: impl Read,
+    origin: &Origin,
+    limits: &Limits,
+) -> Result<OnDemandFile, ImportError> {
+    let mut counted = Counted { stream, left: limits.bytes, exceeded: false };
+    let buffered = BufReader::with_capacity(1 << 16, &mut counted);
+    let read = read_offer(IoRead::new(buffered), origin, limits);
+    if counted.exceeded {
+        return Err(ImportError::TooLarge { what: "file bytes", limit: limits.bytes as u64 });
+    }
+    Ok(read?.0)
+}
+
+/// Refuses to hand on more bytes than allowed.
+struct Counted<R> {
+    stream: R,
+    left: usize,
+    exceeded: bool,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.stream.read(buffer)?;
+        match self.left.checked_sub(count) {
+            Some(left) => self.left = left,
+            None => {
+                self.exceeded = true;
+                return Err(std::io::Error::other("more bytes than allowed"));
+            }
+        }
+        Ok(count)
+    }
+}
+
+fn read_offer<'de, S: Source<'de>>(
+    source: S,
+    origin: &Origin,
+    limits: &Limits,
+) -> Result<(OnDemandFile, Option<String>), ImportError> {
     let mut offer = Offer {
         tally: Tally::new(limits),
         origin,
@@ -42,8 +110,10 @@ pub fn parse_price_list(
         prices: BTreeMap::new(),
         refused: None,
         recognised: false,
+        products_are_known: false,
+        next_token: None,
     };
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let mut reader = serde_json::Deserializer::new(source);
     let read = reader.deserialize_any(&mut offer).and_then(|()| reader.end());
     if let Some(refused) = offer.refused {
         return Err(refused);
@@ -57,23 +127,21 @@ pub fn parse_price_list(
             expected: EXPECTED,
         });
     }
-    let Offer { mut tally, products, prices, .. } = offer;
+    let Offer { mut tally, products, mut prices, next_token, .. } = offer;
     let mut rows = Vec::new();
     for (sku, product) in products {
-        let row = product.and_then(|wanted| match prices.get(&sku) {
-            Some(Ok((since_ms, price))) => {
-                Ok(OnDemandRow { since_ms: *since_ms, price: *price, ..wanted })
-            }
-            Some(Err(Rejected::Skip(reason))) => Err(Rejected::Skip(reason)),
-            Some(Err(Rejected::Bad(reason))) => Err(Rejected::Bad(reason.clone())),
+        let row = product.and_then(|wanted| match prices.remove(&sku) {
+            Some(Ok((since_ms, price))) => Ok(OnDemandRow { since_ms, price, ..wanted }),
+            Some(Err(rejected)) => Err(rejected),
             None => Err(Rejected::Bad("no On-Demand price per hour".to_owned())),
         });
         rows.extend(tally.row(row, || format!("product {sku}"))?);
     }
-    Ok(OnDemandFile { rows, origin: origin.clone(), report: tally.finish() })
+    let file = OnDemandFile { rows, origin: origin.clone(), report: tally.finish() };
+    Ok((file, next_token))
 }
 
-/// The wanted products and every hourly On-Demand price, by stock keeping unit.
+/// The wanted products and their hourly On-Demand prices, by stock keeping unit.
 struct Offer<'a> {
     tally: Tally,
     origin: &'a Origin,
@@ -81,6 +149,9 @@ struct Offer<'a> {
     prices: BTreeMap<String, Result<(i64, UsdPerHour), Rejected>>,
     refused: Option<ImportError>,
     recognised: bool,
+    /// Whether all products were read, so that prices of the others need not be kept.
+    products_are_known: bool,
+    next_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -90,7 +161,7 @@ struct Product {
     #[serde(default, rename = "productFamily")]
     family: Scalar,
     #[serde(default)]
-    attributes: Attributes,
+    attributes: Lenient<Attributes>,
 }
 
 #[derive(Deserialize, Default)]
@@ -107,32 +178,23 @@ struct Attributes {
     marketoption: Scalar,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct Term {
-    effective_date: Scalar,
-    price_dimensions: BTreeMap<String, Dimension>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct Dimension {
-    unit: Scalar,
-    price_per_unit: BTreeMap<String, Scalar>,
-}
-
 impl Offer<'_> {
-    fn product<E: Error>(&mut self, sku: String, product: &Product) -> Result<(), E> {
+    /// Counts an entry that is not kept; an error only when there are too many.
+    fn dropped<E: Error>(&mut self, why: Rejected, place: &str) -> Result<(), E> {
+        self.tally.row::<()>(Err(why), || place.to_owned()).map(|_| ()).map_err(|refused| {
+            self.refused = Some(refused);
+            E::custom("too many products")
+        })
+    }
+
+    fn product<E: Error>(&mut self, sku: String, product: &Lenient<Product>) -> Result<(), E> {
         self.recognised = true;
-        match self.wanted(product) {
-            Err(Rejected::Skip(reason)) => {
-                self.tally.row::<()>(Err(Rejected::Skip(reason)), String::new).map(|_| ()).map_err(
-                    |refused| {
-                        self.refused = Some(refused);
-                        E::custom("too many products")
-                    },
-                )
-            }
+        let wanted = match &product.0 {
+            Some(product) => self.wanted(product),
+            None => Err(Rejected::Bad("expected an object with attributes".to_owned())),
+        };
+        match wanted {
+            Err(Rejected::Skip(reason)) => self.dropped(Rejected::Skip(reason), &sku),
             wanted => {
                 self.products.insert(sku, wanted);
                 Ok(())
@@ -141,7 +203,10 @@ impl Offer<'_> {
     }
 
     fn wanted(&self, product: &Product) -> Result<OnDemandRow, Rejected> {
-        let Attributes {
+        if !product.family.text().starts_with("Compute Instance") {
+            return Err(Rejected::Skip("not a compute instance"));
+        }
+        let Some(Attributes {
             instance_type: named,
             region_code,
             location,
@@ -151,10 +216,10 @@ impl Offer<'_> {
             license_model,
             capacitystatus,
             marketoption,
-        } = &product.attributes;
-        if !product.family.text().starts_with("Compute Instance") {
-            return Err(Rejected::Skip("not a compute instance"));
-        }
+        }) = &product.attributes.0
+        else {
+            return Err(Rejected::Bad("attributes are no object".to_owned()));
+        };
         let ordinary = [
             (tenancy, "Shared", "not shared tenancy"),
             (capacitystatus, "Used", "reserved capacity"),
@@ -186,6 +251,9 @@ impl Offer<'_> {
     }
 
     fn term(&mut self, sku: &str, term: &Term) {
+        if self.products_are_known && !self.products.contains_key(sku) {
+            return;
+        }
         let read = self.hourly(term);
         // Of several terms of one product the latest effective one holds.
         let later = match (&read, self.prices.get(sku)) {
@@ -199,13 +267,17 @@ impl Offer<'_> {
     }
 
     fn hourly(&self, term: &Term) -> Result<(i64, UsdPerHour), Rejected> {
-        let dimension = term
-            .price_dimensions
-            .values()
-            .find(|dimension| matches!(dimension.unit.text(), "Hrs" | "hrs" | "Hours"))
+        let hours =
+            |dimension: &&Dimension| matches!(dimension.unit.text(), "Hrs" | "hrs" | "Hours");
+        let dimensions = term.price_dimensions.0.iter().flat_map(BTreeMap::values);
+        let dimension = dimensions
+            .filter_map(|dimension| dimension.0.as_ref())
+            .find(hours)
             .ok_or_else(|| Rejected::Bad("no price per hour".to_owned()))?;
-        let amount =
-            dimension.price_per_unit.get("USD").ok_or(Rejected::Skip("price not in USD"))?;
+        let per_unit = dimension.price_per_unit.0.as_ref();
+        let amount = per_unit
+            .and_then(|prices| prices.get("USD"))
+            .ok_or(Rejected::Skip("price not in USD"))?;
         let since_ms = match term.effective_date.text() {
             "" => ceil_ms(self.origin.observed_at),
             text => instant(text, self.origin.observed_at)?,
@@ -228,15 +300,26 @@ impl<'de> Visitor<'de> for &mut Offer<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
         while let Some(key) = fields.next_key::<String>()? {
             match key.as_str() {
-                "products" => fields.next_value_seed(entries(|sku, product: Product| {
-                    self.product(sku, &product)
-                }))?,
+                "products" => {
+                    fields.next_value_seed(entries(|sku, product: Lenient<Product>| {
+                        self.product(sku, &product)
+                    }))?;
+                    self.products_are_known = true;
+                }
                 "product" => {
-                    let product = fields.next_value::<Product>()?;
-                    self.product(product.sku.text().to_owned(), &product)?;
+                    let product = fields.next_value::<Lenient<Product>>()?;
+                    let sku = product.0.as_ref().map_or("", |product| product.sku.text());
+                    self.product(sku.to_owned(), &product)?;
+                }
+                "NextToken" => {
+                    let token = fields.next_value::<Scalar>()?;
+                    self.next_token = Some(token.text().to_owned()).filter(|text| !text.is_empty());
                 }
                 "terms" => fields.next_value_seed(Terms(&mut *self))?,
-                "PriceList" => fields.next_value_seed(ListEntry(&mut *self))?,
+                "PriceList" => {
+                    self.recognised = true;
+                    fields.next_value_seed(ListEntry(&mut *self))?;
+                }
                 _ => {
                     fields.next_value::<IgnoredAny>()?;
                 }
@@ -245,11 +328,17 @@ impl<'de> Visitor<'de> for &mut Offer<'_> {
         Ok(())
     }
 
-    /// `GetProducts` packs each entry into a text.
+    /// `GetProducts` packs each entry into a text; a broken one spoils itself only.
     fn visit_str<E: Error>(self, packed: &str) -> Result<(), E> {
-        serde_json::Deserializer::from_str(packed)
-            .deserialize_map(self)
-            .map_err(|error| E::custom(error.to_string()))
+        let read = serde_json::Deserializer::from_str(packed).deserialize_map(&mut *self);
+        match read {
+            Err(error) if self.refused.is_none() => {
+                let reason = format!("not JSON: {}", shown(&error.to_string()));
+                self.dropped(Rejected::Bad(reason), packed)
+            }
+            Err(error) => Err(E::custom(error)),
+            Ok(()) => Ok(()),
+        }
     }
 }
 
@@ -280,9 +369,9 @@ impl<'de> Visitor<'de> for Terms<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut kinds: A) -> Result<(), A::Error> {
         while let Some(kind) = kinds.next_key::<String>()? {
             if kind == "OnDemand" {
-                kinds.next_value_seed(entries(|key: String, found: TermOrTerms| {
+                kinds.next_value_seed(entries(|key: String, found: Lenient<TermOrTerms>| {
                     let sku = key.split('.').next().unwrap_or(&key);
-                    for term in found.0 {
+                    for term in found.0.into_iter().flat_map(|terms| terms.0) {
                         self.0.term(sku, &term);
                     }
                     Ok(())
@@ -290,75 +379,6 @@ impl<'de> Visitor<'de> for Terms<'_, '_> {
             } else {
                 kinds.next_value::<IgnoredAny>()?;
             }
-        }
-        Ok(())
-    }
-}
-
-/// What stands under a key of `OnDemand`: one term, or several by their code.
-struct TermOrTerms(Vec<Term>);
-
-impl<'de> Deserialize<'de> for TermOrTerms {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<TermOrTerms, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = TermOrTerms;
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a term, or terms by code")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<TermOrTerms, A::Error> {
-                let mut single = Term::default();
-                let mut several = Vec::new();
-                while let Some(key) = fields.next_key::<String>()? {
-                    match key.as_str() {
-                        "effectiveDate" => single.effective_date = fields.next_value()?,
-                        "priceDimensions" => single.price_dimensions = fields.next_value()?,
-                        // Codes of terms carry the product's code and a dot.
-                        code if code.contains('.') => several.push(fields.next_value()?),
-                        _ => {
-                            fields.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                }
-                if several.is_empty() {
-                    several.push(single);
-                }
-                Ok(TermOrTerms(several))
-            }
-        }
-        deserializer.deserialize_map(Either)
-    }
-}
-
-/// A seed that hands every entry of an object to a closure, so that none is kept.
-fn entries<V, F>(each: F) -> Entries<V, F> {
-    Entries { each, value: PhantomData }
-}
-
-struct Entries<V, F> {
-    each: F,
-    value: PhantomData<V>,
-}
-
-impl<'de, V: Deserialize<'de>, F: FnMut(String, V) -> Result<(), serde_json::Error>>
-    DeserializeSeed<'de> for Entries<V, F>
-{
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de, V: Deserialize<'de>, F: FnMut(String, V) -> Result<(), serde_json::Error>> Visitor<'de>
-    for Entries<V, F>
-{
-    type Value = ();
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object keyed by code")
-    }
-    fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<(), A::Error> {
-        while let Some((key, value)) = fields.next_entry::<String, V>()? {
-            (self.each)(key, value).map_err(A::Error::custom)?;
         }
         Ok(())
     }

@@ -31,6 +31,17 @@ pub struct Quarantined {
     pub reason: String,
 }
 
+/// One page of a paged answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// Every believable row, in the order of the answer.
+    pub rows: Vec<T>,
+    /// What became of the rows.
+    pub report: ImportReport,
+    /// What asks for the next page; `None` on the last one.
+    pub next_token: Option<String>,
+}
+
 /// Why one row is not used; built by parsers, kept by [`Tally`].
 #[derive(Debug)]
 pub(crate) enum Rejected {

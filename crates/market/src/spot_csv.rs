@@ -1,10 +1,13 @@
 //! Spot prices from tables with a header: our own export, and the open data sets in use.
 
+use facts::names::OperatingSystem;
+
 use crate::csv_table::{Row, Table};
-use crate::fields::{instance_type, instant, name, operating_system, price, product, zone};
+use crate::fields::{name, operating_system, zone};
 use crate::report::Rejected;
-use crate::spot_history::{Collector, SpotRow};
-use crate::{ImportError, Limits, Origin, Place, SeriesKey, SpotFile};
+use crate::spot_history::Collector;
+use crate::spot_row::{Sink, SpotTexts};
+use crate::{ImportError, Limits, Origin, Place, Product, SpotFile, SpotRow};
 
 pub(crate) const TIME_COLUMNS: &[&str] = &["timestamp", "time", "timestamp_utc"];
 pub(crate) const PRICE_COLUMNS: &[&str] = &["usd_per_hour", "spot_usd_per_hour", "spot_price"];
@@ -21,6 +24,20 @@ pub fn parse_spot_csv(
     origin: &Origin,
     limits: &Limits,
 ) -> Result<SpotFile, ImportError> {
+    let mut collector = Collector::new(limits);
+    each_csv_row(bytes, None, origin, limits, &mut |row, place| collector.add(row, place))?;
+    Ok(collector.finish(origin))
+}
+
+/// Hands every row of the table to a sink. Where a row names neither product nor operating system,
+/// it is of the given product.
+pub(crate) fn each_csv_row(
+    bytes: &[u8],
+    without_product: Option<Product>,
+    origin: &Origin,
+    limits: &Limits,
+    sink: Sink<'_>,
+) -> Result<(), ImportError> {
     let mut table = Table::open(bytes, limits)?;
     let columns = Columns {
         time: table.need(TIME_COLUMNS, "timestamp")?,
@@ -36,11 +53,10 @@ pub fn parse_spot_csv(
         // Without a zone name the region cannot be told from the row.
         table.need(&["region"], "az, or region")?;
     }
-    let mut collector = Collector::new(limits);
     while let Some((line, row)) = table.next_row()? {
-        collector.add(columns.read(row, origin), || format!("line {line}"))?;
+        sink(columns.read(row, without_product, origin), &|| format!("line {line}"))?;
     }
-    Ok(collector.finish(origin))
+    Ok(())
 }
 
 struct Columns {
@@ -55,18 +71,25 @@ struct Columns {
 }
 
 impl Columns {
-    fn read(&self, row: Row<'_>, origin: &Origin) -> Result<SpotRow, Rejected> {
-        let operating_system = match row.text(self.product)? {
-            "" => operating_system(row.text(self.operating_system)?)?,
-            text => product(text)?,
+    fn read(
+        &self,
+        row: Row<'_>,
+        without_product: Option<Product>,
+        origin: &Origin,
+    ) -> Result<SpotRow, Rejected> {
+        let product = match (row.text(self.product)?, row.text(self.operating_system)?) {
+            ("", "") => without_product.unwrap_or(Product::LinuxUnix),
+            ("", system) => match operating_system(system)? {
+                OperatingSystem::Linux => Product::LinuxUnix,
+                OperatingSystem::Windows => Product::Windows,
+            },
+            (product, _) => name(product)?,
         };
-        let zone_id = match row.text(self.zone_id)? {
-            "" => None,
-            text => Some(name(text)?),
-        };
+        let zone_id = row.text(self.zone_id)?;
         let (region, place) = match (row.text(self.zone)?, row.text(self.region)?) {
             ("", "") => return Err(Rejected::Bad("neither zone nor region is given".to_owned())),
-            ("", region) => (name(region)?, zone_id.clone().map_or(Place::Region, Place::ZoneId)),
+            ("", region) if zone_id.is_empty() => (name(region)?, Place::Region),
+            ("", region) => (name(region)?, Place::ZoneId(name(zone_id)?)),
             // A given region is believed: zones of wavelength sites do not name theirs.
             (zone, region) if !region.is_empty() => (name(region)?, Place::Zone(name(zone)?)),
             (text, _) => {
@@ -74,16 +97,15 @@ impl Columns {
                 (region, Place::Zone(zone))
             }
         };
-        Ok(SpotRow {
-            key: SeriesKey {
-                region,
-                operating_system,
-                instance_type: instance_type(row.need(self.instance_type, "instance_type")?)?,
-                place,
-            },
+        let texts = SpotTexts {
+            instance_type: row.need(self.instance_type, "instance_type")?,
+            product,
+            region,
+            place,
             zone_id,
-            at_ms: instant(row.need(self.time, "the timestamp")?, origin.observed_at)?,
-            price: price(row.need(self.price, "the price")?)?,
-        })
+            at: row.need(self.time, "the timestamp")?,
+            price: row.need(self.price, "the price")?,
+        };
+        texts.row(origin)
     }
 }

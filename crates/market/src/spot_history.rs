@@ -11,10 +11,11 @@ use facts::names::ZoneId;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use units::UsdPerHour;
 
-use crate::fields::{instance_type, instant, name, price, product, zone};
+use crate::fields::{name, zone};
 use crate::json_scalar::{Record, Scalar};
 use crate::report::{Rejected, Tally, check_size};
-use crate::{ImportError, ImportReport, Limits, Origin, Place, SeriesKey};
+use crate::spot_row::{Sink, SpotTexts};
+use crate::{ImportError, ImportReport, Limits, Origin, Place, Product, SeriesKey, SpotRow};
 
 /// One price of one series, from an instant on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,21 +43,13 @@ pub struct SpotFile {
     pub report: ImportReport,
 }
 
-/// Collects rows of either format into a [`SpotFile`].
+/// Collects rows of any format into a [`SpotFile`].
 pub(crate) struct Collector {
-    pub(crate) tally: Tally,
+    tally: Tally,
     positions: BTreeMap<SeriesKey, u32>,
     series: Vec<SeriesKey>,
     zone_ids: BTreeMap<facts::names::Zone, ZoneId>,
     points: Vec<SpotPoint>,
-}
-
-/// One believable row of either format.
-pub(crate) struct SpotRow {
-    pub(crate) key: SeriesKey,
-    pub(crate) zone_id: Option<ZoneId>,
-    pub(crate) at_ms: i64,
-    pub(crate) price: UsdPerHour,
 }
 
 impl Collector {
@@ -73,27 +66,39 @@ impl Collector {
     pub(crate) fn add(
         &mut self,
         row: Result<SpotRow, Rejected>,
-        place: impl FnOnce() -> String,
+        place: &dyn Fn() -> String,
     ) -> Result<(), ImportError> {
-        let Some(row) = self.tally.row(row, place)? else { return Ok(()) };
-        if let (Place::Zone(zone), Some(id)) = (&row.key.place, row.zone_id) {
+        let keyed = row.and_then(|row| {
+            let operating_system =
+                row.product.operating_system().ok_or(Rejected::Skip(match row.product {
+                    Product::SuseLinux => "product SUSE Linux",
+                    _ => "product Red Hat Enterprise Linux",
+                }))?;
+            let SpotRow { region, place, instance_type, .. } = row;
+            let key = SeriesKey { region, operating_system, instance_type, place };
+            Ok((key, row.zone_id, row.at_ms, row.price))
+        });
+        let Some((key, zone_id, at_ms, price)) = self.tally.row(keyed, place)? else {
+            return Ok(());
+        };
+        if let (Place::Zone(zone), Some(id)) = (&key.place, zone_id) {
             self.zone_ids.insert(zone.clone(), id);
         }
         // Files are mostly sorted by series, so the last one is the likely one.
         let last = self.points.last().map(|point| point.series);
-        let same = last.filter(|last| self.series.get(*last as usize) == Some(&row.key));
-        let series = match same.or_else(|| self.positions.get(&row.key).copied()) {
+        let same = last.filter(|last| self.series.get(*last as usize) == Some(&key));
+        let series = match same.or_else(|| self.positions.get(&key).copied()) {
             Some(position) => position,
             None => {
                 let position = u32::try_from(self.series.len()).map_err(|_| {
                     ImportError::TooLarge { what: "series", limit: u64::from(u32::MAX) }
                 })?;
-                self.positions.insert(row.key.clone(), position);
-                self.series.push(row.key);
+                self.positions.insert(key.clone(), position);
+                self.series.push(key);
                 position
             }
         };
-        self.points.push(SpotPoint { series, at_ms: row.at_ms, price: row.price });
+        self.points.push(SpotPoint { series, at_ms, price });
         Ok(())
     }
 
@@ -117,11 +122,22 @@ pub fn parse_spot_history(
     origin: &Origin,
     limits: &Limits,
 ) -> Result<SpotFile, ImportError> {
+    let mut collector = Collector::new(limits);
+    each_json_row(bytes, origin, limits, &mut |row, place| collector.add(row, place))?;
+    Ok(collector.finish(origin))
+}
+
+/// Hands every row of the answers to a sink.
+pub(crate) fn each_json_row(
+    bytes: &[u8],
+    origin: &Origin,
+    limits: &Limits,
+    sink: Sink<'_>,
+) -> Result<(), ImportError> {
     const EXPECTED: &str = "DescribeSpotPriceHistory answers {\"SpotPriceHistory\": [...]}";
     check_size(bytes, limits)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reading =
-        Reading { collector: Collector::new(limits), origin, refused: None, has_list: false };
+    let mut reading = Reading { sink, origin, refused: None, has_list: false };
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     loop {
         let read = Document(&mut reading).deserialize(&mut reader);
@@ -138,13 +154,13 @@ pub fn parse_spot_history(
             });
         }
         if reader.end().is_ok() {
-            return Ok(reading.collector.finish(origin));
+            return Ok(());
         }
     }
 }
 
 struct Reading<'a> {
-    collector: Collector,
+    sink: Sink<'a>,
     origin: &'a Origin,
     refused: Option<ImportError>,
     has_list: bool,
@@ -159,23 +175,18 @@ impl Reading<'_> {
             Scalar::Text(text) => Ok(text.as_str()),
             other => Err(Rejected::Bad(format!("{field} is {other}; expected a text"))),
         };
-        let operating_system = product(text("ProductDescription")?)?;
+        let product = name(text("ProductDescription")?)?;
         let (region, zone) = zone(text("AvailabilityZone")?)?;
-        let zone_id = match record.get("AvailabilityZoneId").text() {
-            "" => None,
-            id => Some(name(id)?),
+        let texts = SpotTexts {
+            instance_type: text("InstanceType")?,
+            product,
+            region,
+            place: Place::Zone(zone),
+            zone_id: record.get("AvailabilityZoneId").text(),
+            at: text("Timestamp")?,
+            price: text("SpotPrice")?,
         };
-        Ok(SpotRow {
-            key: SeriesKey {
-                region,
-                operating_system,
-                instance_type: instance_type(text("InstanceType")?)?,
-                place: Place::Zone(zone),
-            },
-            zone_id,
-            at_ms: instant(text("Timestamp")?, self.origin.observed_at)?,
-            price: price(text("SpotPrice")?)?,
-        })
+        texts.row(self.origin)
     }
 }
 
@@ -209,7 +220,7 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
         let mut position = 0_u64;
         while let Some(record) = rows.next_element::<Record>()? {
             let row = self.0.spot_row(&record);
-            if let Err(refused) = self.0.collector.add(row, || format!("row {position}")) {
+            if let Err(refused) = (self.0.sink)(row, &|| format!("row {position}")) {
                 self.0.refused = Some(refused);
                 return Err(A::Error::custom("too many rows"));
             }

@@ -2,9 +2,11 @@
 //! parsers answer or refuse, and what they accept builds a market that can be sliced.
 
 use market::{
-    Limits, MarketBuilder, MarketFile, SliceRequest, detect, gunzip, parse, parse_advisor,
-    parse_advisor_matrix, parse_catalogue, parse_on_demand, parse_on_demand_matrix,
-    parse_price_list, parse_spot_csv, parse_spot_history,
+    Limits, MarketBuilder, MarketFile, Product, SliceRequest, detect, gunzip, parse, parse_advisor,
+    parse_advisor_matrix, parse_catalogue, parse_instance_page, parse_on_demand,
+    parse_on_demand_matrix, parse_price_list, parse_products_page, parse_region_index,
+    parse_spot_csv, parse_spot_history, parse_spot_page, parse_spot_rows, parse_zones,
+    read_price_list,
 };
 use proptest::prelude::*;
 
@@ -26,6 +28,7 @@ fn fuzz_every_parser(data: &[u8]) {
         parse_spot_history(data, &origin, &limits).map(MarketFile::Spot),
         parse_catalogue(data, &origin, &limits).map(MarketFile::Catalogue),
     ];
+    fuzz_every_answer(data, &origin, &limits);
     for file in parsed.into_iter().flatten() {
         let report = file.report();
         let accounted =
@@ -39,6 +42,26 @@ fn fuzz_every_parser(data: &[u8]) {
     }
 }
 
+fn fuzz_every_answer(data: &[u8], origin: &market::Origin, limits: &Limits) {
+    let region = "us-east-1".parse().unwrap();
+    let reports = [
+        parse_spot_page(data, &region, origin, limits).map(|page| page.report),
+        parse_zones(data, &region, limits).map(|page| page.report),
+        parse_instance_page(data, limits).map(|page| page.report),
+        parse_products_page(data, origin, limits).map(|page| page.report),
+        parse_region_index(data, limits).map(|index| index.report),
+        parse_spot_rows(data, Product::LinuxUnix, origin, limits).map(|rows| rows.report),
+    ];
+    for report in reports.into_iter().flatten() {
+        let skipped = report.skipped.values().sum::<u64>();
+        assert_eq!(report.rows_read, report.rows_used + report.quarantined + skipped, "{report:?}");
+    }
+    // Read from a stream or from memory, a file says the same.
+    let streamed = read_price_list(data, origin, limits);
+    let whole = parse_price_list(data, origin, limits);
+    assert_eq!(streamed.ok(), whole.ok());
+}
+
 const SEEDS: &[&str] = &[
     r#"{"ranges":[{"index":0,"max":5}],"spot_advisor":{"us-east-1":{"Linux":{"m5.large":{"s":61,"r":0}}}}}"#,
     r#"{"SpotPriceHistory":[{"AvailabilityZone":"us-east-1a","InstanceType":"m5.large","ProductDescription":"Linux/UNIX","SpotPrice":"0.035","Timestamp":"2026-07-01T10:00:00Z"}]}"#,
@@ -48,6 +71,15 @@ const SEEDS: &[&str] = &[
     "instance_type,advisor linux us-east-1@2026-01-01T00:00:00Z\nm5.large,3:61\n",
     "timestamp,az,instance_type,usd_per_hour\n2026-07-01T10:00:00Z,us-east-1a,m5.large,0.035\n",
     "instance_type,vcpu,memory_mib,arch,gpu_name,gpu_count\nm5.large,2,8192,amd64,a10g,1\n",
+];
+
+/// Answers of EC2 and of the price list, which are read page by page.
+const ANSWERS: &[&str] = &[
+    "<DescribeSpotPriceHistoryResponse><spotPriceHistorySet><item><instanceType>m5.large</instanceType><productDescription>Linux/UNIX</productDescription><spotPrice>0.035</spotPrice><timestamp>2026-07-01T10:00:00.000Z</timestamp><availabilityZone>us-east-1a</availabilityZone></item></spotPriceHistorySet><nextToken>a&amp;b</nextToken></DescribeSpotPriceHistoryResponse>",
+    "<DescribeInstanceTypesResponse><instanceTypeSet><item><instanceType>m5.large</instanceType><processorInfo><supportedArchitectures><item>x86_64</item></supportedArchitectures></processorInfo><vCpuInfo><defaultVCpus>2</defaultVCpus></vCpuInfo><memoryInfo><sizeInMiB>8192</sizeInMiB></memoryInfo></item></instanceTypeSet></DescribeInstanceTypesResponse>",
+    "<DescribeAvailabilityZonesResponse><availabilityZoneInfo><item><zoneName>us-east-1a</zoneName><zoneId>use1-az6</zoneId></item></availabilityZoneInfo></DescribeAvailabilityZonesResponse>",
+    r#"{"regions":{"us-east-1":{"currentVersionUrl":"/offers/x/us-east-1/index.json"}}}"#,
+    r#"{"PriceList":["{\"product\":{\"sku\":\"A\"}}"],"NextToken":"t"}"#,
 ];
 
 #[test]
@@ -60,16 +92,16 @@ fn the_seeds_are_accepted_whole() {
 
 #[test]
 fn every_truncation_is_survived() {
-    for seed in SEEDS {
+    for seed in SEEDS.iter().chain(ANSWERS) {
         for end in 0..seed.len() {
             fuzz_every_parser(&seed.as_bytes()[..end]);
         }
     }
 }
 
-fn mutilated() -> impl Strategy<Value = Vec<u8>> {
+fn mutilated(seeds: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
     let edits = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 1..6);
-    (prop::sample::select(SEEDS), edits).prop_map(|(seed, edits)| {
+    (prop::sample::select(seeds), edits).prop_map(|(seed, edits)| {
         let mut bytes = seed.as_bytes().to_vec();
         for (place, byte, kind) in edits {
             let place = place.index(bytes.len());
@@ -91,7 +123,12 @@ proptest! {
     }
 
     #[test]
-    fn mutilated_files_are_survived(data in mutilated()) {
+    fn mutilated_files_are_survived(data in mutilated(SEEDS)) {
+        fuzz_every_parser(&data);
+    }
+
+    #[test]
+    fn mutilated_answers_are_survived(data in mutilated(ANSWERS)) {
         fuzz_every_parser(&data);
     }
 }

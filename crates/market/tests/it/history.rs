@@ -122,13 +122,13 @@ fn tables_are_read_by_their_header() {
 fn broken_files_are_refused() {
     let refused = |bytes: &[u8]| parse_spot_history(bytes, &origin(), &limits()).unwrap_err();
     let truncated = "{\"SpotPriceHistory\":[{\"SpotPrice\":\"0.1\",";
-    assert!(refused(truncated.as_bytes()).to_string().contains("EOF"));
+    assert!(refused(truncated.as_bytes()).is_cut());
     assert!(refused(b"{}").to_string().contains("no key `SpotPriceHistory`"));
     assert!(refused(b"{\"SpotPriceHistory\":[]} x").to_string().contains("column 25"));
     let deep = format!("{{\"SpotPriceHistory\":[{}", "{\"a\":".repeat(50_000));
-    assert!(matches!(refused(deep.as_bytes()), ImportError::Json { .. }));
+    assert!(refused(deep.as_bytes()).is_cut());
     let deep_list = "[".repeat(50_000);
-    assert!(matches!(refused(deep_list.as_bytes()), ImportError::Json { .. }));
+    assert!(refused(deep_list.as_bytes()).is_cut());
     let csv = parse_spot_csv(b"timestamp,instance_type,usd_per_hour\n", &origin(), &limits());
     assert!(csv.unwrap_err().to_string().contains("header lacks az, or region"));
     let few = Limits { rows: 0, ..limits() };

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where it panics")]
 
 mod advisor;
+mod answers;
 mod arbitrary_bytes;
 mod bundled;
 mod history;

@@ -1,0 +1,27 @@
+//! What tests lean on: a fake AWS that speaks real HTTP on loopback and fails when told to.
+//!
+//! Used by tests and development only; nothing that is shipped depends on it. It refuses to know
+//! how the product reads AWS: it shares no code with the sources that it tries out.
+
+mod fake_aws;
+mod generated;
+mod offer;
+mod reference;
+mod world;
+
+pub use fake_aws::fault::{Fault, Rule, RuleError};
+pub use fake_aws::spot::POISONED_ROWS;
+pub use fake_aws::{FakeAws, Seen};
+pub use generated::generated;
+pub use offer::Offer;
+pub use reference::{ReferenceError, from_reference};
+pub use world::{SpotPrice, World};
+
+/// The key id that the fake knows for ever.
+pub const ACCESS_KEY_ID: &str = "AKIAFAKEFAKEFAKEFAKE";
+
+/// The secret of every key of the fake.
+pub const SECRET_ACCESS_KEY: &str = "fake/secret/that/opens/nothing/at/all+00";
+
+/// The token that temporary keys (`ASIA…`) must carry.
+pub const SESSION_TOKEN: &str = "fake-session-token";
