@@ -16,6 +16,7 @@ pub(crate) fn run(reference: &Path, wanted: &dyn Fn(&str) -> bool) {
     fast_small(wanted);
     let all_nodes = openb_nodes(reference);
     let all_pods = openb_pods(reference);
+    many((&all_nodes, &all_pods), wanted);
     // Samples: the lists shuffled by a fixed seed, the first so many of each;
     // these give about 43–45 % use (39 % with 1,000 on 284).
     for (pods, nodes, seed) in [
@@ -27,20 +28,7 @@ pub(crate) fn run(reference: &Path, wanted: &dyn Fn(&str) -> bool) {
         (1_000, 250, 3),
         (8_152, 1_523, 0),
     ] {
-        let sample = |seed: u64| {
-            let (mut node_list, mut pod_list) = (all_nodes.clone(), all_pods.clone());
-            if seed > 0 {
-                Stream(seed).shuffle(&mut node_list);
-                Stream(seed + 100).shuffle(&mut pod_list);
-            }
-            start(&node_list[..nodes], &pod_list[..pods])
-        };
-        if wanted("seeds") {
-            for seed in 1..30 {
-                println!("DBG {pods} seed {seed} use {:.1}", used(&sample(seed)));
-            }
-        }
-        let model = sample(seed);
+        let model = sample((&all_nodes, &all_pods), pods, nodes, seed);
         let items = model.items().len();
         let gates = Gates::default();
         let name = format!("drain-openb-{pods}-on-{nodes}-seed-{seed}-rule");
@@ -82,6 +70,46 @@ pub(crate) fn run(reference: &Path, wanted: &dyn Fn(&str) -> bool) {
             row(&name, items, plan.bound.value, plan.cost_after, seconds, plan.work_used, &note);
         }
     }
+}
+
+/// Many samples of one size at the largest effort: gaps, and moves beside those of the plain rule.
+fn many(lists: (&[[i64; 2]], &[[i64; 2]]), wanted: &dyn Fn(&str) -> bool) {
+    for (pods, nodes, seeds) in [(100, 26, 1..31), (100, 27, 31..41), (1_000, 284, 1..6)] {
+        let name = format!("many-openb-{pods}-on-{nodes}");
+        if !wanted(&name) {
+            continue;
+        }
+        let (mut gaps, mut longest) = (Vec::new(), 0.0_f64);
+        for seed in seeds {
+            let model = sample(lists, pods, nodes, seed);
+            let gates = Gates::default();
+            let rule = drain_under_half(&model, &gates, &mut Work::new(u64::MAX));
+            let before = cpu_seconds();
+            let mut work = Work::new(budget(Effort::Best));
+            let plan = consolidate(&model, &gates, Effort::Best, &mut work);
+            let seconds = cpu_seconds() - before;
+            assert!(verify(&model, &gates, &plan), "{name}: wrong plan");
+            assert!(verify_bound(&model, &gates, &plan.bound), "{name}: wrong bound");
+            let note = format!("{} moves, rule {}", plan.moves.len(), rule.moves.len());
+            let (bound, cost) = (plan.bound.value, plan.cost_after);
+            row(&format!("{name}-seed-{seed}"), pods, bound, cost, seconds, work.used(), &note);
+            gaps.push((cost as f64 / bound.max(1) as f64 - 1.0) * 100.0);
+            longest = longest.max(seconds);
+        }
+        let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+        let worst = gaps.iter().fold(0.0_f64, |most, &gap| most.max(gap));
+        println!("{name}: mean gap {mean:.3} %, worst {worst:.3} %, longest {longest:.2} s");
+    }
+}
+
+/// The lists shuffled by a seed (not by seed 0), the first so many of each.
+fn sample(lists: (&[[i64; 2]], &[[i64; 2]]), pods: usize, nodes: usize, seed: u64) -> Model {
+    let (mut node_list, mut pod_list) = (lists.0.to_vec(), lists.1.to_vec());
+    if seed > 0 {
+        Stream(seed).shuffle(&mut node_list);
+        Stream(seed + 100).shuffle(&mut pod_list);
+    }
+    start(&node_list[..nodes], &pod_list[..pods])
 }
 
 /// The linear pass alone: small pods on equal nodes.

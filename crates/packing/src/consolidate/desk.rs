@@ -144,11 +144,33 @@ impl<'m> Desk<'m> {
         self.steps += 1;
     }
 
-    /// Places lifted items, largest first; false at the first without a node.
-    pub(super) fn settle<C: Chooser>(&mut self, items: &mut [u32], chooser: &mut C) -> bool {
-        let rank = &self.rank;
-        items.sort_unstable_by_key(|&i| rank[i as usize]);
-        for &item in items.iter() {
+    /// Places a lifted item, without testing any rule.
+    pub(super) fn put(&mut self, item: u32, node: u32) {
+        self.state.place(item, node);
+        self.steps += 1;
+    }
+
+    /// Closes and removes a node, lifts its items and adds them to `lifted`.
+    pub(super) fn clear(&mut self, node: u32, lifted: &mut Vec<u32>) {
+        let from = lifted.len();
+        lifted.extend(self.state.items_on(node));
+        self.state.close(node);
+        for &item in &lifted[from..] {
+            self.state.remove(item);
+        }
+        self.removed.push(node);
+        self.moves += self.residents[node as usize] as usize;
+        self.cost -= self.state.model().nodes()[node as usize].cost;
+        self.steps += (lifted.len() - from) as u64 + 1;
+    }
+
+    /// Places lifted items in this order; false at the first without a node.
+    pub(super) fn settle<C: Chooser>(
+        &mut self,
+        items: impl Iterator<Item = u32>,
+        chooser: &mut C,
+    ) -> bool {
+        for item in items {
             let Some(to) = chooser.choose(&self.state, item) else {
                 return false;
             };

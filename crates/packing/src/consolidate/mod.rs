@@ -7,8 +7,12 @@
 
 mod desk;
 mod drain;
+mod eject;
+mod exchange;
+mod found;
 mod replace;
 mod search;
+mod walk;
 
 pub use replace::{Bought, Offer, Replacement, replace, verify_replacement};
 
@@ -16,6 +20,7 @@ use crate::bound::{Bound, ExistingBin, Proof, resource_prices, subset_bound};
 use crate::placement::{Model, State};
 use crate::work::{Effort, Work};
 use desk::Desk;
+use found::Found;
 
 /// Limits a plan must respect besides the model itself.
 #[derive(Debug, Clone, Default)]
@@ -84,29 +89,30 @@ pub fn budget(effort: Effort) -> u64 {
 /// Finds nodes to remove so that what stays costs least.
 ///
 /// The plan holds every rule of the model for every moved item in the final
-/// state and leaves no carrier of a together rule without its target. It never
-/// has both more moves and more cost than [`drain_under_half`]: `Fast` walks
-/// the same way and on, the larger efforts end at or below its cost.
+/// state and leaves no carrier of a together rule without its target. `Fast`
+/// walks the way of [`drain_under_half`] and on: it never has both more moves
+/// and more cost. The larger efforts have no more moves than that plan, unless
+/// staying within them would leave nodes that cost a twentieth more, and end at
+/// or below its cost or its number of moves.
 #[must_use]
 pub fn consolidate(model: &Model, gates: &Gates, effort: Effort, work: &mut Work<'_>) -> Plan {
-    let mut best = Desk::new(model, gates);
-    let start = (effort > Effort::Fast).then(|| best.clone());
-    drain::under_half(&mut best, true, work);
-    if let Some(start) = start {
-        let mut rule = start.clone();
-        drain::under_half(&mut rule, false, work);
-        let rule_moves = rule.moves();
-        let mut keepers = start.clone();
-        drain::indexed_pass(&mut keepers, work);
-        for other in [rule, keepers] {
-            if other.cost() < best.cost() {
-                best = other;
-            }
-        }
-        let prices = with_bins(model, gates, |d, bins| resource_prices(d, bins, &[]));
-        search::improve(&start, &mut best, &prices, effort, rule_moves, work);
+    let mut first = Desk::new(model, gates);
+    if effort == Effort::Fast {
+        drain::under_half(&mut first, true, work);
+        return plan_of(&first, effort, work);
     }
-    plan_of(&best, effort, work)
+    let start = first.clone();
+    drain::under_half(&mut first, true, work);
+    let mut rule = start.clone();
+    drain::under_half(&mut rule, false, work);
+    let mut found = Found::new(&start, rule);
+    found.learn(&first);
+    let mut keepers = start.clone();
+    drain::indexed_pass(&mut keepers, work);
+    found.learn(&keepers);
+    let prices = with_bins(model, gates, |d, bins| resource_prices(d, bins, &[]));
+    search::improve(&start, &mut found, &prices, effort, work);
+    plan_of(found.chosen(), effort, work)
 }
 
 /// The plain rule for comparison: take every removable node of which less than

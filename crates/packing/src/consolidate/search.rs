@@ -1,11 +1,10 @@
-//! Restarts and neighbourhood search over drains.
-//!
-//! Restarts run several passes in different orders with shaken keys. The
-//! neighbourhood search reopens some removed nodes, lifts moved items off some
-//! others, and drains again in a random order around them; slightly worse plans
-//! are accepted with a shrinking tolerance.
+//! Restarts: several passes over the nodes in different orders with shaken
+//! keys, placing by best fit. What they find, walks improve.
 
 use super::desk::{Chooser, Desk};
+use super::exchange::exchange;
+use super::found::Found;
+use super::walk::Walk;
 use crate::bound::ResourcePrices;
 use crate::placement::State;
 use crate::random::Random;
@@ -14,23 +13,25 @@ use crate::work::{Effort, Work};
 /// Work units of the search for a model with so many items: small models are
 /// searched out long before a large budget ends.
 fn quota(effort: Effort, items: usize) -> u64 {
-    let (whole, per_item) = match effort {
-        Effort::Fast => (0, 0),
-        Effort::Balanced => (900_000_000, 1_000_000),
-        Effort::Best => (25_000_000_000, 12_000_000),
-    };
-    whole.min(per_item * (items as u64 + 20))
+    let items = items as u64 + 20;
+    match effort {
+        Effort::Fast => 0,
+        Effort::Balanced => (1_000_000 * items).min(900_000_000),
+        Effort::Best => {
+            (36_000_000 * items).min(2_900_000_000 + 12_000_000 * items).min(25_000_000_000)
+        }
+    }
 }
 
 /// Chooses the node left with the least priced, least lopsided room.
-struct BestFit {
+pub(super) struct BestFit {
     /// Per dimension: weight of one unit of room.
-    weight: Vec<f64>,
-    balance: f64,
+    pub(super) weight: Vec<f64>,
+    pub(super) balance: f64,
     /// Open nodes, in any order, and where each is in the list.
-    open: Vec<u32>,
+    pub(super) open: Vec<u32>,
     place: Vec<u32>,
-    steps: u64,
+    pub(super) steps: u64,
 }
 
 impl BestFit {
@@ -42,7 +43,7 @@ impl BestFit {
         fit
     }
 
-    fn reset(&mut self, state: &State<'_>) {
+    pub(super) fn reset(&mut self, state: &State<'_>) {
         self.open.clear();
         self.place.fill(u32::MAX);
         for node in 0..self.place.len() as u32 {
@@ -95,13 +96,12 @@ impl Chooser for BestFit {
     }
 }
 
-/// Replaces `best` by a cheaper plan if one is found.
+/// Replaces the plans of `found` by cheaper ones where they are found.
 pub(super) fn improve<'m>(
     start: &Desk<'m>,
-    best: &mut Desk<'m>,
+    found: &mut Found<'m>,
     prices: &ResourcePrices,
     effort: Effort,
-    rule_moves: usize,
     work: &mut Work<'_>,
 ) {
     let model = start.state.model();
@@ -116,51 +116,25 @@ pub(super) fn improve<'m>(
     let mut random = Random::new(7);
     let mut fit = BestFit::new(&start.state, weights(start, prices));
     let mut trial = start.clone();
-    restarts(start, best, &mut trial, &candidates, &mut fit, &mut random, work);
+    restarts(start, found, &mut trial, &candidates, &mut fit, &mut random, work);
     let residents = residents(start);
-    let mut now = best.clone();
-    let judge = Judge::new(start, rule_moves);
-    while !work.is_spent() && !best.removed.is_empty() {
-        let done = (work.used() - began) as f64 / share as f64;
-        let tolerance = 0.004 * (1.0 - done) * (1.0 - done);
-        trial.copy_from(&now);
-        fit.reset(&trial.state);
-        let valid =
-            disturb(&mut trial, &residents, &candidates, &mut fit, &mut random) && trial.all_hold();
-        let steps = trial.take_steps() * 8 + std::mem::take(&mut fit.steps) * 2;
-        work.spend(steps + 1_500);
-        if !valid {
-            continue;
-        }
-        let (new, old) = (judge.price(&trial), judge.price(&now));
-        let ceiling = judge.price(best) * (1.0 + tolerance * random.unit());
-        if new <= old || new < ceiling {
-            std::mem::swap(&mut now, &mut trial);
-            if new < judge.price(best) {
-                best.copy_from(&now);
+    let around = (&candidates[..], &residents[..]);
+    let mut walk = Walk::new(start, around, fit, random);
+    // A small model is walked several times: one walk rarely leaves its valley.
+    let walks = (1_000 / model.items().len().max(1)).clamp(1, 8) as u64;
+    let left = |work: &Work<'_>| share.saturating_sub(work.used() - began);
+    for number in 0..walks {
+        if walks > 1 && number % 3 == 0 {
+            let most = left(work) / (walks - number);
+            let Walk { fit, random, .. } = &mut walk;
+            if exchange(start, found, around, prices, fit, random, (most, work)) {
+                break;
             }
         }
+        let most = left(work) / (walks - number);
+        walk.run(found, number, if number % 3 == 2 { most / 2 } else { most }, work);
     }
     work.phase(u64::MAX);
-}
-
-/// Prices a plan: its cost, a little for every move, and twenty times as much for
-/// moves beyond those of the plain rule.
-struct Judge {
-    per_move: f64,
-    free_moves: usize,
-}
-
-impl Judge {
-    fn new(start: &Desk<'_>, free_moves: usize) -> Self {
-        let items = start.state.model().items().len().max(1) as f64;
-        Self { per_move: 0.002 * start.cost() as f64 / items, free_moves }
-    }
-
-    fn price(&self, desk: &Desk<'_>) -> f64 {
-        let extra = desk.moves().saturating_sub(self.free_moves) as f64;
-        desk.cost() as f64 + self.per_move * (desk.moves() as f64 + 20.0 * extra)
-    }
 }
 
 fn weights(start: &Desk<'_>, prices: &ResourcePrices) -> Vec<f64> {
@@ -190,7 +164,7 @@ fn residents(start: &Desk<'_>) -> Vec<Vec<u32>> {
 }
 
 /// What draining first by this order means: smaller keys leave first.
-fn key(order: u32, desk: &Desk<'_>, node: u32, weight: &[f64]) -> f64 {
+pub(super) fn key(order: u32, desk: &Desk<'_>, node: u32, weight: &[f64]) -> f64 {
     let model = desk.state.model();
     let (free, capacity) = (desk.state.free(node), model.capacity_of(node));
     let mut used = 0.0;
@@ -212,7 +186,7 @@ fn key(order: u32, desk: &Desk<'_>, node: u32, weight: &[f64]) -> f64 {
 
 fn restarts<'m>(
     start: &Desk<'m>,
-    best: &mut Desk<'m>,
+    found: &mut Found<'m>,
     trial: &mut Desk<'m>,
     candidates: &[u32],
     fit: &mut BestFit,
@@ -246,78 +220,6 @@ fn restarts<'m>(
                 break;
             }
         }
-        if trial.cost() < best.cost() {
-            best.copy_from(trial);
-        }
+        found.learn(trial);
     }
-}
-
-/// Changes part of a plan; false if it ended with an item nowhere.
-fn disturb(
-    desk: &mut Desk<'_>,
-    residents: &[Vec<u32>],
-    candidates: &[u32],
-    fit: &mut BestFit,
-    random: &mut Random,
-) -> bool {
-    let reopen = [0, 1, 1, 2, 2, 3][random.below(6)];
-    let mut back: Vec<u32> = Vec::new();
-    for _ in 0..reopen {
-        if desk.removed.is_empty() {
-            break;
-        }
-        let node = desk.removed[random.below(desk.removed.len())];
-        desk.restore(node, &residents[node as usize]);
-        fit.changed(&desk.state, node);
-        back.push(node);
-    }
-    // Lift what was moved onto a few kept nodes.
-    let mut lifted: Vec<u32> = Vec::new();
-    let model = desk.state.model();
-    for _ in 0..2 + random.below(8) {
-        if fit.open.is_empty() {
-            break;
-        }
-        let node = fit.open[random.below(fit.open.len())];
-        let moved = |&item: &u32| model.items()[item as usize].home != Some(node);
-        let from = lifted.len();
-        lifted.extend(desk.state.items_on(node).filter(moved));
-        for &item in &lifted[from..] {
-            desk.lift(item);
-        }
-    }
-    fit.balance = 0.2 + 1.3 * random.unit();
-    // Drain one chosen node before the lifted items take the room.
-    let mut order: Vec<(f64, u32)> = Vec::new();
-    for _ in 0..6 + 2 * reopen {
-        let node = candidates[random.below(candidates.len())];
-        if desk.state.is_open(node) {
-            let key = key(random.below(4) as u32, desk, node, &fit.weight);
-            order.push((key, node));
-        }
-    }
-    if random.below(3) > 0 {
-        order.retain(|pair| !back.contains(&pair.1));
-    }
-    order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let mut wanted = order.iter().map(|pair| pair.1);
-    if random.below(2) == 0
-        && let Some(node) = wanted.next().filter(|_| desk.has_room())
-    {
-        desk.drain(node, fit);
-    }
-    if !desk.settle(&mut lifted, fit) {
-        return false;
-    }
-    for node in wanted {
-        if desk.has_room() && desk.state.is_open(node) {
-            desk.drain(node, fit);
-        }
-    }
-    for node in back {
-        if desk.has_room() && desk.state.is_open(node) {
-            desk.drain(node, fit);
-        }
-    }
-    true
 }
