@@ -85,7 +85,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         heavy: &["axum", "clap", "indicatif", "tokio", "tracing", "tracing-subscriber"],
     },
     Layer { name: "benches", ours: &[], heavy: &["axum", "tokio"] },
-    Layer { name: "xtask", ours: &["facts", "market", "units"], heavy: PURE },
+    Layer { name: "xtask", ours: &["facts", "market", "packing", "units"], heavy: PURE },
 ];
 
 /// Crates whose sources must be a function of their arguments.

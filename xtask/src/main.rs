@@ -2,6 +2,7 @@
 
 mod check;
 mod layers;
+mod prove;
 mod regenerate;
 mod servers;
 mod tidy;
@@ -22,6 +23,11 @@ const COMMANDS: &[Command] = &[
         name: "check",
         what: "format, tidy, clippy and every test: what CI runs",
         run: check::run,
+    },
+    Command {
+        name: "prove",
+        what: "what takes too long for `check`, on public data; writes its tables under docs/proofs",
+        run: prove::run,
     },
     Command { name: "tidy", what: "the rules that no compiler knows", run: tidy::run },
     Command {

@@ -87,6 +87,58 @@ impl Stream {
     }
 }
 
+/// Both lists shuffled by a seed; seed 0 leaves them as they are.
+pub(crate) fn shuffled(
+    lists: (&[[i64; 2]], &[[i64; 2]]),
+    seed: u64,
+) -> (Vec<[i64; 2]>, Vec<[i64; 2]>) {
+    let (mut nodes, mut pods) = (lists.0.to_vec(), lists.1.to_vec());
+    if seed > 0 {
+        Stream(seed).shuffle(&mut nodes);
+        Stream(seed + 100).shuffle(&mut pods);
+    }
+    (nodes, pods)
+}
+
+/// Each pod with its node: in list order on the node with the largest mean free share afterwards,
+/// the first among equals; pods without room are dropped.
+pub(crate) fn placed(nodes: &[[i64; 2]], pods: &[[i64; 2]]) -> Vec<([i64; 2], u32)> {
+    let mut free: Vec<[i64; 2]> = nodes.to_vec();
+    let mut placed: Vec<([i64; 2], u32)> = Vec::new();
+    for pod in pods {
+        let mut best: Option<(f64, usize)> = None;
+        for (at, room) in free.iter().enumerate() {
+            if pod[0] > room[0] || pod[1] > room[1] {
+                continue;
+            }
+            let score = (room[0] - pod[0]) as f64 / nodes[at][0] as f64
+                + (room[1] - pod[1]) as f64 / nodes[at][1] as f64;
+            if best.is_none_or(|b| score > b.0) {
+                best = Some((score, at));
+            }
+        }
+        if let Some((_, at)) = best {
+            free[at][0] -= pod[0];
+            free[at][1] -= pod[1];
+            placed.push((*pod, at as u32));
+        }
+    }
+    placed
+}
+
+/// The sizes of 20,000 pods: 5 of CPU and 6 of memory.
+pub(crate) fn wide_pods() -> Vec<[i64; 2]> {
+    let mut random = Stream(42);
+    let cpus = [100, 250, 500, 1_000, 1_500];
+    let memories = [100, 256, 512, 1_024, 2_048, 4_096];
+    (0..20_000)
+        .map(|_| {
+            let cpu = cpus[(random.unit() * 5.0) as usize];
+            [cpu, memories[(random.unit() * 6.0) as usize]]
+        })
+        .collect()
+}
+
 fn table(path: &Path) -> Vec<Vec<String>> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect()

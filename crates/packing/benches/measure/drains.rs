@@ -8,7 +8,7 @@ use packing::consolidate::{Gates, budget, consolidate, drain_under_half, verify,
 use packing::placement::{ClassRules, Item, Model, Node, Parts};
 use packing::work::{Effort, Work};
 
-use crate::data::{Stream, openb_nodes, openb_pods, small_pods};
+use crate::data::{openb_nodes, openb_pods, placed, shuffled, small_pods};
 use crate::{cpu_seconds, row};
 
 /// Runs the cases whose name is wanted.
@@ -102,13 +102,9 @@ fn many(lists: (&[[i64; 2]], &[[i64; 2]]), wanted: &dyn Fn(&str) -> bool) {
     }
 }
 
-/// The lists shuffled by a seed (not by seed 0), the first so many of each.
+/// A sample of the lists: the first so many of each, shuffled by a seed.
 fn sample(lists: (&[[i64; 2]], &[[i64; 2]]), pods: usize, nodes: usize, seed: u64) -> Model {
-    let (mut node_list, mut pod_list) = (lists.0.to_vec(), lists.1.to_vec());
-    if seed > 0 {
-        Stream(seed).shuffle(&mut node_list);
-        Stream(seed + 100).shuffle(&mut pod_list);
-    }
+    let (node_list, pod_list) = shuffled(lists, seed);
     start(&node_list[..nodes], &pod_list[..pods])
 }
 
@@ -141,31 +137,9 @@ fn fast_small(wanted: &dyn Fn(&str) -> bool) {
     }
 }
 
-/// Places the pods in list order on the node with the largest mean free share
-/// afterwards, the first among equals; pods without room are dropped.
 fn start(nodes: &[[i64; 2]], pods: &[[i64; 2]]) -> Model {
-    let mut free: Vec<[i64; 2]> = nodes.to_vec();
-    let mut classes: BTreeMap<[i64; 2], u32> = BTreeMap::new();
-    let mut placed: Vec<([i64; 2], u32)> = Vec::new();
-    for pod in pods {
-        let mut best: Option<(f64, usize)> = None;
-        for (at, room) in free.iter().enumerate() {
-            if pod[0] > room[0] || pod[1] > room[1] {
-                continue;
-            }
-            let score = (room[0] - pod[0]) as f64 / nodes[at][0] as f64
-                + (room[1] - pod[1]) as f64 / nodes[at][1] as f64;
-            if best.is_none_or(|b| score > b.0) {
-                best = Some((score, at));
-            }
-        }
-        if let Some((_, at)) = best {
-            free[at][0] -= pod[0];
-            free[at][1] -= pod[1];
-            placed.push((*pod, at as u32));
-            classes.insert(*pod, 0);
-        }
-    }
+    let placed = placed(nodes, pods);
+    let mut classes: BTreeMap<[i64; 2], u32> = placed.iter().map(|(pod, _)| (*pod, 0)).collect();
     for (index, class) in classes.values_mut().enumerate() {
         *class = index as u32;
     }

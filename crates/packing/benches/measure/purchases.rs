@@ -7,7 +7,7 @@ use packing::IndexSet;
 use packing::reprovision::{Class, Problem, Shape, budget, reprovision, verify, verify_bound};
 use packing::work::{Effort, Work};
 
-use crate::data::{Machine, Stream, machines, openb_pods, small_pods};
+use crate::data::{Machine, Stream, machines, openb_pods, small_pods, wide_pods};
 use crate::{cpu_seconds, row};
 
 /// Runs the cases whose name is wanted.
@@ -92,15 +92,6 @@ fn stress(reference: &Path, wanted: &dyn Fn(&str) -> bool) {
 
 /// 20,000 items of 5 CPU and 6 memory sizes against 400 shapes.
 fn wide() -> (Vec<[i64; 2]>, Vec<Machine>) {
-    let mut random = Stream(42);
-    let cpus = [100, 250, 500, 1_000, 1_500];
-    let memories = [100, 256, 512, 1_024, 2_048, 4_096];
-    let pods = (0..20_000)
-        .map(|_| {
-            let cpu = cpus[(random.unit() * 5.0) as usize];
-            [cpu, memories[(random.unit() * 6.0) as usize]]
-        })
-        .collect();
     let offers = (0..400_i64)
         .map(|i| Machine {
             capacity: [(i + 1) * 1_000 - 100, (i + 1) * 2_048 - 10, (i + 1) * 10],
@@ -108,7 +99,7 @@ fn wide() -> (Vec<[i64; 2]>, Vec<Machine>) {
         })
         .filter(|m| m.capacity[1] > 0)
         .collect();
-    (pods, offers)
+    (wide_pods(), offers)
 }
 
 fn problem(pods: &[[i64; 2]], offers: &[Machine]) -> Problem {

@@ -1,0 +1,64 @@
+//! `cargo xtask prove [NAME]`: measurements on public data that take longer than a check may.
+//!
+//! Each proof runs the released program as a user would, and writes a table under `docs/proofs`.
+
+mod packing;
+mod product;
+
+use std::path::PathBuf;
+
+/// A proof.
+struct Proof {
+    name: &'static str,
+    run: fn(&Setting) -> Result<String, String>,
+}
+
+/// Every proof.
+const PROOFS: &[Proof] = &[Proof { name: "packing", run: packing::run }];
+
+/// What a proof works with.
+struct Setting {
+    /// The public data.
+    reference: PathBuf,
+    /// The released program.
+    program: PathBuf,
+    /// A folder of its own.
+    scratch: PathBuf,
+}
+
+/// Runs the proofs whose names the command line gives, or all.
+pub(crate) fn run() -> Result<(), String> {
+    let wanted: Vec<String> = std::env::args().skip(2).collect();
+    let reference = std::env::var_os("CLOUDOPTIM_REFERENCE")
+        .map_or_else(|| crate::root().join("../shared/reference"), PathBuf::from);
+    if !reference.join("packing").is_dir() {
+        return Err(format!(
+            "the public data is not at {}; CLOUDOPTIM_REFERENCE names its folder",
+            reference.display()
+        ));
+    }
+    crate::check::command("build", &["build", "--release", "-p", "cloudoptim"], &[])?;
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| crate::root().join("target"), PathBuf::from);
+    let scratch = std::env::temp_dir().join(format!("cloudoptim-prove-{}", std::process::id()));
+    std::fs::create_dir_all(&scratch).map_err(|error| error.to_string())?;
+    let setting = Setting { reference, program: target.join("release/cloudoptim"), scratch };
+    let mut done = Ok(());
+    for proof in PROOFS {
+        if !wanted.is_empty() && !wanted.iter().any(|name| name == proof.name) {
+            continue;
+        }
+        let table = match (proof.run)(&setting) {
+            Ok(table) => table,
+            Err(error) => {
+                done = Err(format!("{}: {error}", proof.name));
+                break;
+            }
+        };
+        let file = crate::root().join("docs/proofs").join(format!("{}.md", proof.name));
+        std::fs::write(&file, table).map_err(|error| format!("{}: {error}", file.display()))?;
+        eprintln!("== wrote {}", file.display());
+    }
+    let _ = std::fs::remove_dir_all(&setting.scratch);
+    done
+}
