@@ -100,7 +100,9 @@ impl Keyring {
             let mut connector =
                 Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring));
             connector.set_connector_settings(settings.cloned());
-            connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+            if let Some(components) = components {
+                connector.set_sleep_impl(components.sleep_impl());
+            }
             connector.proxy_config(ProxyConfig::from_env()).build()
         });
         let mut loader =

@@ -22,7 +22,7 @@ pub enum Offer {
 const KINDS: u64 = 40;
 
 /// About what one product takes with its terms.
-const BYTES_OF_A_PRODUCT: u64 = 3_300;
+const BYTES_OF_A_PRODUCT: u64 = 2_800;
 
 impl Offer {
     /// How many ordinary Linux prices the file has; `None` for a given one.
