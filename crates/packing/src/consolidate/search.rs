@@ -18,7 +18,7 @@ fn quota(effort: Effort, items: usize) -> u64 {
         Effort::Fast => 0,
         Effort::Balanced => (1_000_000 * items).min(900_000_000),
         Effort::Best => {
-            (36_000_000 * items).min(2_900_000_000 + 12_000_000 * items).min(25_000_000_000)
+            (28_000_000 * items).min(2_200_000_000 + 12_000_000 * items).min(25_000_000_000)
         }
     }
 }
