@@ -68,7 +68,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer { name: "testkit", ours: &["facts", "units"], heavy: &["socket2"] },
     Layer {
         name: "app",
-        ours: &["checker", "clock", "engines", "facts", "market", "store", "units"],
+        ours: &["aws", "checker", "clock", "engines", "facts", "jobs", "market", "store", "units"],
         heavy: &["tokio", "tracing"],
     },
     Layer {
@@ -79,8 +79,8 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer {
         name: "cloudoptim",
         ours: &[
-            "api", "app", "checker", "clock", "engines", "facts", "market", "snapshot", "store",
-            "units",
+            "api", "app", "aws", "checker", "clock", "engines", "facts", "jobs", "market",
+            "snapshot", "store", "units",
         ],
         heavy: &["axum", "clap", "indicatif", "tokio", "tracing", "tracing-subscriber"],
     },

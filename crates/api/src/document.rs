@@ -1,5 +1,6 @@
 //! The API document (OpenAPI 3.1), made from the list of routes and the types themselves.
 
+use app::fetch::{FetchRequest, FetchStatus, LogLine, Started};
 use engines::registry::BUILT_IN;
 use engines::request::DecisionRequestSchema;
 use facts::reason::ReasonCode;
@@ -9,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::problem::Problem;
 use crate::routes::decisions::{HistoryQuery, HistoryRow};
+use crate::routes::fetch::{FetchQuery, LogQuery};
 use crate::routes::pricing::{
     AdvisorItem, OnDemandItem, PriceListQuery, SpotPriceItem, SpotPriceQuery,
 };
@@ -31,13 +33,16 @@ pub fn openapi() -> Value {
         let path = format!("/api/v1/ml/decision/{}", engine.route());
         let mut operation =
             base(&format!("decide_{}", engine.decision()), engine.summary(), "decisions");
-        operation["requestBody"] = body(&json!({
-            "allOf": [reference::<DecisionRequestSchema>(&mut generator)],
-            "properties": {
-                "requirements": engine.policy_schema(&mut generator),
-                "constraints": engine.constraints_schema(&mut generator),
-            }
-        }));
+        operation["requestBody"] = body(
+            &json!({
+                "allOf": [reference::<DecisionRequestSchema>(&mut generator)],
+                "properties": {
+                    "requirements": engine.policy_schema(&mut generator),
+                    "constraints": engine.constraints_schema(&mut generator),
+                }
+            }),
+            &decision_example(),
+        );
         let answer = engine.decision_schema(&mut generator);
         operation["responses"] = responses(&answer.into(), &mut generator);
         paths.insert(path, json!({ "post": operation }));
@@ -82,12 +87,23 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     }
     match route.takes {
         Takes::DecisionRequest => {
-            operation["requestBody"] = body(&reference::<DecisionRequestSchema>(generator));
+            operation["requestBody"] =
+                body(&reference::<DecisionRequestSchema>(generator), &decision_example());
         }
         Takes::HistoryQuery => parameters.extend(query_parameters::<HistoryQuery>()),
         Takes::SpotPriceQuery => parameters.extend(query_parameters::<SpotPriceQuery>()),
         Takes::PriceListQuery => parameters.extend(query_parameters::<PriceListQuery>()),
-        Takes::Nothing | Takes::DecisionId => {}
+        Takes::FetchRequest => {
+            operation["requestBody"] =
+                body(&reference::<FetchRequest>(generator), &fetch_example());
+            parameters.push(json!({
+                "name": "Idempotency-Key", "in": "header", "schema": { "type": "string" },
+                "description": "Your own name for the request: sent again, it gives the same job.",
+            }));
+        }
+        Takes::FetchQuery => parameters.extend(query_parameters::<FetchQuery>()),
+        Takes::TaskLog => parameters.extend(query_parameters::<LogQuery>()),
+        Takes::Nothing | Takes::DecisionId | Takes::TaskId => {}
     }
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
@@ -105,13 +121,23 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             let stats = reference::<app::pricing::PriceStats>(generator);
             responses(&stats, generator)
         }
+        Gives::FetchStarted => {
+            let started = reference::<Started>(generator);
+            with_problems("202", "application/json", &started, generator)
+        }
+        Gives::FetchStatus => {
+            let status = reference::<FetchStatus>(generator);
+            responses(&status, generator)
+        }
+        Gives::Fetches => list::<FetchStatus>(generator),
+        Gives::Log => list::<LogLine>(generator),
         Gives::Health => {
             let health = reference::<Health>(generator);
             responses(&health, generator)
         }
         Gives::Bundle | Gives::OpenApi => responses(&json!({ "type": "object" }), generator),
-        Gives::Text => with_problems("text/plain", &json!({ "type": "string" }), generator),
-        Gives::Page => with_problems("text/html", &json!({ "type": "string" }), generator),
+        Gives::Text => with_problems("200", "text/plain", &json!({ "type": "string" }), generator),
+        Gives::Page => with_problems("200", "text/html", &json!({ "type": "string" }), generator),
     };
     operation
 }
@@ -120,15 +146,15 @@ fn base(operation: &str, summary: &str, tag: &str) -> Value {
     json!({ "operationId": operation, "summary": summary, "tags": [tag] })
 }
 
-fn body(schema: &Value) -> Value {
+fn body(schema: &Value, example: &Value) -> Value {
     json!({ "required": true, "content": { "application/json": {
         "schema": schema,
-        "example": example(),
+        "example": example,
     } } })
 }
 
 /// A request that works as it stands.
-fn example() -> Value {
+fn decision_example() -> Value {
     json!({
         "cluster_id": "example",
         "current_state": {
@@ -144,15 +170,32 @@ fn example() -> Value {
     })
 }
 
-fn responses(schema: &Value, generator: &mut SchemaGenerator) -> Value {
-    with_problems("application/json", schema, generator)
+/// A day of two types in one region.
+fn fetch_example() -> Value {
+    json!({
+        "data_type": "spot_prices",
+        "instance_types": ["m5.large", "c5.*"],
+        "regions": ["us-east-1"],
+        "start_date": "2026-10-01",
+        "end_date": "2026-10-02",
+        "products": ["Linux/UNIX"]
+    })
 }
 
-fn with_problems(kind: &str, schema: &Value, generator: &mut SchemaGenerator) -> Value {
+fn responses(schema: &Value, generator: &mut SchemaGenerator) -> Value {
+    with_problems("200", "application/json", schema, generator)
+}
+
+fn with_problems(
+    success: &str,
+    kind: &str,
+    schema: &Value,
+    generator: &mut SchemaGenerator,
+) -> Value {
     let problem = reference::<Problem>(generator);
     let mut responses = Map::new();
     responses.insert(
-        "200".to_owned(),
+        success.to_owned(),
         json!({ "description": "As asked for.", "content": { kind: { "schema": schema } } }),
     );
     for (status, description) in [

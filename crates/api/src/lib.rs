@@ -3,6 +3,7 @@
 //! The only crate that knows a status code. Handlers translate and nothing more; what they ask for
 //! is done in `app`.
 
+mod body;
 mod document;
 mod pages;
 mod problem;

@@ -1,6 +1,7 @@
 //! Every route on one screen: the router and the API document are both made from this list.
 
 pub(crate) mod decisions;
+pub(crate) mod fetch;
 pub(crate) mod pricing;
 pub(crate) mod system;
 
@@ -44,6 +45,14 @@ pub enum Takes {
     SpotPriceQuery,
     /// Which list prices or advice, in the query.
     PriceListQuery,
+    /// Which prices are to be fetched.
+    FetchRequest,
+    /// Paging of jobs in the query.
+    FetchQuery,
+    /// The name of a job in the path.
+    TaskId,
+    /// The name of a job in the path, and which lines of its log in the query.
+    TaskLog,
 }
 
 /// What a route answers with.
@@ -63,6 +72,14 @@ pub enum Gives {
     Advice,
     /// How many prices there are.
     PriceStats,
+    /// A job that was made, with status 202 and its place in `Location`.
+    FetchStarted,
+    /// How far a job got.
+    FetchStatus,
+    /// Jobs.
+    Fetches,
+    /// Lines of a log.
+    Log,
     /// The state of the server.
     Health,
     /// A short text.
@@ -107,6 +124,16 @@ pub const ROUTES: &[Route] = routes! {
         "What the Spot Advisor said last of each pool.";
     get "/api/v1/ml/pricing/stats" "priceStats" Nothing PriceStats pricing::stats,
         "How many prices there are and what they cover; exact.";
+    post "/api/v1/ml/pricing/fetch" "startFetch" FetchRequest FetchStarted fetch::start,
+        "Fetch prices from AWS in the background; Idempotency-Key gives the same job again.";
+    get "/api/v1/ml/pricing/fetch" "listFetches" FetchQuery Fetches fetch::list,
+        "Jobs that fetch prices, the newest first.";
+    get "/api/v1/ml/pricing/fetch/{task_id}" "getFetch" TaskId FetchStatus fetch::status,
+        "How far a job got, and when it will be through.";
+    get "/api/v1/ml/pricing/fetch/{task_id}/log" "getFetchLog" TaskLog Log fetch::log,
+        "What a job says, while it runs and after.";
+    post "/api/v1/ml/pricing/fetch/{task_id}/cancel" "cancelFetch" TaskId FetchStatus fetch::cancel,
+        "Call a job off; what it has kept stays.";
     get "/api/v1/ml/health" "health" Nothing Health system::health,
         "The state of the server and of what it depends on.";
     get "/livez" "livez" Nothing Text system::livez,

@@ -6,9 +6,11 @@ pub mod answer;
 pub mod bundle;
 pub mod decide;
 pub mod error;
+pub mod fetch;
 pub mod history;
 mod kept;
 pub mod pricing;
+pub mod work;
 
 use clock::Clock;
 use store::Store;

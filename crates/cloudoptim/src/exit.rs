@@ -62,6 +62,9 @@ pub(crate) enum Failure {
     /// The database cannot be opened or does not answer.
     #[error("{0}")]
     Database(String),
+    /// What is to be fetched cannot be asked for.
+    #[error("{0}")]
+    Fetch(String),
     /// Writing the answer failed.
     #[error("the answer cannot be written: {0}")]
     Output(String),
@@ -76,6 +79,7 @@ impl Failure {
             Failure::UnknownDecision(_) => "unknown_decision",
             Failure::Serve(_) => "serve",
             Failure::Database(_) => "database",
+            Failure::Fetch(_) => "invalid_request",
             Failure::Output(_) => "output",
         }
     }
@@ -104,7 +108,7 @@ impl Failure {
             | Failure::Serve(_)
             | Failure::Database(_)
             | Failure::Output(_) => Exit::Failure,
-            Failure::Input { .. } | Failure::UnknownDecision(_) => Exit::Usage,
+            Failure::Input { .. } | Failure::UnknownDecision(_) | Failure::Fetch(_) => Exit::Usage,
         }
     }
 }

@@ -8,6 +8,7 @@ use units::UsdPerHour;
 
 use crate::database::{Database, reading};
 use crate::jobs::{Progress, advance};
+use crate::quarantine::{QuarantinedRow, set_apart};
 use crate::totals::{Change, raise};
 use crate::values::{At, signed};
 use crate::{Store, StoreError};
@@ -47,6 +48,7 @@ pub struct PriceBatch {
     series: Vec<PriceSeries>,
     by_series: BTreeMap<PriceSeries, u32>,
     points: Vec<PricePoint>,
+    distrusted: Vec<QuarantinedRow>,
 }
 
 impl PriceBatch {
@@ -62,6 +64,11 @@ impl PriceBatch {
             }
         };
         self.points.push(PricePoint { series, observed_at, price });
+    }
+
+    /// Adds a row that came with the prices and is not believed; it is set apart together with them.
+    pub fn distrust(&mut self, row: QuarantinedRow) {
+        self.distrusted.push(row);
     }
 
     /// How many prices it has.
@@ -202,20 +209,40 @@ macro_rules! keep_series {
     }};
 }
 
+/// Notes with which revision the points of series changed last.
+macro_rules! mark_series {
+    ($database:ty, $transaction:ident, $ids:expr, $revision:expr) => {
+        for chunk in $ids.chunks(500) {
+            let mut update = QueryBuilder::<$database>::new("UPDATE price_series SET revision = ");
+            update.push_bind($revision).push(" WHERE series_id IN (");
+            let mut list = update.separated(", ");
+            for series_id in chunk {
+                list.push_bind(*series_id);
+            }
+            update.push(")");
+            update.build().execute(&mut *$transaction).await?;
+        }
+    };
+}
+
 /// Everything of one batch but its points, in one transaction.
 macro_rules! keep_batch {
     ($database:ty, $transaction:ident, $batch:expr, $points:ident, $progress:expr, $now:expr, $keep_points:ident) => {{
         let spans = spans($batch, &$points);
         let ids = keep_series!($database, $transaction, $batch, spans);
         let kept = $keep_points!($transaction, $points, ids);
-        let after: Coverage = sqlx::query_as(COVERAGE).fetch_one(&mut *$transaction).await?;
-        let change = Change {
-            rows: signed(kept.inserted),
-            coverage: Some((after.instance_types, after.regions)),
-            oldest: spans.iter().map(|span| span.0).min(),
-            newest: spans.iter().map(|span| span.1).max(),
-        };
-        raise!($transaction, DATASET, change, $now);
+        if kept.inserted + kept.changed > 0 {
+            let after: Coverage = sqlx::query_as(COVERAGE).fetch_one(&mut *$transaction).await?;
+            let change = Change {
+                rows: signed(kept.inserted),
+                coverage: Some((after.instance_types, after.regions)),
+                oldest: spans.iter().map(|span| span.0).min(),
+                newest: spans.iter().map(|span| span.1).max(),
+            };
+            let revision = raise!($transaction, DATASET, change, $now);
+            mark_series!($database, $transaction, ids, revision);
+        }
+        set_apart!($database, $transaction, $batch.distrusted);
         if let Some(progress) = $progress {
             advance!($transaction, progress, kept.inserted);
         }

@@ -1,6 +1,7 @@
 //! The HTTP interface, asked in process.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod fetch;
 mod pricing;
 
 use std::path::PathBuf;

@@ -142,9 +142,10 @@ async fn list_prices_and_advice_keep_only_what_changed() {
             price: UsdPerHour::from_nanos(nanos),
             source: "test".to_owned(),
         };
-        let kept = store.keep_on_demand(&[list(0, 96), list(9, 95), list(0, 97)], at(9)).await;
+        let kept =
+            store.keep_on_demand(&[list(0, 96), list(9, 95), list(0, 97)], None, at(9)).await;
         assert_eq!(kept.unwrap().inserted, 2, "{name}");
-        let kept = store.keep_on_demand(&[list(0, 97), list(9, 94)], at(10)).await.unwrap();
+        let kept = store.keep_on_demand(&[list(0, 97), list(9, 94)], None, at(10)).await.unwrap();
         assert_eq!(kept, Ingested { inserted: 0, changed: 1, unchanged: 1 }, "{name}");
         let filter = ListFilter { limit: 10, ..ListFilter::default() };
         let rows = store.on_demand(&filter).await.unwrap();
@@ -162,7 +163,8 @@ async fn list_prices_and_advice_keep_only_what_changed() {
         for (hour, bucket, saved, inserted) in
             [(0, 1, Some(60), 1), (1, 1, Some(60), 0), (2, 2, Some(60), 1), (3, 2, None, 1)]
         {
-            let kept = store.keep_advisor(&[advice(hour, bucket, saved)], at(hour)).await.unwrap();
+            let kept =
+                store.keep_advisor(&[advice(hour, bucket, saved)], None, at(hour)).await.unwrap();
             assert_eq!(kept.inserted, inserted, "{name} at {hour}");
         }
         assert_eq!(store.advisor(&filter).await.unwrap(), [advice(3, 2, None)], "{name}");

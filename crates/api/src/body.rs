@@ -1,0 +1,59 @@
+//! What comes with a request: bodies and queries, and what is wrong with them.
+
+use app::{Error, FieldError};
+use axum::extract::rejection::QueryRejection;
+use axum::http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use crate::problem::Problem;
+
+/// A body in JSON. What is wrong with it is named by JSON Pointer.
+pub(crate) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
+    must_be_json(headers)?;
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let wrong = |pointer: String, detail: String| {
+        Problem::from(Error::Invalid(vec![FieldError { pointer, code: "invalid", detail }]))
+    };
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let pointer = pointer(error.path());
+        wrong(pointer, error.into_inner().to_string())
+    })?;
+    reader.end().map_err(|error| wrong(String::new(), error.to_string()))?;
+    Ok(value)
+}
+
+/// Refuses a body that says of itself that it is not JSON.
+pub(crate) fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if kind.is_some_and(|kind| !is_json(kind)) {
+        let detail = "send the request as application/json".to_owned();
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
+    }
+    Ok(())
+}
+
+/// A query that cannot be read.
+pub(crate) fn wrong_query(rejection: &QueryRejection) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid_query", rejection.body_text())
+}
+
+fn is_json(kind: &str) -> bool {
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/json") || kind.to_ascii_lowercase().ends_with("+json")
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } | Segment::Enum { variant: key } => {
+                pointer.push('/');
+                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+            }
+            Segment::Unknown => {}
+        }
+    }
+    pointer
+}
