@@ -1,5 +1,6 @@
 //! The API document (OpenAPI 3.1), made from the list of routes and the types themselves.
 
+use app::access::{Right, Role};
 use engines::registry::BUILT_IN;
 use engines::request::DecisionRequestSchema;
 use facts::reason::ReasonCode;
@@ -40,6 +41,7 @@ pub fn openapi() -> Value {
         }));
         let answer = engine.decision_schema(&mut generator);
         operation["responses"] = responses(&answer.into(), &mut generator);
+        needs(Right::Decide, &mut operation);
         paths.insert(path, json!({ "post": operation }));
     }
     let mut reasons: Map<String, Value> = Map::new();
@@ -59,10 +61,18 @@ pub fn openapi() -> Value {
         "tags": [
             { "name": "decisions", "description": "Making decisions and looking them up." },
             { "name": "pricing", "description": "Prices and interruption classes as they are kept." },
+            { "name": "access", "description": "Keys, and the record of what was changed by whom." },
             { "name": "system", "description": "The server itself." },
         ],
         "paths": paths,
-        "components": { "schemas": generator.take_definitions(true) },
+        "security": [{ "bearer": [] }, { "api_key": [] }],
+        "components": {
+            "schemas": generator.take_definitions(true),
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer" },
+                "api_key": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
+            },
+        },
         "x-reason-codes": reasons,
     })
 }
@@ -71,9 +81,11 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     let tag = match route.path {
         path if path.contains("decision") => "decisions",
         path if path.contains("/pricing/") => "pricing",
+        path if path.contains("/keys") || path.contains("/audit") => "access",
         _ => "system",
     };
     let mut operation = base(route.operation, route.summary, tag);
+    needs(route.right, &mut operation);
     let mut parameters = Vec::new();
     for name in route.path.split('{').skip(1).filter_map(|part| part.split('}').next()) {
         parameters.push(json!({
@@ -87,6 +99,12 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         Takes::HistoryQuery => parameters.extend(query_parameters::<HistoryQuery>()),
         Takes::SpotPriceQuery => parameters.extend(query_parameters::<SpotPriceQuery>()),
         Takes::PriceListQuery => parameters.extend(query_parameters::<PriceListQuery>()),
+        Takes::Body(schema) => {
+            operation["requestBody"] = json!({ "required": true, "content": {
+                "application/json": { "schema": schema(generator) }
+            } });
+        }
+        Takes::Query(parameters_of) => parameters.extend(parameters_of()),
         Takes::Nothing | Takes::DecisionId => {}
     }
     if !parameters.is_empty() {
@@ -110,10 +128,35 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             responses(&health, generator)
         }
         Gives::Bundle | Gives::OpenApi => responses(&json!({ "type": "object" }), generator),
-        Gives::Text => with_problems("text/plain", &json!({ "type": "string" }), generator),
-        Gives::Page => with_problems("text/html", &json!({ "type": "string" }), generator),
+        Gives::One(schema) => {
+            let schema = schema(generator);
+            responses(&schema, generator)
+        }
+        Gives::Many(schema) => {
+            let items = schema(generator);
+            responses(&json!({ "type": "array", "items": items }), generator)
+        }
+        Gives::Created(schema) => {
+            let schema = schema(generator);
+            with_problems("201", "application/json", &schema, generator)
+        }
+        Gives::Accepted(schema) => {
+            let schema = schema(generator);
+            with_problems("202", "application/json", &schema, generator)
+        }
+        Gives::Text => with_problems("200", "text/plain", &json!({ "type": "string" }), generator),
+        Gives::Page => with_problems("200", "text/html", &json!({ "type": "string" }), generator),
     };
     operation
+}
+
+/// Says who may call.
+fn needs(right: Right, operation: &mut Value) {
+    if right == Right::Nothing {
+        operation["security"] = json!([]);
+    } else {
+        operation["x-roles"] = right.roles().map(Role::name).collect::<Vec<_>>().into();
+    }
 }
 
 fn base(operation: &str, summary: &str, tag: &str) -> Value {
@@ -145,20 +188,28 @@ fn example() -> Value {
 }
 
 fn responses(schema: &Value, generator: &mut SchemaGenerator) -> Value {
-    with_problems("application/json", schema, generator)
+    with_problems("200", "application/json", schema, generator)
 }
 
-fn with_problems(kind: &str, schema: &Value, generator: &mut SchemaGenerator) -> Value {
+fn with_problems(
+    success: &str,
+    kind: &str,
+    schema: &Value,
+    generator: &mut SchemaGenerator,
+) -> Value {
     let problem = reference::<Problem>(generator);
     let mut responses = Map::new();
     responses.insert(
-        "200".to_owned(),
+        success.to_owned(),
         json!({ "description": "As asked for.", "content": { kind: { "schema": schema } } }),
     );
     for (status, description) in [
         ("400", "The request cannot be used; `errors` names the fields."),
+        ("401", "A key is needed, or the one that came is worth nothing."),
+        ("403", "The key has another role; `x-roles` says which are allowed."),
         ("404", "There is no such thing."),
         ("405", "The path takes another method."),
+        ("409", "There is one already where only one may be."),
         ("413", "The body is too large."),
         ("415", "The body is not JSON."),
         ("422", "The request contradicts an earlier one of the same name."),
@@ -179,6 +230,16 @@ fn list<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Value {
 
 fn reference<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Value {
     generator.subschema_for::<T>().into()
+}
+
+/// The schema of a type, for the list of routes.
+pub(crate) fn schema_of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Value {
+    reference::<T>(generator)
+}
+
+/// The parameters of a query, for the list of routes.
+pub(crate) fn parameters_of<Q: schemars::JsonSchema>() -> Vec<Value> {
+    query_parameters::<Q>()
 }
 
 fn query_parameters<Q: schemars::JsonSchema>() -> Vec<Value> {

@@ -1,15 +1,23 @@
 //! Every route on one screen: the router and the API document are both made from this list.
 
 pub(crate) mod decisions;
+pub(crate) mod keys;
 pub(crate) mod pricing;
 pub(crate) mod system;
 
 use std::sync::Arc;
 
 use app::App;
-use axum::routing::{MethodRouter, get, post};
+use app::access::Right;
+use axum::routing::{MethodRouter, delete, get, post};
+use schemars::SchemaGenerator;
+use serde_json::Value;
 
+use crate::body::PageQuery;
+use crate::document::{parameters_of, schema_of};
 use crate::pages;
+use app::access::{KeyItem, MadeKey, NewKey};
+use keys::AuditItem;
 
 /// A route.
 pub struct Route {
@@ -21,6 +29,8 @@ pub struct Route {
     pub operation: &'static str,
     /// What it does, in one sentence.
     pub summary: &'static str,
+    /// What whoever calls must be allowed to do.
+    pub right: Right,
     /// What it takes.
     pub takes: Takes,
     /// What it answers with.
@@ -30,7 +40,7 @@ pub struct Route {
 }
 
 /// What a route takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Takes {
     /// Nothing.
     Nothing,
@@ -44,10 +54,20 @@ pub enum Takes {
     SpotPriceQuery,
     /// Which list prices or advice, in the query.
     PriceListQuery,
+    /// A body of some type.
+    Body(SchemaOf),
+    /// A query of some type.
+    Query(ParametersOf),
 }
 
+/// Writes the schema of a type.
+pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Value;
+
+/// Writes the parameters that a query of some type has.
+pub(crate) type ParametersOf = fn() -> Vec<Value>;
+
 /// What a route answers with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Gives {
     /// A decision of any engine, or of the engine that the route names.
     Decision,
@@ -71,52 +91,75 @@ pub enum Gives {
     OpenApi,
     /// A page.
     Page,
+    /// One thing of some type.
+    One(SchemaOf),
+    /// Many of some type.
+    Many(SchemaOf),
+    /// One that was made, with its place in `Location`.
+    Created(SchemaOf),
+    /// Work that was begun, with the place of its progress in `Location`.
+    Accepted(SchemaOf),
 }
 
 macro_rules! routes {
-    ($($method:ident $path:literal $operation:literal $takes:ident $gives:ident $handler:expr, $summary:literal;)+) => {
+    ($($method:ident $path:literal $operation:literal $right:ident
+        $takes:ident $(<$taken:ty>)? $gives:ident $(<$given:ty>)? $module:ident::$handler:ident, $summary:literal;)+) => {
         &[$(Route {
             method: stringify!($method),
             path: $path,
             operation: $operation,
             summary: $summary,
-            takes: Takes::$takes,
-            gives: Gives::$gives,
-            handler: || $method($handler),
+            right: Right::$right,
+            takes: routes!(@takes $takes $($taken)?),
+            gives: routes!(@gives $gives $($given)?),
+            handler: || $method($module::$handler),
         },)+]
     };
+    (@takes Query $taken:ty) => { Takes::Query(parameters_of::<$taken>) };
+    (@takes $takes:ident $taken:ty) => { Takes::$takes(schema_of::<$taken>) };
+    (@takes $takes:ident) => { Takes::$takes };
+    (@gives $gives:ident $given:ty) => { Gives::$gives(schema_of::<$given>) };
+    (@gives $gives:ident) => { Gives::$gives };
 }
 
 /// Every route.
 pub const ROUTES: &[Route] = routes! {
-    post "/api/v1/ml/decision" "decide" DecisionRequest Decision decisions::decide,
+    post "/api/v1/ml/decision" "decide" Decide DecisionRequest Decision decisions::decide,
         "Decide; the body says what.";
-    post "/api/v1/ml/decision/{decision}" "decideOne" DecisionRequest Decision decisions::decide_one,
+    post "/api/v1/ml/decision/{decision}" "decideOne" Decide DecisionRequest Decision decisions::decide_one,
         "Decide what the path names, such as bin-pack or spot-optimize.";
-    get "/api/v1/ml/decisions/history" "listDecisions" HistoryQuery History decisions::history,
+    get "/api/v1/ml/decisions/history" "listDecisions" LookAtOwn HistoryQuery History decisions::history,
         "Decisions, newest first.";
-    get "/api/v1/ml/decisions/{id}" "getDecision" DecisionId Decision decisions::get,
+    get "/api/v1/ml/decisions/{id}" "getDecision" LookAtOwn DecisionId Decision decisions::get,
         "One decision, byte for byte as it was answered.";
-    get "/api/v1/ml/decisions/{id}/bundle" "getBundle" DecisionId Bundle decisions::bundle,
+    get "/api/v1/ml/decisions/{id}/bundle" "getBundle" LookAtOwn DecisionId Bundle decisions::bundle,
         "Everything that `cloudoptim replay` needs to make the decision again.";
-    get "/api/v1/ml/pricing/spot" "listSpotPrices" SpotPriceQuery SpotPrices pricing::spot,
+    get "/api/v1/ml/pricing/spot" "listSpotPrices" LookAtOwn SpotPriceQuery SpotPrices pricing::spot,
         "Spot prices of one type in one region, the oldest first.";
-    get "/api/v1/ml/pricing/on-demand" "listOnDemandPrices" PriceListQuery OnDemandPrices pricing::on_demand,
+    get "/api/v1/ml/pricing/on-demand" "listOnDemandPrices" LookAtOwn PriceListQuery OnDemandPrices pricing::on_demand,
         "On-Demand prices, with the date from which each is known.";
-    get "/api/v1/ml/pricing/spot-advisor" "listAdvice" PriceListQuery Advice pricing::advisor,
+    get "/api/v1/ml/pricing/spot-advisor" "listAdvice" LookAtOwn PriceListQuery Advice pricing::advisor,
         "What the Spot Advisor said last of each pool.";
-    get "/api/v1/ml/pricing/stats" "priceStats" Nothing PriceStats pricing::stats,
+    get "/api/v1/ml/pricing/stats" "priceStats" LookAtOwn Nothing PriceStats pricing::stats,
         "How many prices there are and what they cover; exact.";
-    get "/api/v1/ml/health" "health" Nothing Health system::health,
+    post "/api/v1/ml/keys" "makeKey" Administer Body<NewKey> Created<MadeKey> keys::make,
+        "Make an access key; its text is in this answer and nowhere else.";
+    get "/api/v1/ml/keys" "listKeys" Administer Nothing Many<KeyItem> keys::list,
+        "Access keys without their secrets, the newest first.";
+    delete "/api/v1/ml/keys/{key_id}" "revokeKey" Administer Nothing One<KeyItem> keys::revoke,
+        "Make a key worth nothing.";
+    get "/api/v1/ml/audit" "audit" Administer Query<PageQuery> Many<AuditItem> keys::audit,
+        "What was changed by whom and what was refused, the newest first.";
+    get "/api/v1/ml/health" "health" Nothing Nothing Health system::health,
         "The state of the server and of what it depends on.";
-    get "/livez" "livez" Nothing Text system::livez,
+    get "/livez" "livez" Nothing Nothing Text system::livez,
         "Whether the process runs; looks at nothing else.";
-    get "/readyz" "readyz" Nothing Text system::readyz,
+    get "/readyz" "readyz" Nothing Nothing Text system::readyz,
         "Whether requests can be answered.";
-    get "/api/v1/openapi.json" "openapi" Nothing OpenApi system::openapi,
+    get "/api/v1/openapi.json" "openapi" LookAtOwn Nothing OpenApi system::openapi,
         "This document.";
-    get "/api" "apiPage" Nothing Page pages::api,
+    get "/api" "apiPage" Nothing Nothing Page pages::api,
         "The API to browse and try.";
-    get "/" "homePage" Nothing Page pages::home,
+    get "/" "homePage" Nothing Nothing Page pages::home,
         "Recent decisions.";
 };

@@ -2,11 +2,13 @@
 //!
 //! One file per verb. This crate refuses to know status codes, SQL and command lines.
 
+pub mod access;
 pub mod answer;
 pub mod bundle;
 pub mod decide;
 pub mod error;
 pub mod history;
+mod ids;
 mod kept;
 pub mod pricing;
 
@@ -32,6 +34,7 @@ pub struct App {
     clock: Clock,
     /// Long decisions that may run at once.
     compute: Semaphore,
+    gate: access::Gate,
 }
 
 impl App {
@@ -39,7 +42,7 @@ impl App {
     #[must_use]
     pub fn new(desk: Desk, store: Store, clock: Clock) -> App {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        App { desk, store, clock, compute: Semaphore::new(cores) }
+        App { desk, store, clock, compute: Semaphore::new(cores), gate: access::Gate::default() }
     }
 
     /// The market that decisions are made on.

@@ -1,9 +1,13 @@
 //! The command line.
 
+mod access;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+
+pub(crate) use access::{Keys, KeysCommand};
 
 /// Facts in, decisions out: Kubernetes cost decisions for clusters on AWS.
 #[derive(Debug, Parser)]
@@ -29,6 +33,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Prices that the server keeps: bring them in, look at them, take them out.
     Pricing(Pricing),
+    /// Access keys: make, list and revoke them, on the database itself.
+    Keys(Keys),
     /// Make the tables of the database, or bring them up to date.
     Migrate(Database),
     /// Print a completion script for a shell.

@@ -248,7 +248,7 @@ impl Store {
         Ok(row.map(RefreshRow::from))
     }
 
-    /// Refreshes, the newest first, of one model or of all.
+    /// Refreshes, the newest first, of one model or of all, and how many there are.
     ///
     /// # Errors
     /// The database does not answer.
@@ -257,8 +257,8 @@ impl Store {
         model_id: Option<Uuid>,
         limit: u64,
         offset: u64,
-    ) -> Result<Vec<RefreshRow>, StoreError> {
-        let rows: Vec<RawRefresh> = reading!(self, pool => {
+    ) -> Result<(Vec<RefreshRow>, u64), StoreError> {
+        let (rows, count): (Vec<RawRefresh>, i64) = reading!(self, pool => {
             let mut query =
                 QueryBuilder::new(format!("SELECT {REFRESH} FROM model_refresh_history"));
             if let Some(model_id) = model_id {
@@ -266,8 +266,13 @@ impl Store {
             }
             query.push(" ORDER BY started_at DESC, refresh_id LIMIT ").push_bind(signed(limit));
             query.push(" OFFSET ").push_bind(signed(offset));
-            query.build_query_as().fetch_all(pool).await?
+            let rows = query.build_query_as().fetch_all(pool).await?;
+            let mut count = QueryBuilder::new("SELECT count(*) FROM model_refresh_history");
+            if let Some(model_id) = model_id {
+                count.push(" WHERE model_id = ").push_bind(model_id);
+            }
+            (rows, count.build_query_scalar().fetch_one(pool).await?)
         });
-        Ok(rows.into_iter().map(RefreshRow::from).collect())
+        Ok((rows.into_iter().map(RefreshRow::from).collect(), unsigned(count)))
     }
 }

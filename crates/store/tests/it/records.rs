@@ -3,6 +3,7 @@
 use jiff::civil::date;
 use store::{GapRow, ModelFilter, ModelRow, QuarantinedRow, RefreshRow, Store, Uuid};
 
+use crate::access::{note, noted};
 use crate::backends;
 use crate::jobs::job;
 use crate::prices::at;
@@ -24,22 +25,49 @@ fn model(number: u128, active: bool) -> ModelRow {
 
 async fn active(store: &Store) -> Vec<Uuid> {
     let filter = ModelFilter { active: Some(true), limit: 10, offset: 0 };
-    store.models(&filter).await.unwrap().into_iter().map(|model| model.model_id).collect()
+    store.models(&filter).await.unwrap().0.into_iter().map(|model| model.model_id).collect()
 }
 
 #[tokio::test]
 async fn one_model_of_a_type_is_active() {
     for backend in backends::all().await {
         let (store, name) = (&backend.store, backend.name);
-        assert!(store.add_model(&model(1, true)).await.unwrap(), "{name}");
-        assert!(store.add_model(&model(2, false)).await.unwrap(), "{name}");
-        assert!(!store.add_model(&model(2, false)).await.unwrap(), "{name}: known already");
+        assert!(
+            store.add_model(&model(1, true), &note("model.record", 0)).await.unwrap(),
+            "{name}"
+        );
+        assert!(
+            store.add_model(&model(2, false), &note("model.record", 0)).await.unwrap(),
+            "{name}"
+        );
+        assert!(
+            !store.add_model(&model(2, false), &note("model.record", 0)).await.unwrap(),
+            "{name}: known already"
+        );
         assert_eq!(store.model(Uuid::from_u128(1)).await.unwrap(), Some(model(1, true)), "{name}");
         let two = Uuid::from_u128(2);
-        assert_eq!(store.activate_model(two).await.unwrap(), Some(Some(Uuid::from_u128(1))));
+        assert_eq!(
+            store.activate_model(two, &note("model.activate", 0)).await.unwrap(),
+            Some(Some(Uuid::from_u128(1)))
+        );
         assert_eq!(active(store).await, [two], "{name}");
-        assert_eq!(store.activate_model(Uuid::from_u128(9)).await.unwrap(), None, "{name}");
+        assert_eq!(
+            store.activate_model(Uuid::from_u128(9), &note("model.activate", 0)).await.unwrap(),
+            None,
+            "{name}"
+        );
         assert_eq!(active(store).await, [two], "{name}");
+        assert_eq!(
+            noted(store).await,
+            ["model.activate", "model.record", "model.record"],
+            "{name}"
+        );
+        // Recorded as active, it takes the place of the one before.
+        assert!(
+            store.add_model(&model(3, true), &note("model.record", 3)).await.unwrap(),
+            "{name}"
+        );
+        assert_eq!(active(store).await, [Uuid::from_u128(3)], "{name}");
         store.model_was_refreshed(two, at(9)).await.unwrap();
         assert_eq!(store.model(two).await.unwrap().unwrap().last_refresh_at, Some(at(9)), "{name}");
     }
@@ -49,7 +77,7 @@ async fn one_model_of_a_type_is_active() {
 async fn a_gap_and_its_job_appear_together() {
     for backend in backends::all().await {
         let (store, name) = (&backend.store, backend.name);
-        store.add_model(&model(1, true)).await.unwrap();
+        store.add_model(&model(1, true), &note("model.record", 0)).await.unwrap();
         let gap = |number| GapRow {
             gap_id: Uuid::from_u128(number),
             model_id: Some(Uuid::from_u128(1)),
@@ -81,8 +109,8 @@ async fn a_gap_and_its_job_appear_together() {
         };
         assert!(store.add_refresh(&refresh, &job(20, None)).await.unwrap(), "{name}");
         let of_model = store.refreshes(Some(Uuid::from_u128(1)), 10, 0).await.unwrap();
-        assert_eq!(of_model, [refresh], "{name}");
-        assert!(store.refreshes(Some(Uuid::from_u128(2)), 10, 0).await.unwrap().is_empty());
+        assert_eq!(of_model, (vec![refresh], 1), "{name}");
+        assert_eq!(store.refreshes(Some(Uuid::from_u128(2)), 10, 0).await.unwrap(), (vec![], 0));
     }
 }
 
@@ -103,5 +131,23 @@ async fn rows_that_were_not_believed_are_kept_with_the_reason() {
         let found = store.quarantined("spot_prices", 2).await.unwrap();
         assert_eq!(found, [rows[699].clone(), rows[698].clone()], "{}", backend.name);
         assert!(store.quarantined("other", 2).await.unwrap().is_empty(), "{}", backend.name);
+    }
+}
+
+#[tokio::test]
+async fn many_activations_at_once_leave_one_active() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        for number in 1..=4 {
+            store.add_model(&model(number, false), &note("model.record", 0)).await.unwrap();
+        }
+        let activate = async |number: u128| {
+            for _ in 0..5 {
+                let note = note("model.activate", 0);
+                store.activate_model(Uuid::from_u128(number), &note).await.unwrap();
+            }
+        };
+        tokio::join!(activate(1), activate(2), activate(3), activate(4));
+        assert_eq!(active(store).await.len(), 1, "{name}");
     }
 }
