@@ -69,7 +69,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer { name: "testkit", ours: &["facts", "units"], heavy: &["socket2"] },
     Layer {
         name: "app",
-        ours: &["checker", "clock", "engines", "facts", "market", "store", "units"],
+        ours: &["aws", "checker", "clock", "engines", "facts", "jobs", "market", "store", "units"],
         // Randomness for access keys alone.
         heavy: &["getrandom", "tokio", "tracing"],
     },

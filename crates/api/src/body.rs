@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::problem::Problem;
 
 /// The most rows of one answer; more are asked for with `offset`.
-const LARGEST_PAGE: u64 = 500;
+pub(crate) const LARGEST_PAGE: u64 = 500;
 
 /// Which part of a list.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -1,6 +1,7 @@
 //! The API document (OpenAPI 3.1), made from the list of routes and the types themselves.
 
 use app::access::{Right, Role};
+use app::fetch::{FetchRequest, FetchStatus, LogLine, Started};
 use engines::registry::BUILT_IN;
 use engines::request::DecisionRequestSchema;
 use facts::reason::ReasonCode;
@@ -10,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::problem::Problem;
 use crate::routes::decisions::{HistoryQuery, HistoryRow};
+use crate::routes::fetch::{FetchQuery, LogQuery};
 use crate::routes::pricing::{
     AdvisorItem, OnDemandItem, PriceListQuery, SpotPriceItem, SpotPriceQuery,
 };
@@ -32,13 +34,16 @@ pub fn openapi() -> Value {
         let path = format!("/api/v1/ml/decision/{}", engine.route());
         let mut operation =
             base(&format!("decide_{}", engine.decision()), engine.summary(), "decisions");
-        operation["requestBody"] = body(&json!({
-            "allOf": [reference::<DecisionRequestSchema>(&mut generator)],
-            "properties": {
-                "requirements": engine.policy_schema(&mut generator),
-                "constraints": engine.constraints_schema(&mut generator),
-            }
-        }));
+        operation["requestBody"] = body(
+            &json!({
+                "allOf": [reference::<DecisionRequestSchema>(&mut generator)],
+                "properties": {
+                    "requirements": engine.policy_schema(&mut generator),
+                    "constraints": engine.constraints_schema(&mut generator),
+                }
+            }),
+            &decision_example(),
+        );
         let answer = engine.decision_schema(&mut generator);
         operation["responses"] = responses(&answer.into(), &mut generator);
         needs(Right::Decide, &mut operation);
@@ -61,6 +66,7 @@ pub fn openapi() -> Value {
         "tags": [
             { "name": "decisions", "description": "Making decisions and looking them up." },
             { "name": "pricing", "description": "Prices and interruption classes as they are kept." },
+            { "name": "models", "description": "Models, and the prices that they need." },
             { "name": "access", "description": "Keys, and the record of what was changed by whom." },
             { "name": "system", "description": "The server itself." },
         ],
@@ -81,6 +87,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     let tag = match route.path {
         path if path.contains("decision") => "decisions",
         path if path.contains("/pricing/") => "pricing",
+        path if path.contains("/models") => "models",
         path if path.contains("/keys") || path.contains("/audit") => "access",
         _ => "system",
     };
@@ -94,7 +101,8 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     }
     match route.takes {
         Takes::DecisionRequest => {
-            operation["requestBody"] = body(&reference::<DecisionRequestSchema>(generator));
+            operation["requestBody"] =
+                body(&reference::<DecisionRequestSchema>(generator), &decision_example());
         }
         Takes::HistoryQuery => parameters.extend(query_parameters::<HistoryQuery>()),
         Takes::SpotPriceQuery => parameters.extend(query_parameters::<SpotPriceQuery>()),
@@ -105,7 +113,17 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             } });
         }
         Takes::Query(parameters_of) => parameters.extend(parameters_of()),
-        Takes::Nothing | Takes::DecisionId => {}
+        Takes::FetchRequest => {
+            operation["requestBody"] =
+                body(&reference::<FetchRequest>(generator), &fetch_example());
+            parameters.push(json!({
+                "name": "Idempotency-Key", "in": "header", "schema": { "type": "string" },
+                "description": "Your own name for the request: sent again, it gives the same job.",
+            }));
+        }
+        Takes::FetchQuery => parameters.extend(query_parameters::<FetchQuery>()),
+        Takes::TaskLog => parameters.extend(query_parameters::<LogQuery>()),
+        Takes::Nothing | Takes::DecisionId | Takes::TaskId => {}
     }
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
@@ -123,6 +141,16 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             let stats = reference::<app::pricing::PriceStats>(generator);
             responses(&stats, generator)
         }
+        Gives::FetchStarted => {
+            let started = reference::<Started>(generator);
+            with_problems("202", "application/json", &started, generator)
+        }
+        Gives::FetchStatus => {
+            let status = reference::<FetchStatus>(generator);
+            responses(&status, generator)
+        }
+        Gives::Fetches => list::<FetchStatus>(generator),
+        Gives::Log => list::<LogLine>(generator),
         Gives::Health => {
             let health = reference::<Health>(generator);
             responses(&health, generator)
@@ -152,7 +180,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
 
 /// Says who may call.
 fn needs(right: Right, operation: &mut Value) {
-    if right == Right::Nothing {
+    if right == Right::Anybody {
         operation["security"] = json!([]);
     } else {
         operation["x-roles"] = right.roles().map(Role::name).collect::<Vec<_>>().into();
@@ -163,15 +191,15 @@ fn base(operation: &str, summary: &str, tag: &str) -> Value {
     json!({ "operationId": operation, "summary": summary, "tags": [tag] })
 }
 
-fn body(schema: &Value) -> Value {
+fn body(schema: &Value, example: &Value) -> Value {
     json!({ "required": true, "content": { "application/json": {
         "schema": schema,
-        "example": example(),
+        "example": example,
     } } })
 }
 
 /// A request that works as it stands.
-fn example() -> Value {
+fn decision_example() -> Value {
     json!({
         "cluster_id": "example",
         "current_state": {
@@ -184,6 +212,18 @@ fn example() -> Value {
                 { "name": "web-2", "node": "node-b", "cpu": "500m", "memory": "1Gi" }
             ]
         }
+    })
+}
+
+/// A day of two types in one region.
+fn fetch_example() -> Value {
+    json!({
+        "data_type": "spot_prices",
+        "instance_types": ["m5.large", "c5.*"],
+        "regions": ["us-east-1"],
+        "start_date": "2026-10-01",
+        "end_date": "2026-10-02",
+        "products": ["Linux/UNIX"]
     })
 }
 

@@ -6,6 +6,7 @@
 mod access;
 mod body;
 mod document;
+mod list;
 mod pages;
 mod problem;
 mod routes;

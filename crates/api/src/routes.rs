@@ -1,7 +1,9 @@
 //! Every route on one screen: the router and the API document are both made from this list.
 
 pub(crate) mod decisions;
+pub(crate) mod fetch;
 pub(crate) mod keys;
+pub(crate) mod models;
 pub(crate) mod pricing;
 pub(crate) mod system;
 
@@ -17,7 +19,9 @@ use crate::body::PageQuery;
 use crate::document::{parameters_of, schema_of};
 use crate::pages;
 use app::access::{KeyItem, MadeKey, NewKey};
+use app::models::{ModelItem, NewModel};
 use keys::AuditItem;
+use models::ModelQuery;
 
 /// A route.
 pub struct Route {
@@ -54,6 +58,14 @@ pub enum Takes {
     SpotPriceQuery,
     /// Which list prices or advice, in the query.
     PriceListQuery,
+    /// Which prices are to be fetched.
+    FetchRequest,
+    /// Paging of jobs in the query.
+    FetchQuery,
+    /// The name of a job in the path.
+    TaskId,
+    /// The name of a job in the path, and which lines of its log in the query.
+    TaskLog,
     /// A body of some type.
     Body(SchemaOf),
     /// A query of some type.
@@ -83,6 +95,14 @@ pub enum Gives {
     Advice,
     /// How many prices there are.
     PriceStats,
+    /// A job that was made, with status 202 and its place in `Location`.
+    FetchStarted,
+    /// How far a job got.
+    FetchStatus,
+    /// Jobs.
+    Fetches,
+    /// Lines of a log.
+    Log,
     /// The state of the server.
     Health,
     /// A short text.
@@ -142,24 +162,40 @@ pub const ROUTES: &[Route] = routes! {
         "What the Spot Advisor said last of each pool.";
     get "/api/v1/ml/pricing/stats" "priceStats" LookAtOwn Nothing PriceStats pricing::stats,
         "How many prices there are and what they cover; exact.";
+    post "/api/v1/ml/pricing/fetch" "startFetch" Operate FetchRequest FetchStarted fetch::start,
+        "Fetch prices from AWS in the background; Idempotency-Key gives the same job again.";
+    get "/api/v1/ml/pricing/fetch" "listFetches" LookAtOperations FetchQuery Fetches fetch::list,
+        "Jobs that fetch prices, the newest first.";
+    get "/api/v1/ml/pricing/fetch/{task_id}" "getFetch" LookAtOperations TaskId FetchStatus fetch::status,
+        "How far a job got, and when it will be through.";
+    get "/api/v1/ml/pricing/fetch/{task_id}/log" "getFetchLog" LookAtOperations TaskLog Log fetch::log,
+        "What a job says, while it runs and after.";
+    post "/api/v1/ml/pricing/fetch/{task_id}/cancel" "cancelFetch" Operate TaskId FetchStatus fetch::cancel,
+        "Call a job off; what it has kept stays.";
+    post "/api/v1/ml/models" "recordModel" Operate Body<NewModel> Created<ModelItem> models::record,
+        "Record a model by name, type, version and training date; its file is no part of that.";
+    get "/api/v1/ml/models/list" "listModels" LookAtOperations Query<ModelQuery> Many<ModelItem> models::all,
+        "Models, the newest first.";
+    get "/api/v1/ml/models/{model_id}" "getModel" LookAtOperations Nothing One<ModelItem> models::one,
+        "One model.";
     post "/api/v1/ml/keys" "makeKey" Administer Body<NewKey> Created<MadeKey> keys::make,
         "Make an access key; its text is in this answer and nowhere else.";
-    get "/api/v1/ml/keys" "listKeys" Administer Nothing Many<KeyItem> keys::list,
+    get "/api/v1/ml/keys" "listKeys" Administer Nothing Many<KeyItem> keys::all,
         "Access keys without their secrets, the newest first.";
     delete "/api/v1/ml/keys/{key_id}" "revokeKey" Administer Nothing One<KeyItem> keys::revoke,
         "Make a key worth nothing.";
     get "/api/v1/ml/audit" "audit" Administer Query<PageQuery> Many<AuditItem> keys::audit,
         "What was changed by whom and what was refused, the newest first.";
-    get "/api/v1/ml/health" "health" Nothing Nothing Health system::health,
+    get "/api/v1/ml/health" "health" Anybody Nothing Health system::health,
         "The state of the server and of what it depends on.";
-    get "/livez" "livez" Nothing Nothing Text system::livez,
+    get "/livez" "livez" Anybody Nothing Text system::livez,
         "Whether the process runs; looks at nothing else.";
-    get "/readyz" "readyz" Nothing Nothing Text system::readyz,
+    get "/readyz" "readyz" Anybody Nothing Text system::readyz,
         "Whether requests can be answered.";
     get "/api/v1/openapi.json" "openapi" LookAtOwn Nothing OpenApi system::openapi,
         "This document.";
-    get "/api" "apiPage" Nothing Nothing Page pages::api,
+    get "/api" "apiPage" Anybody Nothing Page pages::api,
         "The API to browse and try.";
-    get "/" "homePage" Nothing Nothing Page pages::home,
+    get "/" "homePage" Anybody Nothing Page pages::home,
         "Recent decisions.";
 };

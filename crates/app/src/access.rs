@@ -58,10 +58,10 @@ impl Role {
     /// Whether the role has a right: the table of both, on one screen.
     #[must_use]
     pub fn may(self, right: Right) -> bool {
-        use Right::{Administer, Decide, LookAtOperations, LookAtOwn, Nothing, Operate};
+        use Right::{Administer, Anybody, Decide, LookAtOperations, LookAtOwn, Operate};
         match right {
             // Public prices, and whatever of the caller's own there is.
-            Nothing | LookAtOwn => true,
+            Anybody | LookAtOwn => true,
             LookAtOperations => self != Role::Tenant,
             Decide => self != Role::Viewer,
             Operate => matches!(self, Role::Operator | Role::Admin),
@@ -75,7 +75,7 @@ impl Role {
 #[serde(rename_all = "snake_case")]
 pub enum Right {
     /// No key: signs of life, and pages that hold nothing.
-    Nothing,
+    Anybody,
     /// Any key: public prices, and the caller's own decisions; those of all to whoever is no tenant.
     LookAtOwn,
     /// To see models, gaps, refreshes, schedules and jobs.
@@ -91,7 +91,7 @@ pub enum Right {
 impl Right {
     /// Every right.
     pub const ALL: [Right; 6] = [
-        Right::Nothing,
+        Right::Anybody,
         Right::LookAtOwn,
         Right::LookAtOperations,
         Right::Decide,
@@ -167,7 +167,7 @@ mod tests {
             let roles: Vec<&str> = right.roles().map(Role::name).collect();
             assert_eq!(roles.join(" "), expected, "{right:?}");
         };
-        check(Right::Nothing, "viewer operator admin platform tenant");
+        check(Right::Anybody, "viewer operator admin platform tenant");
         check(Right::LookAtOwn, "viewer operator admin platform tenant");
         check(Right::LookAtOperations, "viewer operator admin platform");
         check(Right::Decide, "operator admin platform tenant");

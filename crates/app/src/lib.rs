@@ -7,10 +7,13 @@ pub mod answer;
 pub mod bundle;
 pub mod decide;
 pub mod error;
+pub mod fetch;
 pub mod history;
 mod ids;
 mod kept;
+pub mod models;
 pub mod pricing;
+pub mod work;
 
 use clock::Clock;
 use store::Store;

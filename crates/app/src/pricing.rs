@@ -96,10 +96,10 @@ pub async fn keep_file(
     let (dataset, rows) = match file {
         MarketFile::Spot(file) => ("spot_prices", keep_spot(store, file, now, &mut step).await?),
         MarketFile::OnDemand(file) => {
-            ("on_demand_prices", store.keep_on_demand(&on_demand_points(file), now).await?)
+            ("on_demand_prices", store.keep_on_demand(&on_demand_points(file), None, now).await?)
         }
         MarketFile::Advisor(file) => {
-            ("spot_advisor", store.keep_advisor(&advisor_points(file), now).await?)
+            ("spot_advisor", store.keep_advisor(&advisor_points(file), None, now).await?)
         }
         MarketFile::Catalogue(_) => ("instance_types", Ingested::default()),
     };
@@ -171,7 +171,7 @@ async fn keep_spot(
     Ok(kept)
 }
 
-fn on_demand_points(file: &OnDemandFile) -> Vec<OnDemandPoint> {
+pub(crate) fn on_demand_points(file: &OnDemandFile) -> Vec<OnDemandPoint> {
     let point = |row: &market::OnDemandRow| OnDemandPoint {
         instance_type: row.instance_type.to_string(),
         region: row.region.to_string(),
@@ -184,7 +184,7 @@ fn on_demand_points(file: &OnDemandFile) -> Vec<OnDemandPoint> {
     file.rows.iter().map(point).collect()
 }
 
-fn advisor_points(file: &AdvisorFile) -> Vec<AdvisorPoint> {
+pub(crate) fn advisor_points(file: &AdvisorFile) -> Vec<AdvisorPoint> {
     let point = |row: &market::AdvisorRow| {
         Some(AdvisorPoint {
             instance_type: row.instance_type.to_string(),

@@ -52,6 +52,10 @@ pub struct Runner {
     work: Arc<dyn Fn(Running) -> Try + Send + Sync>,
 }
 
+/// The longest time between two signs of life, which is also how soon a job hears that it is called
+/// off.
+const LONGEST_BEAT: Duration = Duration::from_secs(1);
+
 /// The longest wait before another try.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(5);
 
@@ -107,7 +111,7 @@ impl Runner {
 
     async fn work_on(&self, job: JobRow, mut stop: watch::Receiver<bool>) {
         let (job_id, fence) = (job.job_id, job.fence);
-        let called_off = Arc::new(AtomicBool::new(false));
+        let called_off = Arc::new(AtomicBool::new(job.cancel_asked));
         let running = Running {
             store: self.store.clone(),
             clock: self.clock.clone(),
@@ -117,13 +121,14 @@ impl Runner {
         };
         let work = (self.work)(running.clone());
         let done = tokio::select! {
-            done = work => done,
-            lost = self.stay_alive(&running, &called_off) => Err(lost),
-            _ = stop.wait_for(|stop| *stop) => {
-                Err(JobFailure::Later("the server stopped".to_owned(), Some(SignedDuration::ZERO)))
-            }
+            done = work => Some(done),
+            lost = self.stay_alive(&running, &called_off) => Some(Err(lost)),
+            _ = stop.wait_for(|stop| *stop) => None,
         };
         let now = self.clock.now();
+        let Some(done) = done else {
+            return self.hand_back(&running, now).await;
+        };
         let end = match done {
             Ok(()) => JobEnd::Completed,
             Err(JobFailure::Cancelled) => JobEnd::Cancelled,
@@ -139,11 +144,25 @@ impl Runner {
         }
     }
 
-    /// Lengthens the lease until the job is lost; hears when it is called off.
+    /// Puts a job back that cannot be worked on any longer here; that is no failure of the job.
+    async fn hand_back(&self, running: &Running, now: Timestamp) {
+        let job = running.job();
+        let end = JobEnd::Again("the server stopped".to_owned(), now);
+        if let Err(error) = self.store.end_job(job.job_id, job.fence, &end, now).await {
+            tracing::warn!(job.id = %job.job_id, %error, "a job could not be put back");
+        }
+    }
+
+    /// Lengthens the lease until the job is lost; hears when it is called off. A job that does not
+    /// end by itself then, because it waits for somebody's answer, is ended: its step is not kept.
     async fn stay_alive(&self, running: &Running, called_off: &AtomicBool) -> JobFailure {
-        let beat = Duration::try_from(self.config.lease / 3).unwrap_or(Duration::from_secs(1));
+        let beat = Duration::try_from(self.config.lease / 3).unwrap_or(LONGEST_BEAT);
+        let beat = beat.min(LONGEST_BEAT);
         loop {
             tokio::time::sleep(beat).await;
+            if called_off.load(Ordering::Relaxed) {
+                return JobFailure::Cancelled;
+            }
             let now = self.clock.now();
             let until = now.checked_add(self.config.lease).unwrap_or(now);
             let job = running.job();

@@ -251,7 +251,7 @@ pub(crate) fn queued(job: &NewJob, now: Timestamp) -> AuditRow {
         actor: job.created_by.clone(),
         action: "job.queue".to_owned(),
         subject: job.job_id.to_string(),
-        detail: serde_json::json!({ "kind": job.kind, "payload": job.payload }),
+        detail: serde_json::json!({ "kind": job.kind }),
     }
 }
 
@@ -280,7 +280,24 @@ macro_rules! advance {
     }};
 }
 
-pub(crate) use {advance, enqueue};
+/// The job that keeps another one out of the queue: its own name, or the one with its key.
+macro_rules! in_flight {
+    ($transaction:ident, $job:expr) => {{
+        let job: &$crate::jobs::NewJob = $job;
+        let known: Option<(sqlx::types::Uuid,)> = sqlx::query_as(
+            "SELECT job_id FROM jobs WHERE job_id = $1 \
+             OR (kind = $2 AND dedupe_key = $3 AND finished_at IS NULL) ORDER BY created_at LIMIT 1",
+        )
+        .bind(job.job_id)
+        .bind(job.kind.as_str())
+        .bind(job.dedupe_key.as_deref())
+        .fetch_optional(&mut *$transaction)
+        .await?;
+        known.map(|known| known.0)
+    }};
+}
+
+pub(crate) use {advance, enqueue, in_flight};
 
 impl Store {
     /// Puts a job into the queue. `Err(name)` inside is the job in flight that has the same key.
@@ -292,21 +309,10 @@ impl Store {
         job: &NewJob,
         now: Timestamp,
     ) -> Result<Result<(), Uuid>, StoreError> {
-        let known: Option<(Uuid,)> = writing!(self, transaction => {
-            if enqueue!(transaction, job, now) {
-                None
-            } else {
-                sqlx::query_as(
-                    "SELECT job_id FROM jobs \
-                     WHERE kind = $1 AND dedupe_key = $2 AND finished_at IS NULL",
-                )
-                .bind(job.kind.as_str())
-                .bind(job.dedupe_key.as_deref())
-                .fetch_optional(&mut *transaction)
-                .await?
-            }
+        let known: Option<Uuid> = writing!(self, transaction => {
+            if enqueue!(transaction, job, now) { None } else { in_flight!(transaction, job) }
         });
-        Ok(known.map_or(Ok(()), |known| Err(known.0)))
+        Ok(known.map_or(Ok(()), Err))
     }
 
     /// Takes the next job that waits or whose worker is gone, and leases it to a worker. One whose

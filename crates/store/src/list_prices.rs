@@ -8,6 +8,7 @@ use sqlx::{FromRow, QueryBuilder};
 use units::UsdPerHour;
 
 use crate::database::{Database, reading};
+use crate::jobs::{Progress, advance};
 use crate::totals::{Change, raise};
 use crate::values::{At, signed};
 use crate::{Ingested, Store, StoreError};
@@ -112,7 +113,7 @@ macro_rules! keep_rows {
 }
 
 macro_rules! keep_on_demand {
-    ($database:ty, $transaction:ident, $rows:expr, $now:expr) => {{
+    ($database:ty, $transaction:ident, $rows:expr, $progress:expr, $now:expr) => {{
         let kept = keep_rows!(
             $database,
             $transaction,
@@ -145,6 +146,9 @@ macro_rules! keep_on_demand {
             newest: $rows.iter().map(|row| row.effective_at).max(),
         };
         raise!($transaction, "on_demand_prices", change, $now);
+        if let Some(progress) = $progress {
+            advance!($transaction, progress, kept.inserted);
+        }
         $transaction.commit().await?;
         kept
     }};
@@ -158,7 +162,7 @@ const NEWEST_ADVICE: &str = "SELECT a.* FROM advisor_points a JOIN ( \
      AND n.operating_system = a.operating_system AND n.observed_at = a.observed_at";
 
 macro_rules! keep_advisor {
-    ($database:ty, $transaction:ident, $rows:expr, $now:expr) => {{
+    ($database:ty, $transaction:ident, $rows:expr, $progress:expr, $now:expr) => {{
         let newest: Vec<AdvisorRow> =
             sqlx::query_as(NEWEST_ADVICE).fetch_all(&mut *$transaction).await?;
         let (news, unchanged) = news($rows, newest);
@@ -194,51 +198,57 @@ macro_rules! keep_advisor {
             newest: $rows.iter().map(|row| row.observed_at).max(),
         };
         raise!($transaction, "spot_advisor", change, $now);
+        if let Some(progress) = $progress {
+            advance!($transaction, progress, kept.inserted);
+        }
         $transaction.commit().await?;
         kept
     }};
 }
 
 impl Store {
-    /// Keeps list prices, each once.
+    /// Keeps list prices, each once, together with the progress of the job that fetched them.
     ///
     /// # Errors
-    /// The database did not take them; none is kept then.
+    /// The database did not take them, or the job is another worker's by now; none is kept then.
     pub async fn keep_on_demand(
         &self,
         rows: &[OnDemandPoint],
+        progress: Option<&Progress>,
         now: Timestamp,
     ) -> Result<Ingested, StoreError> {
         let rows = once_each(rows, |a, b| on_demand_key(a).cmp(&on_demand_key(b)));
         Ok(match &self.database {
             Database::Postgres(pool) => {
                 let mut transaction = pool.begin().await?;
-                keep_on_demand!(sqlx::Postgres, transaction, rows, now)
+                keep_on_demand!(sqlx::Postgres, transaction, rows, progress, now)
             }
             Database::Sqlite(pools) => {
                 let mut transaction = pools.writer.begin_with("BEGIN IMMEDIATE").await?;
-                keep_on_demand!(sqlx::Sqlite, transaction, rows, now)
+                keep_on_demand!(sqlx::Sqlite, transaction, rows, progress, now)
             }
         })
     }
 
-    /// Keeps what the advisor said, where it differs from what it said last.
+    /// Keeps what the advisor said, where it differs from what it said last, together with the
+    /// progress of the job that fetched it.
     ///
     /// # Errors
-    /// The database did not take it; nothing is kept then.
+    /// The database did not take it, or the job is another worker's by now; nothing is kept then.
     pub async fn keep_advisor(
         &self,
         rows: &[AdvisorPoint],
+        progress: Option<&Progress>,
         now: Timestamp,
     ) -> Result<Ingested, StoreError> {
         Ok(match &self.database {
             Database::Postgres(pool) => {
                 let mut transaction = pool.begin().await?;
-                keep_advisor!(sqlx::Postgres, transaction, rows, now)
+                keep_advisor!(sqlx::Postgres, transaction, rows, progress, now)
             }
             Database::Sqlite(pools) => {
                 let mut transaction = pools.writer.begin_with("BEGIN IMMEDIATE").await?;
-                keep_advisor!(sqlx::Sqlite, transaction, rows, now)
+                keep_advisor!(sqlx::Sqlite, transaction, rows, progress, now)
             }
         })
     }

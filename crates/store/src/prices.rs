@@ -8,6 +8,7 @@ use units::UsdPerHour;
 
 use crate::database::{Database, reading};
 use crate::jobs::{Progress, advance};
+use crate::quarantine::{QuarantinedRow, set_apart};
 use crate::totals::{Change, raise};
 use crate::values::{At, signed};
 use crate::{Store, StoreError};
@@ -47,6 +48,7 @@ pub struct PriceBatch {
     series: Vec<PriceSeries>,
     by_series: BTreeMap<PriceSeries, u32>,
     points: Vec<PricePoint>,
+    distrusted: Vec<QuarantinedRow>,
 }
 
 impl PriceBatch {
@@ -62,6 +64,11 @@ impl PriceBatch {
             }
         };
         self.points.push(PricePoint { series, observed_at, price });
+    }
+
+    /// Adds a row that came with the prices and is not believed; it is set apart together with them.
+    pub fn distrust(&mut self, row: QuarantinedRow) {
+        self.distrusted.push(row);
     }
 
     /// How many prices it has.
@@ -208,14 +215,17 @@ macro_rules! keep_batch {
         let spans = spans($batch, &$points);
         let ids = keep_series!($database, $transaction, $batch, spans);
         let kept = $keep_points!($transaction, $points, ids);
-        let after: Coverage = sqlx::query_as(COVERAGE).fetch_one(&mut *$transaction).await?;
-        let change = Change {
-            rows: signed(kept.inserted),
-            coverage: Some((after.instance_types, after.regions)),
-            oldest: spans.iter().map(|span| span.0).min(),
-            newest: spans.iter().map(|span| span.1).max(),
-        };
-        raise!($transaction, DATASET, change, $now);
+        if kept.inserted + kept.changed > 0 {
+            let after: Coverage = sqlx::query_as(COVERAGE).fetch_one(&mut *$transaction).await?;
+            let change = Change {
+                rows: signed(kept.inserted),
+                coverage: Some((after.instance_types, after.regions)),
+                oldest: spans.iter().map(|span| span.0).min(),
+                newest: spans.iter().map(|span| span.1).max(),
+            };
+            raise!($transaction, DATASET, change, $now);
+        }
+        set_apart!($database, $transaction, $batch.distrusted);
         if let Some(progress) = $progress {
             advance!($transaction, progress, kept.inserted);
         }

@@ -1,9 +1,9 @@
 //! Rows that were not believed, with the reason.
 
 use jiff::Timestamp;
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::{FromRow, Postgres, Sqlite};
 
-use crate::database::{reading, writing};
+use crate::database::{Database, reading};
 use crate::values::{At, signed};
 use crate::{Store, StoreError};
 
@@ -31,26 +31,44 @@ struct Raw {
     found_at: At,
 }
 
+/// Keeps rows that were not believed inside of a transaction.
+macro_rules! set_apart {
+    ($database:ty, $transaction:ident, $rows:expr) => {
+        for chunk in $rows.chunks(500) {
+            let mut insert = sqlx::QueryBuilder::<$database>::new(
+                "INSERT INTO quarantined_rows (dataset, source, reason, content, found_at) ",
+            );
+            insert.push_values(chunk, |mut row, one| {
+                row.push_bind(one.dataset.as_str())
+                    .push_bind(one.source.as_str())
+                    .push_bind(one.reason.as_str())
+                    .push_bind(one.content.as_str())
+                    .push_bind($crate::values::At(one.found_at));
+            });
+            insert.build().execute(&mut *$transaction).await?;
+        }
+    };
+}
+
+pub(crate) use set_apart;
+
 impl Store {
     /// Keeps rows that were not believed.
     ///
     /// # Errors
     /// The database did not take them.
     pub async fn quarantine(&self, rows: &[QuarantinedRow]) -> Result<(), StoreError> {
-        for chunk in rows.chunks(500) {
-            writing!(self, transaction => {
-                let mut insert = QueryBuilder::new(
-                    "INSERT INTO quarantined_rows (dataset, source, reason, content, found_at) ",
-                );
-                insert.push_values(chunk, |mut row, one| {
-                    row.push_bind(one.dataset.as_str())
-                        .push_bind(one.source.as_str())
-                        .push_bind(one.reason.as_str())
-                        .push_bind(one.content.as_str())
-                        .push_bind(At(one.found_at));
-                });
-                insert.build().execute(&mut *transaction).await?;
-            });
+        match &self.database {
+            Database::Postgres(pool) => {
+                let mut transaction = pool.begin().await?;
+                set_apart!(Postgres, transaction, rows);
+                transaction.commit().await?;
+            }
+            Database::Sqlite(pools) => {
+                let mut transaction = pools.writer.begin_with("BEGIN IMMEDIATE").await?;
+                set_apart!(Sqlite, transaction, rows);
+                transaction.commit().await?;
+            }
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use store::{DecisionFilter, DecisionSummary};
 use units::{Confidence, Fraction, Usd};
 
+use crate::body;
 use crate::problem::Problem;
 
 /// The most rows of one answer; more are asked for with `offset`.
@@ -51,25 +52,16 @@ async fn answer(
     caller: &Caller,
     decision: Option<&str>,
     headers: &HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    content: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if kind.is_some_and(|kind| !is_json(kind)) {
-        let detail = "send the request as application/json".to_owned();
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
-    }
-    let answer = app.answer(decision, body?, caller).await?;
+    body::must_be_json(headers)?;
+    let answer = app.answer(decision, content?, caller).await?;
     let mut response = (StatusCode::OK, answer.json).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     if answer.repeated {
         response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
     }
     Ok(response)
-}
-
-fn is_json(kind: &str) -> bool {
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/json") || kind.to_ascii_lowercase().ends_with("+json")
 }
 
 /// `GET /decisions/{id}`.
@@ -140,9 +132,7 @@ pub(crate) async fn history(
     Extension(caller): Extension<Caller>,
     query: Result<Query<HistoryQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(query) = query.map_err(|rejection| {
-        Problem::new(StatusCode::BAD_REQUEST, "invalid_query", rejection.body_text())
-    })?;
+    let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
     let (limit, offset) =
         (query.limit.unwrap_or(50).clamp(1, LARGEST_PAGE), query.offset.unwrap_or(0));
     let filter = DecisionFilter {

@@ -7,8 +7,8 @@ use app::{App, Error, FieldError};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -17,6 +17,7 @@ use serde_json::Value;
 use store::AuditRow;
 
 use crate::body::{self, PageQuery};
+use crate::list;
 use crate::problem::Problem;
 
 /// A change, or a call that was refused.
@@ -52,18 +53,13 @@ pub(crate) async fn make(
         .into());
     }
     let made = app.make_key(&wanted, &caller).await?;
-    let place = format!("/api/v1/ml/keys/{}", made.item.key_id);
-    let mut response = (StatusCode::CREATED, Json(&made)).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(place) = HeaderValue::from_str(&place) {
-        headers.insert(header::LOCATION, place);
-    }
+    let mut response = list::created(&format!("/api/v1/ml/keys/{}", made.item.key_id), &made);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 
 /// `GET /keys`.
-pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<Vec<KeyItem>>, Problem> {
+pub(crate) async fn all(State(app): State<Arc<App>>) -> Result<Json<Vec<KeyItem>>, Problem> {
     Ok(Json(app.keys().await?))
 }
 

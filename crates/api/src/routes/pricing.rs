@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use app::App;
+use app::fetch::day_or_instant;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{ListFilter, PriceFilter};
 use units::UsdPerHour;
 
+use crate::body;
 use crate::problem::Problem;
 
 /// The most rows of one answer.
@@ -24,9 +24,7 @@ const MOST_ROWS: u64 = 100_000;
 type Asked<Q> = Result<Query<Q>, QueryRejection>;
 
 fn asked<Q>(query: Asked<Q>) -> Result<Q, Problem> {
-    query.map(|Query(query)| query).map_err(|rejection| {
-        Problem::new(StatusCode::BAD_REQUEST, "invalid_query", rejection.body_text())
-    })
+    query.map(|Query(query)| query).map_err(|rejection| body::wrong_query(&rejection))
 }
 
 /// Which spot prices.
@@ -244,11 +242,7 @@ impl PriceListQuery {
 
 /// A day or an instant.
 fn instant(name: &str, text: &str) -> Result<Timestamp, Problem> {
-    let day = || {
-        let day: Date = text.parse().ok()?;
-        day.to_zoned(TimeZone::UTC).ok().map(|start| start.timestamp())
-    };
-    text.parse().ok().or_else(day).ok_or_else(|| {
+    day_or_instant(text).ok_or_else(|| {
         let detail = format!(
             "{name}: `{text}` is neither a day such as 2025-11-28 nor an instant such as \
              2025-11-28T00:00:00Z"

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod access;
+mod fetch;
+mod models;
 mod pricing;
 
 use std::path::PathBuf;

@@ -94,7 +94,7 @@ impl App {
         sent: Option<&str>,
         right: Right,
     ) -> Result<Result<Caller, Refusal>, Error> {
-        if right == Right::Nothing {
+        if right == Right::Anybody {
             return Ok(Ok(Caller::development()));
         }
         let known = self.known_keys().await?;

@@ -90,9 +90,15 @@ async fn a_gap_and_its_job_appear_together() {
             records_expected: Some(150_000),
             permanent_before: Some(at(0)),
             created_at: at(1),
+            outcome: None,
         };
-        assert!(store.add_gap(&gap(10), &job(10, Some("same"))).await.unwrap(), "{name}");
-        assert!(!store.add_gap(&gap(11), &job(11, Some("same"))).await.unwrap(), "{name}");
+        assert_eq!(
+            store.add_gap(&gap(10), &job(10, Some("same"))).await.unwrap(),
+            Ok(()),
+            "{name}"
+        );
+        let second = store.add_gap(&gap(11), &job(11, Some("same"))).await.unwrap();
+        assert_eq!(second, Err(Uuid::from_u128(10)), "{name}: the same is being filled");
         assert_eq!(store.gap(Uuid::from_u128(10)).await.unwrap(), Some(gap(10)), "{name}");
         assert_eq!(store.gap(Uuid::from_u128(11)).await.unwrap(), None, "{name}");
         assert_eq!(store.gaps(10, 0).await.unwrap(), (vec![gap(10)], 1), "{name}");
@@ -106,11 +112,27 @@ async fn a_gap_and_its_job_appear_together() {
             auto_activate: true,
             triggered_by: None,
             started_at: at(2),
+            outcome: None,
         };
-        assert!(store.add_refresh(&refresh, &job(20, None)).await.unwrap(), "{name}");
+        assert_eq!(store.add_refresh(&refresh, &job(20, None)).await.unwrap(), Ok(()), "{name}");
+        let known = store.add_refresh(&refresh, &job(20, None)).await.unwrap();
+        assert_eq!(known, Err(Uuid::from_u128(20)), "{name}");
         let of_model = store.refreshes(Some(Uuid::from_u128(1)), 10, 0).await.unwrap();
-        assert_eq!(of_model, (vec![refresh], 1), "{name}");
+        assert_eq!(of_model, (vec![refresh.clone()], 1), "{name}");
         assert_eq!(store.refreshes(Some(Uuid::from_u128(2)), 10, 0).await.unwrap(), (vec![], 0));
+        // One that a schedule began is recorded when its job is, however often that is said.
+        let own = RefreshRow { refresh_id: Uuid::from_u128(21), ..refresh };
+        for _ in 0..2 {
+            store.record_refresh(&own).await.unwrap();
+        }
+        assert_eq!(store.refreshes(None, 10, 0).await.unwrap().1, 2, "{name}");
+        let outcome = serde_json::json!({"records": 5});
+        for number in [10, 21] {
+            store.keep_outcome(Uuid::from_u128(number), &outcome).await.unwrap();
+        }
+        let gap = store.gap(Uuid::from_u128(10)).await.unwrap().unwrap();
+        let own = store.refresh(Uuid::from_u128(21)).await.unwrap().unwrap();
+        assert_eq!((gap.outcome, own.outcome), (Some(outcome.clone()), Some(outcome)), "{name}");
     }
 }
 

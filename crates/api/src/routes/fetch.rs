@@ -1,0 +1,116 @@
+//! Asking for prices to be fetched, and watching that.
+
+use std::sync::Arc;
+
+use app::App;
+use app::access::Caller;
+use app::fetch::{FetchRequest, FetchStatus, LogLine};
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::body;
+use crate::problem::Problem;
+
+/// The most rows of one answer.
+const LARGEST_PAGE: u64 = 500;
+
+/// The most lines of one answer.
+const MOST_LINES: u64 = 10_000;
+
+/// The longest name that a caller may give to a request.
+const LONGEST_KEY: usize = 255;
+
+/// Which jobs.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FetchQuery {
+    /// How many, 1 to 500; 50 when absent.
+    limit: Option<u64>,
+    /// How many are passed over.
+    offset: Option<u64>,
+}
+
+/// Which lines of a log.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogQuery {
+    /// Only lines behind this one.
+    after: Option<u64>,
+    /// How many, 1 to 10,000; 1,000 when absent.
+    limit: Option<u64>,
+}
+
+/// `POST /pricing/fetch`.
+pub(crate) async fn start(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let request: FetchRequest = body::json(&headers, &body?)?;
+    let key = idempotency_key(&headers)?;
+    let started = app.start_fetch(&request, key, &caller.name).await?;
+    let place = format!("/api/v1/ml/pricing/fetch/{}", started.task_id);
+    let mut response = (StatusCode::ACCEPTED, Json(&started)).into_response();
+    if let Ok(place) = HeaderValue::from_str(&place) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    if started.known {
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// `GET /pricing/fetch`.
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    query: Result<Query<FetchQuery>, QueryRejection>,
+) -> Result<Json<Vec<FetchStatus>>, Problem> {
+    let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
+    let limit = query.limit.unwrap_or(50).clamp(1, LARGEST_PAGE);
+    Ok(Json(app.fetches(limit, query.offset.unwrap_or(0)).await?))
+}
+
+/// `GET /pricing/fetch/{task_id}`.
+pub(crate) async fn status(
+    State(app): State<Arc<App>>,
+    Path(task_id): Path<String>,
+) -> Result<Json<FetchStatus>, Problem> {
+    Ok(Json(app.fetch_status(&task_id).await?))
+}
+
+/// `GET /pricing/fetch/{task_id}/log`.
+pub(crate) async fn log(
+    State(app): State<Arc<App>>,
+    Path(task_id): Path<String>,
+    query: Result<Query<LogQuery>, QueryRejection>,
+) -> Result<Json<Vec<LogLine>>, Problem> {
+    let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
+    let limit = query.limit.unwrap_or(1000).clamp(1, MOST_LINES);
+    Ok(Json(app.fetch_log(&task_id, query.after.unwrap_or(0), limit).await?))
+}
+
+/// `POST /pricing/fetch/{task_id}/cancel`.
+pub(crate) async fn cancel(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(task_id): Path<String>,
+) -> Result<Json<FetchStatus>, Problem> {
+    Ok(Json(app.cancel_fetch(&task_id, &caller).await?))
+}
+
+/// The caller's own name for a request.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= LONGEST_KEY);
+    key.map(Some).ok_or_else(|| {
+        let detail = format!("Idempotency-Key: expected 1 to {LONGEST_KEY} printable letters");
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_header", detail)
+    })
+}

@@ -1,0 +1,4 @@
+//! Operations over an in-memory store and a fake AWS.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod fetch;
