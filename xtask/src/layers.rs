@@ -81,8 +81,8 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer {
         name: "cloudoptim",
         ours: &[
-            "api", "app", "checker", "clock", "engines", "facts", "market", "snapshot", "store",
-            "units",
+            "api", "app", "aws", "checker", "clock", "engines", "facts", "jobs", "market",
+            "snapshot", "store", "units",
         ],
         heavy: &["axum", "clap", "indicatif", "tokio", "tracing", "tracing-subscriber"],
     },

@@ -16,6 +16,9 @@ pub(crate) use gate::Gate;
 pub use gate::Refusal;
 pub use keys::{KeyItem, MadeKey, NewKey};
 
+/// Who asks for what nobody asked for.
+pub(crate) const ITSELF: &str = "the server itself";
+
 /// What a key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -121,6 +124,12 @@ impl Caller {
     #[must_use]
     pub fn development() -> Caller {
         Caller { name: "development".to_owned(), role: Role::Admin, customer_id: None }
+    }
+
+    /// The server, where it does what nobody asked for.
+    #[must_use]
+    pub fn server() -> Caller {
+        Caller { name: ITSELF.to_owned(), role: Role::Admin, customer_id: None }
     }
 
     /// Whoever uses the command line on the store itself.

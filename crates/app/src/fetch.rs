@@ -3,6 +3,7 @@
 mod ask;
 mod failure;
 mod lists;
+mod renewal;
 mod request;
 mod spot_range;
 mod status;

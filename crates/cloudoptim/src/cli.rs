@@ -1,6 +1,8 @@
 //! The command line.
 
 mod access;
+mod aws;
+mod pricing;
 
 use std::path::PathBuf;
 
@@ -8,6 +10,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 pub(crate) use access::{Keys, KeysCommand};
+pub(crate) use aws::AwsSettings;
+pub(crate) use pricing::{
+    Dataset, ExportFormat, Exported, Kept, Listed, Pricing, PricingCommand, ToFetch,
+};
 
 /// Facts in, decisions out: Kubernetes cost decisions for clusters on AWS.
 #[derive(Debug, Parser)]
@@ -51,9 +57,19 @@ pub(crate) struct Serve {
     pub(crate) port: u16,
     #[command(flatten)]
     pub(crate) database: Database,
-    /// Market files or folders, on top of the bundled tables.
+    /// Decide on the bundled tables and these market files or folders, and not on the prices that are
+    /// kept; `pricing import` adds files to those.
     #[arg(short, long, value_name = "PATH")]
     pub(crate) market: Vec<PathBuf>,
+    /// Fetch nothing from AWS but what is asked for: no first filling, no regular renewal of the Spot
+    /// Advisor and the On-Demand prices.
+    #[arg(long, env = "CLOUDOPTIM_NO_FETCH")]
+    pub(crate) no_fetch: bool,
+    /// Seconds after which the work of a server that shows no sign of life goes to another.
+    #[arg(long, env = "CLOUDOPTIM_JOB_LEASE", value_name = "SECONDS", default_value_t = 30.0)]
+    pub(crate) job_lease: f64,
+    #[command(flatten)]
+    pub(crate) aws: AwsSettings,
     /// Start with a made-up cluster, labelled as such, in a database that is gone afterwards.
     #[arg(long)]
     pub(crate) demo: bool,
@@ -92,78 +108,6 @@ pub(crate) struct Database {
     /// How many connections to PostgreSQL.
     #[arg(long, env = "DB_POOL_SIZE", value_name = "COUNT", default_value_t = 10)]
     pub(crate) db_pool_size: u32,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Pricing {
-    #[command(subcommand)]
-    pub(crate) command: PricingCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PricingCommand {
-    /// Keep the prices of files: spot history (JSON or CSV), On-Demand tables, price lists, the Spot
-    /// Advisor; compressed or not.
-    Import {
-        /// The files or folders.
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-        #[command(flatten)]
-        database: Database,
-    },
-    /// Spot prices of one type in one region.
-    Spot {
-        /// Such as `m5.large`.
-        instance_type: String,
-        /// Such as `us-east-1`.
-        region: String,
-        /// From when on; 30 days before the end when absent.
-        #[arg(long, value_name = "RFC3339")]
-        from: Option<Timestamp>,
-        /// Up to before when; now when absent.
-        #[arg(long, value_name = "RFC3339")]
-        until: Option<Timestamp>,
-        /// How many rows.
-        #[arg(long, default_value_t = 1000)]
-        limit: u64,
-        #[command(flatten)]
-        kept: Kept,
-    },
-    /// On-Demand prices.
-    OnDemand(Listed),
-    /// What the Spot Advisor said last.
-    Advisor(Listed),
-    /// How many prices there are and what they cover.
-    Stats {
-        #[command(flatten)]
-        kept: Kept,
-    },
-}
-
-/// Where prices are kept and how they are printed.
-#[derive(Debug, Args)]
-pub(crate) struct Kept {
-    #[command(flatten)]
-    pub(crate) database: Database,
-    /// How to print.
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    pub(crate) output: Format,
-}
-
-/// Which rows of a list.
-#[derive(Debug, Args)]
-pub(crate) struct Listed {
-    /// One type.
-    #[arg(long)]
-    pub(crate) instance_type: Option<String>,
-    /// One region.
-    #[arg(long)]
-    pub(crate) region: Option<String>,
-    /// How many rows.
-    #[arg(long, default_value_t = 1000)]
-    pub(crate) limit: u64,
-    #[command(flatten)]
-    pub(crate) kept: Kept,
 }
 
 #[derive(Debug, Args)]

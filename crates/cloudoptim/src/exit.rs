@@ -76,6 +76,9 @@ pub(crate) enum Failure {
     /// It is done or begun already, or contradicts what is.
     #[error("{0}")]
     Taken(String),
+    /// What is to be fetched cannot be asked for.
+    #[error("{0}")]
+    Fetch(String),
     /// Writing the answer failed.
     #[error("the answer cannot be written: {0}")]
     Output(String),
@@ -93,6 +96,7 @@ impl Failure {
             Failure::NotFound(_) => "not_found",
             Failure::Argument { .. } => "invalid_argument",
             Failure::Taken(_) => "conflict",
+            Failure::Fetch(_) => "invalid_request",
             Failure::Output(_) => "output",
         }
     }
@@ -123,9 +127,10 @@ impl Failure {
             | Failure::Taken(_)
             | Failure::Output(_) => Exit::Failure,
             Failure::NotFound(_) => Exit::NotFound,
-            Failure::Input { .. } | Failure::Argument { .. } | Failure::UnknownDecision(_) => {
-                Exit::Usage
-            }
+            Failure::Input { .. }
+            | Failure::Argument { .. }
+            | Failure::UnknownDecision(_)
+            | Failure::Fetch(_) => Exit::Usage,
         }
     }
 }

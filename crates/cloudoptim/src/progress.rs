@@ -27,6 +27,17 @@ pub(crate) fn rows(total: u64, what: &str) -> ProgressBar {
     bar
 }
 
+/// A bar over units of a job, with what it says of itself behind it.
+pub(crate) fn units(what: &str) -> ProgressBar {
+    let bar = visible(ProgressBar::new(1));
+    let style = "{prefix} {bar:30} {percent}% {eta} {msg}";
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    bar.set_prefix(what.to_owned());
+    bar
+}
+
 /// A spinner for work of unknown length. It appears only when the work takes a while.
 pub(crate) fn spinner(what: &str) -> ProgressBar {
     let bar = visible(ProgressBar::new_spinner());

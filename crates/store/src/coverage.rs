@@ -43,7 +43,7 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn price_series(
+    pub async fn series_in_region(
         &self,
         region: &str,
         products: &[&str],

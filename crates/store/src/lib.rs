@@ -16,6 +16,7 @@ mod models;
 mod prices;
 mod quarantine;
 mod schedules;
+mod series;
 mod totals;
 mod values;
 
@@ -32,6 +33,7 @@ pub use models::{ModelFilter, ModelRow};
 pub use prices::{Ingested, PriceBatch, PriceFilter, PricePoint, PriceSeries, SpotPriceRow};
 pub use quarantine::QuarantinedRow;
 pub use schedules::ScheduleRow;
+pub use series::{KnownSeries, SeriesPoint};
 pub use sqlx::types::Uuid;
 pub use totals::DatasetTotals;
 

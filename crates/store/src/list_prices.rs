@@ -134,18 +134,20 @@ macro_rules! keep_on_demand {
                     .push_bind(At($now));
             }
         );
-        let coverage: Coverage = sqlx::query_as(
-            "SELECT count(DISTINCT instance_type), count(DISTINCT region) FROM on_demand_points",
-        )
-        .fetch_one(&mut *$transaction)
-        .await?;
-        let change = Change {
-            rows: signed(kept.inserted),
-            coverage: Some(coverage),
-            oldest: $rows.iter().map(|row| row.effective_at).min(),
-            newest: $rows.iter().map(|row| row.effective_at).max(),
-        };
-        raise!($transaction, "on_demand_prices", change, $now);
+        if kept.inserted + kept.changed > 0 {
+            let coverage: Coverage = sqlx::query_as(
+                "SELECT count(DISTINCT instance_type), count(DISTINCT region) FROM on_demand_points",
+            )
+            .fetch_one(&mut *$transaction)
+            .await?;
+            let change = Change {
+                rows: signed(kept.inserted),
+                coverage: Some(coverage),
+                oldest: $rows.iter().map(|row| row.effective_at).min(),
+                newest: $rows.iter().map(|row| row.effective_at).max(),
+            };
+            raise!($transaction, "on_demand_prices", change, $now);
+        }
         if let Some(progress) = $progress {
             advance!($transaction, progress, kept.inserted);
         }
@@ -186,18 +188,20 @@ macro_rules! keep_advisor {
             }
         );
         kept.unchanged += unchanged;
-        let coverage: Coverage = sqlx::query_as(
-            "SELECT count(DISTINCT instance_type), count(DISTINCT region) FROM advisor_points",
-        )
-        .fetch_one(&mut *$transaction)
-        .await?;
-        let change = Change {
-            rows: signed(kept.inserted),
-            coverage: Some(coverage),
-            oldest: $rows.iter().map(|row| row.observed_at).min(),
-            newest: $rows.iter().map(|row| row.observed_at).max(),
-        };
-        raise!($transaction, "spot_advisor", change, $now);
+        if kept.inserted + kept.changed > 0 {
+            let coverage: Coverage = sqlx::query_as(
+                "SELECT count(DISTINCT instance_type), count(DISTINCT region) FROM advisor_points",
+            )
+            .fetch_one(&mut *$transaction)
+            .await?;
+            let change = Change {
+                rows: signed(kept.inserted),
+                coverage: Some(coverage),
+                oldest: $rows.iter().map(|row| row.observed_at).min(),
+                newest: $rows.iter().map(|row| row.observed_at).max(),
+            };
+            raise!($transaction, "spot_advisor", change, $now);
+        }
         if let Some(progress) = $progress {
             advance!($transaction, progress, kept.inserted);
         }

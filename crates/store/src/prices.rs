@@ -209,6 +209,22 @@ macro_rules! keep_series {
     }};
 }
 
+/// Notes with which revision the points of series changed last.
+macro_rules! mark_series {
+    ($database:ty, $transaction:ident, $ids:expr, $revision:expr) => {
+        for chunk in $ids.chunks(500) {
+            let mut update = QueryBuilder::<$database>::new("UPDATE price_series SET revision = ");
+            update.push_bind($revision).push(" WHERE series_id IN (");
+            let mut list = update.separated(", ");
+            for series_id in chunk {
+                list.push_bind(*series_id);
+            }
+            update.push(")");
+            update.build().execute(&mut *$transaction).await?;
+        }
+    };
+}
+
 /// Everything of one batch but its points, in one transaction.
 macro_rules! keep_batch {
     ($database:ty, $transaction:ident, $batch:expr, $points:ident, $progress:expr, $now:expr, $keep_points:ident) => {{
@@ -223,7 +239,8 @@ macro_rules! keep_batch {
                 oldest: spans.iter().map(|span| span.0).min(),
                 newest: spans.iter().map(|span| span.1).max(),
             };
-            raise!($transaction, DATASET, change, $now);
+            let revision = raise!($transaction, DATASET, change, $now);
+            mark_series!($database, $transaction, ids, revision);
         }
         set_apart!($database, $transaction, $batch.distrusted);
         if let Some(progress) = $progress {

@@ -24,6 +24,8 @@ pub struct DatasetTotals {
     pub newest: Option<Timestamp>,
     /// When rows were last added or changed.
     pub updated_at: Timestamp,
+    /// Grows whenever rows are added or changed.
+    pub revision: u64,
 }
 
 /// What a transaction adds to the totals.
@@ -36,8 +38,8 @@ pub(crate) struct Change {
 }
 
 pub(crate) const RAISE: &str = "INSERT INTO dataset_totals \
-     (dataset, row_count, instance_types, regions, oldest, newest, updated_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7) \
+     (dataset, row_count, instance_types, regions, oldest, newest, updated_at, revision) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, 1) \
      ON CONFLICT (dataset) DO UPDATE SET \
      row_count = dataset_totals.row_count + excluded.row_count, \
      instance_types = CASE WHEN excluded.instance_types > dataset_totals.instance_types \
@@ -48,13 +50,15 @@ pub(crate) const RAISE: &str = "INSERT INTO dataset_totals \
        THEN dataset_totals.oldest ELSE coalesce(excluded.oldest, dataset_totals.oldest) END, \
      newest = CASE WHEN dataset_totals.newest >= excluded.newest \
        THEN dataset_totals.newest ELSE coalesce(excluded.newest, dataset_totals.newest) END, \
-     updated_at = excluded.updated_at";
+     updated_at = excluded.updated_at, revision = dataset_totals.revision + 1 \
+     RETURNING revision";
 
-/// Adds a change to the totals inside of a transaction.
+/// Adds a change to the totals inside of a transaction; the revision of the dataset that it makes.
+/// The row stays locked until the transaction ends, so that revisions are committed in their order.
 macro_rules! raise {
     ($transaction:ident, $dataset:expr, $change:expr, $now:expr) => {{
         let (types, regions) = $change.coverage.unwrap_or((0, 0));
-        sqlx::query($crate::totals::RAISE)
+        let (revision,): (i64,) = sqlx::query_as($crate::totals::RAISE)
             .bind($dataset)
             .bind($change.rows)
             .bind(types)
@@ -62,8 +66,9 @@ macro_rules! raise {
             .bind($change.oldest.map($crate::values::At))
             .bind($change.newest.map($crate::values::At))
             .bind($crate::values::At($now))
-            .execute(&mut *$transaction)
+            .fetch_one(&mut *$transaction)
             .await?;
+        revision
     }};
 }
 
@@ -78,6 +83,7 @@ struct TotalsRow {
     oldest: Option<At>,
     newest: Option<At>,
     updated_at: At,
+    revision: i64,
 }
 
 impl Store {
@@ -97,6 +103,7 @@ impl Store {
             oldest: row.oldest.map(|at| at.0),
             newest: row.newest.map(|at| at.0),
             updated_at: row.updated_at.0,
+            revision: unsigned(row.revision),
         };
         Ok(rows.into_iter().map(row).collect())
     }

@@ -161,7 +161,7 @@ fn digest_of(request: &FetchRequest) -> String {
 }
 
 /// A version 7 UUID: the instant in front, so that names sort by time.
-fn new_id(now: Timestamp, asked: &str) -> Uuid {
+pub(crate) fn new_id(now: Timestamp, asked: &str) -> Uuid {
     let mut hasher = blake3::Hasher::new_derive_key("cloudoptim 2026 fetch");
     hasher.update(asked.as_bytes()).update(&now.as_microsecond().to_le_bytes());
     let mut bytes = [0_u8; 16];

@@ -1,5 +1,8 @@
 //! `cloudoptim pricing`: the prices that are kept.
 
+mod export;
+mod fetch;
+
 use std::path::PathBuf;
 
 use app::pricing::keep_file;
@@ -18,6 +21,8 @@ use crate::{market_files, output, progress};
 pub(crate) fn run(arguments: &Pricing) -> Result<Exit, Failure> {
     match &arguments.command {
         PricingCommand::Import { files, database } => import(files, database),
+        PricingCommand::Fetch(wanted) => fetch::run(wanted),
+        PricingCommand::Export(wanted) => export::run(wanted),
         PricingCommand::Spot { instance_type, region, from, until, limit, kept } => {
             let until = until.unwrap_or_else(|| Clock::system().now());
             let filter = PriceFilter {

@@ -2,16 +2,22 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use app::App;
 use app::access::Caller;
 use app::decide::Desk;
+use app::fetch::PriceSources;
 use clock::Clock;
-use jiff::Timestamp;
+use facts::names::Region;
+use jiff::{SignedDuration, Timestamp};
+use jobs::{Runner, RunnerConfig};
 use market::{Market, MarketBuilder};
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::cli::Serve;
 use crate::exit::{Exit, Failure};
@@ -40,7 +46,8 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
         market_files::market(&arguments.market, clock.now())?
     };
     let store = open_store(arguments).await?;
-    let app = Arc::new(App::new(Desk::new(market), store, clock));
+    let sources = arguments.aws.sources(&store, &clock)?;
+    let app = Arc::new(App::new(Desk::new(market), store.clone(), clock));
     let open = app.is_open().await?;
     if open && !arguments.host.is_loopback() {
         // Whoever can reach the port could do everything.
@@ -57,13 +64,63 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
         decide_demo(&app).await?;
     }
     tell(arguments, address, open);
-    let router = api::router(Arc::clone(&app));
-    axum::serve(listener, router)
-        .with_graceful_shutdown(asked_to_stop())
+    let (stop, mut stopped) = watch::channel(false);
+    let mut background = JoinSet::new();
+    background.spawn(runner(arguments, sources)?.run(stopped.clone()));
+    background.spawn(see_to_public_prices(Arc::clone(&app), arguments.renewed()));
+    background.spawn(async move {
+        asked_to_stop().await;
+        let _ = stop.send(true);
+    });
+    let stopped = async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    axum::serve(listener, api::router(Arc::clone(&app)))
+        .with_graceful_shutdown(stopped)
         .await
         .map_err(|error| Failure::Serve(error.to_string()))?;
+    // Jobs are handed back before the process ends.
+    while background.join_next().await.is_some() {}
+    drop(app);
+    store.close().await;
     tracing::info!("stopped");
     Ok(Exit::Success)
+}
+
+fn runner(arguments: &Serve, sources: PriceSources) -> Result<Runner, Failure> {
+    let lease = SignedDuration::try_from_secs_f64(arguments.job_lease)
+        .ok()
+        .filter(|lease| *lease >= SignedDuration::from_millis(100))
+        .ok_or_else(|| Failure::Serve("--job-lease: expected at least 0.1 seconds".to_owned()))?;
+    let poll = Duration::from_secs(1).min(lease.unsigned_abs() / 4);
+    let (store, clock) = (sources.store.clone(), sources.clock.clone());
+    let started = clock.now().as_microsecond();
+    let config = RunnerConfig {
+        lease,
+        poll,
+        // Two servers of one database, also in containers that count processes alike.
+        ..RunnerConfig::new(format!("{}-{started}", std::process::id()))
+    };
+    let kinds = app::work::KINDS.to_vec();
+    Ok(Runner::new(store, clock, config, kinds, app::work::work(sources)))
+}
+
+impl Serve {
+    /// The regions whose On-Demand prices are renewed; `None` where nothing is to be.
+    fn renewed(&self) -> Option<Vec<Region>> {
+        (!self.no_fetch && !self.demo).then(|| vec![self.aws.aws_region.clone()])
+    }
+}
+
+/// Has public prices fetched where there are none, and renewed, or not.
+async fn see_to_public_prices(app: Arc<App>, regions: Option<Vec<Region>>) {
+    let done = match regions {
+        Some(regions) => app.fetch_public_prices(&regions).await,
+        None => app.keep_public_prices().await,
+    };
+    if let Err(error) = done {
+        tracing::warn!(%error, "public prices are not renewed");
+    }
 }
 
 /// The bundled tables with made-up spot prices on top.
@@ -128,5 +185,5 @@ async fn asked_to_stop() {
         _ = tokio::signal::ctrl_c() => {}
         () = terminate => {}
     }
-    tracing::info!("asked to stop; requests in flight are answered first");
+    tracing::info!("asked to stop; requests in flight are answered, jobs are handed back");
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod keys;
+mod pricing;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -14,6 +15,8 @@ fn binary() -> Command {
         command.env_remove(name);
     }
     command.env_remove("ML_SERVER_PORT").env_remove("ML_SERVER_HOST").env("NO_COLOR", "1");
+    // No test asks AWS itself; those that fetch do so from a fake.
+    command.env("CLOUDOPTIM_NO_FETCH", "true").env("AWS_EC2_METADATA_DISABLED", "true");
     command
 }
 
@@ -138,12 +141,13 @@ struct Server {
 
 impl Server {
     fn start(arguments: &[&str]) -> Server {
-        let mut process = binary()
-            .args(["serve", "--port", "0"])
-            .args(arguments)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = binary();
+        command.args(["serve", "--port", "0"]).args(arguments);
+        Server::of(command)
+    }
+
+    fn of(mut command: Command) -> Server {
+        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let first = lines.next().unwrap().unwrap();
         let port = first.rsplit(':').next().unwrap().parse().unwrap();

@@ -9,6 +9,7 @@ CREATE TABLE price_series (
     product       TEXT        NOT NULL,
     oldest        TIMESTAMPTZ NOT NULL,
     newest        TIMESTAMPTZ NOT NULL,
+    revision      BIGINT      NOT NULL DEFAULT 0,
     UNIQUE (instance_type, zone, product)
 );
 CREATE INDEX price_series_by_region ON price_series (region, instance_type);
@@ -81,8 +82,19 @@ CREATE TABLE dataset_totals (
     regions        BIGINT      NOT NULL,
     oldest         TIMESTAMPTZ,
     newest         TIMESTAMPTZ,
-    updated_at     TIMESTAMPTZ NOT NULL
+    updated_at     TIMESTAMPTZ NOT NULL,
+    revision       BIGINT      NOT NULL
 );
+
+-- Whoever holds prices in memory hears of every change when it is committed.
+CREATE FUNCTION tell_of_prices() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('cloudoptim_prices', '');
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER dataset_totals_changed AFTER INSERT OR UPDATE ON dataset_totals
+    FOR EACH ROW EXECUTE FUNCTION tell_of_prices();
 
 -- Rows that were not believed, with the reason; the data they came with was kept.
 CREATE TABLE quarantined_rows (

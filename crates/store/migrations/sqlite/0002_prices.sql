@@ -9,6 +9,7 @@ CREATE TABLE price_series (
     product       TEXT    NOT NULL,
     oldest        INTEGER NOT NULL,
     newest        INTEGER NOT NULL,
+    revision      INTEGER NOT NULL DEFAULT 0,
     UNIQUE (instance_type, zone, product)
 );
 CREATE INDEX price_series_by_region ON price_series (region, instance_type);
@@ -72,7 +73,8 @@ CREATE TABLE dataset_totals (
     regions        INTEGER NOT NULL,
     oldest         INTEGER,
     newest         INTEGER,
-    updated_at     INTEGER NOT NULL
+    updated_at     INTEGER NOT NULL,
+    revision       INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- Rows that were not believed, with the reason; the data they came with was kept.

@@ -186,12 +186,12 @@ async fn what_is_there_is_told_by_series_and_instant() {
             PriceSeries { region: "eu-west-1".to_owned(), ..series("r5.large", "eu-west-1a") };
         other.push(west, at(3), UsdPerHour::from_nanos(1));
         store.keep_prices(&other, None, at(0)).await.unwrap();
-        let linux = store.price_series("us-east-1", &["Linux/UNIX"]).await.unwrap();
+        let linux = store.series_in_region("us-east-1", &["Linux/UNIX"]).await.unwrap();
         let types: Vec<&str> =
             linux.iter().map(|span| span.series.instance_type.as_str()).collect();
         assert_eq!(types, ["c5.large", "m5.large"], "{name}");
         assert_eq!((linux[0].oldest, linux[0].newest), (at(0), at(9)), "{name}");
-        assert_eq!(store.price_series("us-east-1", &[]).await.unwrap().len(), 3, "{name}");
+        assert_eq!(store.series_in_region("us-east-1", &[]).await.unwrap().len(), 3, "{name}");
         let ids: Vec<i64> = linux.iter().map(|span| span.series_id).collect();
         let instants = store.price_instants(&ids, at(2), at(5)).await.unwrap();
         assert_eq!(instants[&ids[0]], [at(2), at(3), at(4)], "{name}");

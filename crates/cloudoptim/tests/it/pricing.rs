@@ -1,0 +1,120 @@
+//! Prices from a fake AWS into the store of the real binary, and out of it again.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use testkit::{ACCESS_KEY_ID, FakeAws, SECRET_ACCESS_KEY, generated};
+
+use crate::{Server, binary, code, folder};
+
+/// A fake with some pools and days of one region, until the present.
+#[expect(clippy::disallowed_methods, reason = "the real binary has the real time")]
+fn fake(pools: usize, days: i64) -> FakeAws {
+    let now = Timestamp::now();
+    FakeAws::start(generated(&"us-east-1".parse().unwrap(), pools, days, now, 11)).unwrap()
+}
+
+/// The real binary on a folder, with the fake as its AWS.
+fn with_fake(fake: &FakeAws, data: &Path) -> Command {
+    let url = fake.url();
+    let mut command = binary();
+    command
+        .env("CLOUDOPTIM_DATA_DIR", data)
+        .env("SPOT_ADVISOR_URL", format!("{url}/advisor.json"))
+        .env("PRICE_LIST_URL", &url)
+        .env("AWS_ENDPOINT_URL_EC2", format!("{url}/ec2/{{region}}/"))
+        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
+        .env("CLOUDOPTIM_JOB_LEASE", "1")
+        .env("PRICING_DATA_RETRY_BACKOFF", "0.01")
+        .stdin(Stdio::null());
+    command
+}
+
+fn serve(fake: &FakeAws, data: &Path) -> Server {
+    let mut command = with_fake(fake, data);
+    command.args(["serve", "--port", "0"]);
+    Server::of(command)
+}
+
+fn json(answer: (u16, String)) -> Value {
+    serde_json::from_str(&answer.1).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
+}
+
+/// Asks until the answer is as wished.
+fn when(server: &Server, path: &str, wish: impl Fn(&Value) -> bool) -> Value {
+    let start = Instant::now();
+    loop {
+        let answer = json(server.ask(&format!("GET {path}"), ""));
+        if wish(&answer) {
+            return answer;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "{answer}");
+        std::thread::sleep(Duration::from_millis(30));
+    }
+}
+
+#[test]
+fn prices_are_fetched_exported_and_imported_elsewhere() {
+    let here = folder("fetch");
+    let fake = fake(10, 5);
+    let run = |data: &str, arguments: &[&str]| {
+        with_fake(&fake, &here.join(data)).arg("pricing").args(arguments).output().unwrap()
+    };
+    let said = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let prices = fake.world().spot.len();
+    let fetched = run("a", &["fetch", "spot", "-o", "json"]);
+    assert_eq!(code(&fetched), 0, "{fetched:?}");
+    let status: Value = serde_json::from_slice(&fetched.stdout).unwrap();
+    assert_eq!(status["records_inserted"], prices);
+    assert!(said(&run("a", &["fetch", "spot"])).contains(" 0 new"));
+    assert_eq!(code(&run("a", &["fetch", "advisor"])), 0);
+    assert_eq!(code(&run("a", &["fetch", "on-demand"])), 0);
+    let wrong = run("a", &["fetch", "spot", "--from", "yesterday"]);
+    assert_eq!(code(&wrong), 2);
+    assert!(said(&wrong).contains("start_date"), "{wrong:?}");
+
+    let file = here.join("spot.csv.gz").display().to_string();
+    assert_eq!(code(&run("a", &["export", "spot", "--to", &file])), 0);
+    let imported = run("b", &["import", &file]);
+    assert!(said(&imported).contains(&format!("{prices} new")), "{imported:?}");
+    let lines = run("a", &["export", "advisor", "--format", "jsonl"]);
+    let lines = String::from_utf8(lines.stdout).unwrap();
+    assert_eq!(lines.lines().count(), 10);
+    assert!(lines.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
+}
+
+#[test]
+fn a_server_fetches_public_prices_by_itself_and_others_when_asked() {
+    let here = folder("serve_fetches");
+    let fake = fake(10, 5);
+    let mut command = with_fake(&fake, &here);
+    // A machine without credentials.
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    command.env("AWS_CONFIG_FILE", "/nowhere").env("AWS_SHARED_CREDENTIALS_FILE", "/nowhere");
+    command.env_remove("CLOUDOPTIM_NO_FETCH").args(["serve", "--port", "0"]);
+    let server = Server::of(command);
+    let stats = "/api/v1/ml/pricing/stats";
+    let found = when(&server, stats, |stats| {
+        stats["spot_advisor_count"] == 10 && stats["on_demand_prices_count"] != 0
+    });
+    assert_eq!(found["spot_prices_count"], 0);
+    assert_eq!(server.stop(), 0);
+
+    // Credentials are there, and nothing is fetched that nobody asks for.
+    let asked = fake.count("Advisor");
+    let server = serve(&fake, &here);
+    let body = r#"{"data_type":"spot_prices","regions":["us-east-1"]}"#;
+    let started = json(server.ask("POST /api/v1/ml/pricing/fetch", body));
+    let path = format!("/api/v1/ml/pricing/fetch/{}", started["task_id"].as_str().unwrap());
+    let ended = when(&server, &path, |status| status["completed_at"].is_string());
+    assert_eq!(ended["status"], "completed", "{ended}");
+    assert_eq!(ended["records_inserted"], fake.world().spot.len());
+    let log = json(server.ask(&format!("GET {path}/log"), ""));
+    assert!(log[0]["message"].as_str().unwrap().contains("us-east-1"), "{log}");
+    assert_eq!(server.stop(), 0);
+    assert_eq!(fake.count("Advisor"), asked);
+}
