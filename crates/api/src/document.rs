@@ -9,9 +9,10 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::body::LogQuery;
 use crate::problem::Problem;
 use crate::routes::decisions::{HistoryQuery, HistoryRow};
-use crate::routes::fetch::{FetchQuery, LogQuery};
+use crate::routes::fetch::FetchQuery;
 use crate::routes::pricing::{
     AdvisorItem, OnDemandItem, PriceListQuery, SpotPriceItem, SpotPriceQuery,
 };
@@ -66,6 +67,7 @@ pub fn openapi() -> Value {
         "tags": [
             { "name": "decisions", "description": "Making decisions and looking them up." },
             { "name": "pricing", "description": "Prices and interruption classes as they are kept." },
+            { "name": "data", "description": "Keeping the prices of models complete: gaps, refreshes, schedules." },
             { "name": "models", "description": "Models, and the prices that they need." },
             { "name": "access", "description": "Keys, and the record of what was changed by whom." },
             { "name": "system", "description": "The server itself." },
@@ -88,6 +90,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         path if path.contains("decision") => "decisions",
         path if path.contains("/pricing/") => "pricing",
         path if path.contains("/models") => "models",
+        path if path.contains("/gap-filler/") => "data",
         path if path.contains("/keys") || path.contains("/audit") => "access",
         _ => "system",
     };
@@ -108,6 +111,9 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         Takes::SpotPriceQuery => parameters.extend(query_parameters::<SpotPriceQuery>()),
         Takes::PriceListQuery => parameters.extend(query_parameters::<PriceListQuery>()),
         Takes::Body(schema) => {
+            if matches!(route.gives, Gives::Accepted(_)) {
+                parameters.push(idempotency_key());
+            }
             operation["requestBody"] = json!({ "required": true, "content": {
                 "application/json": { "schema": schema(generator) }
             } });
@@ -116,10 +122,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         Takes::FetchRequest => {
             operation["requestBody"] =
                 body(&reference::<FetchRequest>(generator), &fetch_example());
-            parameters.push(json!({
-                "name": "Idempotency-Key", "in": "header", "schema": { "type": "string" },
-                "description": "Your own name for the request: sent again, it gives the same job.",
-            }));
+            parameters.push(idempotency_key());
         }
         Takes::FetchQuery => parameters.extend(query_parameters::<FetchQuery>()),
         Takes::TaskLog => parameters.extend(query_parameters::<LogQuery>()),
@@ -185,6 +188,13 @@ fn needs(right: Right, operation: &mut Value) {
     } else {
         operation["x-roles"] = right.roles().map(Role::name).collect::<Vec<_>>().into();
     }
+}
+
+fn idempotency_key() -> Value {
+    json!({
+        "name": "Idempotency-Key", "in": "header", "schema": { "type": "string" },
+        "description": "Your own name for the request: sent again, it gives the same job.",
+    })
 }
 
 fn base(operation: &str, summary: &str, tag: &str) -> Value {

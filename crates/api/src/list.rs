@@ -33,10 +33,13 @@ pub(crate) fn created<T: Serialize>(place: &str, made: &T) -> Response {
     placed(StatusCode::CREATED, place, made)
 }
 
-/// Work that was begun, with the place of its progress.
-pub(crate) fn accepted<T: Serialize>(place: &str, begun: &T) -> Response {
+/// Work that was begun, with the place of its progress; `known` when it had been before.
+pub(crate) fn accepted<T: Serialize>(place: &str, begun: &T, known: bool) -> Response {
     let mut response = placed(StatusCode::ACCEPTED, place, begun);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    if known {
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
     response
 }
 

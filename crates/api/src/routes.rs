@@ -2,6 +2,7 @@
 
 pub(crate) mod decisions;
 pub(crate) mod fetch;
+pub(crate) mod gaps;
 pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod pricing;
@@ -15,10 +16,12 @@ use axum::routing::{MethodRouter, delete, get, post};
 use schemars::SchemaGenerator;
 use serde_json::Value;
 
-use crate::body::PageQuery;
+use crate::body::{LogQuery, PageQuery};
 use crate::document::{parameters_of, schema_of};
 use crate::pages;
 use app::access::{KeyItem, MadeKey, NewKey};
+use app::fetch::LogLine;
+use app::gaps::{Analysis, AnalyzeRequest, FillRequest, FillStarted, GapItem, GapStatus};
 use app::models::{ModelItem, NewModel};
 use keys::AuditItem;
 use models::ModelQuery;
@@ -178,6 +181,18 @@ pub const ROUTES: &[Route] = routes! {
         "Models, the newest first.";
     get "/api/v1/ml/models/{model_id}" "getModel" LookAtOperations Nothing One<ModelItem> models::one,
         "One model.";
+    post "/api/v1/ml/gap-filler/analyze" "analyzeGaps" LookAtOperations Body<AnalyzeRequest> One<Analysis> gaps::analyze,
+        "What is missing of the prices that a model needs, pool by pool; fetches nothing.";
+    post "/api/v1/ml/gap-filler/fill" "fillGaps" Operate Body<FillRequest> Accepted<FillStarted> gaps::fill,
+        "Fill gaps from AWS in the background; Idempotency-Key gives the same fill again.";
+    get "/api/v1/ml/gap-filler/status/{gap_id}" "getGap" LookAtOperations Nothing One<GapStatus> gaps::status,
+        "How far a fill got, when it will be through, and what became of the gap.";
+    get "/api/v1/ml/gap-filler/history" "listGaps" LookAtOperations Query<PageQuery> Many<GapItem> gaps::history,
+        "Fills, the newest first.";
+    get "/api/v1/ml/gap-filler/log/{gap_id}" "getGapLog" LookAtOperations Query<LogQuery> Many<LogLine> gaps::log,
+        "What a fill says, while it runs and after.";
+    post "/api/v1/ml/gap-filler/cancel/{gap_id}" "cancelGap" Operate Nothing One<GapStatus> gaps::cancel,
+        "Call a fill off; what it has kept stays.";
     post "/api/v1/ml/keys" "makeKey" Administer Body<NewKey> Created<MadeKey> keys::make,
         "Make an access key; its text is in this answer and nowhere else.";
     get "/api/v1/ml/keys" "listKeys" Administer Nothing Many<KeyItem> keys::all,

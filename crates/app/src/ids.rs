@@ -17,6 +17,16 @@ pub(crate) fn timed_id(now: Timestamp, own: &[u8]) -> Uuid {
     Uuid::from_bytes(bytes)
 }
 
+/// The name that follows from a caller's own name for a request: a version 8 UUID.
+pub(crate) fn named_id(key: &str) -> Uuid {
+    let mut hasher = blake3::Hasher::new_derive_key("cloudoptim 2026 named request");
+    let mut bytes = [0_u8; 16];
+    bytes.copy_from_slice(&hasher.update(key.as_bytes()).finalize().as_bytes()[..16]);
+    bytes[6] = 0x80 | (bytes[6] & 0x0f);
+    bytes[8] = 0x80 | (bytes[8] & 0x3f);
+    Uuid::from_bytes(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
