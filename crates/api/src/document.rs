@@ -90,7 +90,12 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         path if path.contains("decision") => "decisions",
         path if path.contains("/pricing/") => "pricing",
         path if path.contains("/models") => "models",
-        path if path.contains("/gap-filler/") => "data",
+        path if ["/gap-filler/", "/refresh/", "/schedules"]
+            .iter()
+            .any(|part| path.contains(part)) =>
+        {
+            "data"
+        }
         path if path.contains("/keys") || path.contains("/audit") => "access",
         _ => "system",
     };

@@ -6,6 +6,7 @@ pub(crate) mod gaps;
 pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod pricing;
+pub(crate) mod refresh;
 pub(crate) mod system;
 
 use std::sync::Arc;
@@ -23,8 +24,12 @@ use app::access::{KeyItem, MadeKey, NewKey};
 use app::fetch::LogLine;
 use app::gaps::{Analysis, AnalyzeRequest, FillRequest, FillStarted, GapItem, GapStatus};
 use app::models::{ModelItem, NewModel};
+use app::refresh::{
+    NewSchedule, RefreshItem, RefreshRequest, RefreshStarted, RefreshStatus, ScheduleItem,
+};
 use keys::AuditItem;
 use models::ModelQuery;
+use refresh::RefreshQuery;
 
 /// A route.
 pub struct Route {
@@ -193,6 +198,28 @@ pub const ROUTES: &[Route] = routes! {
         "What a fill says, while it runs and after.";
     post "/api/v1/ml/gap-filler/cancel/{gap_id}" "cancelGap" Operate Nothing One<GapStatus> gaps::cancel,
         "Call a fill off; what it has kept stays.";
+    post "/api/v1/ml/refresh/trigger" "triggerRefresh" Operate Body<RefreshRequest> Accepted<RefreshStarted> refresh::trigger,
+        "Fetch fresh prices for a model in the background; its weights never change here.";
+    get "/api/v1/ml/refresh/status/{refresh_id}" "getRefresh" LookAtOperations Nothing One<RefreshStatus> refresh::status,
+        "How far a refresh got, when it will be through, and what it brought.";
+    get "/api/v1/ml/refresh/history" "listRefreshes" LookAtOperations Query<RefreshQuery> Many<RefreshItem> refresh::history,
+        "Refreshes, the newest first.";
+    get "/api/v1/ml/refresh/log/{refresh_id}" "getRefreshLog" LookAtOperations Query<LogQuery> Many<LogLine> refresh::log,
+        "What a refresh says, while it runs and after.";
+    post "/api/v1/ml/refresh/cancel/{refresh_id}" "cancelRefresh" Operate Nothing One<RefreshStatus> refresh::cancel,
+        "Call a refresh off; what it has kept stays.";
+    post "/api/v1/ml/refresh/schedule" "scheduleRefresh" Operate Body<NewSchedule> Created<ScheduleItem> refresh::schedule,
+        "Have refreshes come by themselves; one name stands for one schedule.";
+    get "/api/v1/ml/schedules" "listSchedules" LookAtOperations Nothing Many<ScheduleItem> refresh::schedules,
+        "Everything that comes by itself, by name.";
+    get "/api/v1/ml/schedules/{schedule_id}" "getSchedule" LookAtOperations Nothing One<ScheduleItem> refresh::one_schedule,
+        "One schedule.";
+    post "/api/v1/ml/schedules/{schedule_id}/enable" "enableSchedule" Operate Nothing One<ScheduleItem> refresh::enable,
+        "Switch a schedule on; what it missed does not count.";
+    post "/api/v1/ml/schedules/{schedule_id}/disable" "disableSchedule" Operate Nothing One<ScheduleItem> refresh::disable,
+        "Switch a schedule off.";
+    delete "/api/v1/ml/schedules/{schedule_id}" "removeSchedule" Operate Nothing One<ScheduleItem> refresh::remove,
+        "Remove a schedule; what it has begun goes on.";
     post "/api/v1/ml/keys" "makeKey" Administer Body<NewKey> Created<MadeKey> keys::make,
         "Make an access key; its text is in this answer and nowhere else.";
     get "/api/v1/ml/keys" "listKeys" Administer Nothing Many<KeyItem> keys::all,

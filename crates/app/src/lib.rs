@@ -14,6 +14,7 @@ mod ids;
 mod kept;
 pub mod models;
 pub mod pricing;
+pub mod refresh;
 pub mod work;
 
 use clock::Clock;

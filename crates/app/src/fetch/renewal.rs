@@ -33,7 +33,7 @@ impl App {
             let schedule = match known.iter().find(|schedule| schedule.name == name) {
                 Some(known) if known.enabled => continue,
                 Some(known) => ScheduleRow { enabled: true, ..known.clone() },
-                None => self.schedule(&request, name, hour, now)?,
+                None => self.renewal(&request, name, hour, now)?,
             };
             self.store.set_schedule(&schedule, &self.scheduled(&schedule)).await?;
         }
@@ -60,7 +60,7 @@ impl App {
         self.note(&Caller::server(), "schedule.set", schedule.name.clone(), detail)
     }
 
-    fn schedule(
+    fn renewal(
         &self,
         request: &FetchRequest,
         name: &str,

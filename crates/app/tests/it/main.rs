@@ -3,3 +3,4 @@
 
 mod fetch;
 mod gaps;
+mod refresh;
