@@ -2,14 +2,19 @@
 //!
 //! One file per verb. This crate refuses to know status codes, SQL and command lines.
 
+pub mod access;
 pub mod answer;
 pub mod bundle;
 pub mod decide;
 pub mod error;
 pub mod fetch;
+pub mod gaps;
 pub mod history;
+mod ids;
 mod kept;
+pub mod models;
 pub mod pricing;
+pub mod refresh;
 pub mod work;
 
 use clock::Clock;
@@ -34,6 +39,8 @@ pub struct App {
     clock: Clock,
     /// Long decisions that may run at once.
     compute: Semaphore,
+    gate: access::Gate,
+    gap_settings: gaps::GapSettings,
 }
 
 impl App {
@@ -41,7 +48,20 @@ impl App {
     #[must_use]
     pub fn new(desk: Desk, store: Store, clock: Clock) -> App {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        App { desk, store, clock, compute: Semaphore::new(cores) }
+        App {
+            desk,
+            store,
+            clock,
+            compute: Semaphore::new(cores),
+            gate: access::Gate::default(),
+            gap_settings: gaps::GapSettings::default(),
+        }
+    }
+
+    /// The same, looking for gaps and filling them as these say.
+    #[must_use]
+    pub fn with_gap_settings(self, gap_settings: gaps::GapSettings) -> App {
+        App { gap_settings, ..self }
     }
 
     /// The market that decisions are made on.

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod access;
 mod aws;
 mod pricing;
 
@@ -8,9 +9,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+pub(crate) use access::{Keys, KeysCommand};
 pub(crate) use aws::AwsSettings;
 pub(crate) use pricing::{
-    Dataset, ExportFormat, Exported, Listed, Pricing, PricingCommand, ToFetch,
+    Dataset, ExportFormat, Exported, Kept, Listed, Pricing, PricingCommand, ToFetch,
 };
 
 /// Facts in, decisions out: Kubernetes cost decisions for clusters on AWS.
@@ -37,6 +39,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Prices that the server keeps: bring them in, look at them, take them out.
     Pricing(Pricing),
+    /// Access keys: make, list and revoke them, on the database itself.
+    Keys(Keys),
     /// Make the tables of the database, or bring them up to date.
     Migrate(Database),
     /// Print a completion script for a shell.

@@ -87,7 +87,7 @@ macro_rules! write_group {
     }};
 }
 
-const INSERT_DECISIONS: &str = "INSERT INTO decisions (cluster_id, decision_id, decision_type, \
+const INSERT_DECISIONS: &str = "INSERT INTO decisions (customer_id, cluster_id, decision_id, decision_type, \
      engine_name, engine_version, build, request_id, decided_at, seed, work_budget, work_used, \
      work_stopped_at, input_digest, policy_digest, evidence_digest, answer_digest, savings_nanos, \
      confidence, answer_front) ";
@@ -96,7 +96,8 @@ macro_rules! push_decisions {
     ($insert:ident, $group:expr) => {
         $insert.push_values($group, |mut row, one| {
             let record = &one.record;
-            row.push_bind(record.cluster_id.as_str())
+            row.push_bind(record.customer_id.as_deref().unwrap_or_default())
+                .push_bind(record.cluster_id.as_str())
                 .push_bind(Uuid::try_parse(&record.decision_id).unwrap_or_default())
                 .push_bind(record.decision_type.as_str())
                 .push_bind(record.engine_name.as_str())
@@ -117,7 +118,7 @@ macro_rules! push_decisions {
                 .push_bind(record.answer_front.as_str());
         });
         // The same question at the same microsecond is the same decision, and its row is there.
-        $insert.push(" ON CONFLICT (cluster_id, decision_id) DO NOTHING");
+        $insert.push(" ON CONFLICT (customer_id, cluster_id, decision_id) DO NOTHING");
     };
 }
 

@@ -6,6 +6,7 @@
 
 mod access;
 mod commit;
+mod coverage;
 mod database;
 mod decisions;
 mod gaps;
@@ -22,6 +23,7 @@ mod values;
 
 pub use access::{ApiKeyRow, AuditRow};
 pub use commit::Receipt;
+pub use coverage::SeriesSpan;
 pub use database::PostgresServer;
 pub use decisions::{DecisionFilter, DecisionRecord, DecisionSummary, Part, StoredDecision};
 

@@ -15,20 +15,20 @@ use testkit::{ACCESS_KEY_ID, FakeAws, Fault, Rule, SECRET_ACCESS_KEY, World, gen
 use tokio::sync::watch;
 
 /// Ten pools with eight days of prices that end now.
-fn world() -> World {
+pub(crate) fn world() -> World {
     let now = Clock::system().now();
     generated(&"us-east-1".parse().unwrap(), 10, 8, now, 7)
 }
 
-struct Place {
-    app: Arc<App>,
-    fake: FakeAws,
-    stop: watch::Sender<bool>,
-    running: tokio::task::JoinHandle<()>,
+pub(crate) struct Place {
+    pub(crate) app: Arc<App>,
+    pub(crate) fake: FakeAws,
+    pub(crate) stop: watch::Sender<bool>,
+    pub(crate) running: tokio::task::JoinHandle<()>,
 }
 
 impl Place {
-    async fn new(world: World, rules: &[Rule], keys: Keys) -> Place {
+    pub(crate) async fn new(world: World, rules: &[Rule], keys: Keys) -> Place {
         let fake = FakeAws::start(world).unwrap();
         rules.iter().for_each(|rule| fake.script(rule.clone()));
         let store = Store::in_memory().await.unwrap();
@@ -38,12 +38,12 @@ impl Place {
         Place { app: Arc::new(app), fake, stop, running }
     }
 
-    async fn ask(&self, request: &FetchRequest) -> String {
+    pub(crate) async fn ask(&self, request: &FetchRequest) -> String {
         self.app.start_fetch(request, None, "test").await.unwrap().task_id
     }
 
     /// How a job ended.
-    async fn end(&self, task_id: &str) -> FetchStatus {
+    pub(crate) async fn end(&self, task_id: &str) -> FetchStatus {
         self.when(task_id, |status| status.completed_at.is_some()).await
     }
 
@@ -63,11 +63,11 @@ impl Place {
         lines.into_iter().map(|line| line.message).collect()
     }
 
-    async fn stored(&self) -> u64 {
+    pub(crate) async fn stored(&self) -> u64 {
         self.app.price_stats().await.unwrap().spot_prices_count
     }
 
-    async fn stop(self) -> Arc<App> {
+    pub(crate) async fn stop(self) -> Arc<App> {
         self.stop.send(true).unwrap();
         self.running.await.unwrap();
         self.app
@@ -75,7 +75,7 @@ impl Place {
 }
 
 #[allow(clippy::disallowed_methods, reason = "the handle is kept and awaited")]
-fn start(
+pub(crate) fn start(
     fake: &FakeAws,
     store: &Store,
     keys: Keys,
@@ -101,7 +101,7 @@ fn start(
     (stop, tokio::spawn(runner.run(stopped)))
 }
 
-fn keys() -> Keys {
+pub(crate) fn keys() -> Keys {
     Keys::Fixed {
         access_key_id: ACCESS_KEY_ID.to_owned(),
         secret_access_key: Secret::new(SECRET_ACCESS_KEY),
@@ -229,7 +229,7 @@ async fn a_job_is_called_off_while_aws_keeps_silent() {
     let place = Place::new(world(), &[silent], keys()).await;
     let task = place.ask(&spot()).await;
     place.when(&task, |status| status.records_inserted > 0).await;
-    place.app.cancel_fetch(&task).await.unwrap();
+    place.app.cancel_fetch(&task, &app::access::Caller::command_line()).await.unwrap();
     let status = place.end(&task).await;
     assert_eq!(status.status, "cancelled");
     assert_eq!(status.records_inserted, place.stored().await);

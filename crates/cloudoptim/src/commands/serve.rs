@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::App;
+use app::access::Caller;
 use app::decide::Desk;
 use app::fetch::PriceSources;
 use clock::Clock;
@@ -23,12 +24,6 @@ use crate::exit::{Exit, Failure};
 use crate::{demo, market_files};
 
 pub(crate) fn run(arguments: &Serve) -> Result<Exit, Failure> {
-    if !arguments.host.is_loopback() {
-        // Whoever can reach the port can read every decision.
-        let reason = "there are no access keys yet, so only an address of this machine is taken, \
-                      such as 127.0.0.1; put a proxy that authenticates in front";
-        return Err(Failure::Serve(reason.to_owned()));
-    }
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(
@@ -53,6 +48,13 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let store = open_store(arguments).await?;
     let sources = arguments.aws.sources(&store, &clock)?;
     let app = Arc::new(App::new(Desk::new(market), store.clone(), clock));
+    let open = app.is_open().await?;
+    if open && !arguments.host.is_loopback() {
+        // Whoever can reach the port could do everything.
+        let reason = "there are no access keys, so only an address of this machine is taken, such as \
+                      127.0.0.1; `cloudoptim keys create --role admin --label NAME` makes the first key";
+        return Err(Failure::Serve(reason.to_owned()));
+    }
     let failed = |error: std::io::Error| {
         Failure::Serve(format!("cannot listen on {}:{}: {error}", arguments.host, arguments.port))
     };
@@ -61,7 +63,7 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     if arguments.demo {
         decide_demo(&app).await?;
     }
-    tell(arguments, address);
+    tell(arguments, address, open);
     let (stop, mut stopped) = watch::channel(false);
     let mut background = JoinSet::new();
     background.spawn(runner(arguments, sources)?.run(stopped.clone()));
@@ -141,7 +143,7 @@ async fn open_store(arguments: &Serve) -> Result<Store, Failure> {
 async fn decide_demo(app: &Arc<App>) -> Result<(), Failure> {
     for (decision, request) in demo::requests() {
         let body = request.to_string().into_bytes();
-        match app.answer(Some(decision), body).await {
+        match app.answer(Some(decision), body, &Caller::development()).await {
             Ok(_) => {}
             Err(app::Error::NotFound(_)) => {}
             Err(error) => return Err(Failure::Serve(format!("the demo failed: {error}"))),
@@ -150,7 +152,7 @@ async fn decide_demo(app: &Arc<App>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn tell(arguments: &Serve, address: SocketAddr) {
+fn tell(arguments: &Serve, address: SocketAddr, open: bool) {
     eprintln!("CloudOptim ML Server answers on http://{address}");
     eprintln!("  decisions   http://{address}/");
     eprintln!("  API         http://{address}/api");
@@ -159,7 +161,13 @@ fn tell(arguments: &Serve, address: SocketAddr) {
     } else {
         eprintln!("  database    {}", arguments.database.shown());
     }
-    eprintln!("  no access keys are set: everybody on this machine can ask and read");
+    if open {
+        eprintln!(
+            "  DEVELOPMENT MODE: there are no access keys, so everybody on this machine can do"
+        );
+        eprintln!("  everything; `cloudoptim keys create --role admin --label NAME` ends it");
+        tracing::warn!("development mode: no access keys, every call is let in");
+    }
 }
 
 /// Ends when the process is asked to, by a terminal or by what runs it.

@@ -44,7 +44,8 @@ CREATE TABLE data_gaps (
     instance_types   JSONB        NOT NULL,
     records_expected BIGINT,
     permanent_before TIMESTAMPTZ,
-    created_at       TIMESTAMPTZ  NOT NULL
+    created_at       TIMESTAMPTZ  NOT NULL,
+    outcome          JSONB
 );
 CREATE INDEX data_gaps_by_time ON data_gaps (created_at);
 CREATE INDEX data_gaps_by_job ON data_gaps (job_id);
@@ -58,7 +59,8 @@ CREATE TABLE model_refresh_history (
     data_fetched_to   DATE        NOT NULL,
     auto_activate     BOOLEAN     NOT NULL,
     triggered_by      TEXT,
-    started_at        TIMESTAMPTZ NOT NULL
+    started_at        TIMESTAMPTZ NOT NULL,
+    outcome           JSONB
 );
 CREATE INDEX model_refresh_history_by_model ON model_refresh_history (model_id, started_at);
 

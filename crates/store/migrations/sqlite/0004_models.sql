@@ -44,7 +44,8 @@ CREATE TABLE data_gaps (
     instance_types   TEXT     NOT NULL,
     records_expected INTEGER,
     permanent_before INTEGER,
-    created_at       INTEGER  NOT NULL
+    created_at       INTEGER  NOT NULL,
+    outcome          TEXT
 );
 CREATE INDEX data_gaps_by_time ON data_gaps (created_at);
 CREATE INDEX data_gaps_by_job ON data_gaps (job_id);
@@ -58,7 +59,8 @@ CREATE TABLE model_refresh_history (
     data_fetched_to   TEXT    NOT NULL,
     auto_activate     BOOLEAN NOT NULL,
     triggered_by      TEXT,
-    started_at        INTEGER NOT NULL
+    started_at        INTEGER NOT NULL,
+    outcome           TEXT
 );
 CREATE INDEX model_refresh_history_by_model ON model_refresh_history (model_id, started_at);
 
