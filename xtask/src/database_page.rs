@@ -22,7 +22,7 @@ const PLACES: &[(&str, Place)] = &[
     ("audit_log", Place::Local),
     ("cluster_snapshots", Place::By("cluster_id")),
     ("customers", Place::Everywhere),
-    ("data_gaps", Place::Local),
+    ("gap_fills", Place::Local),
     ("dataset_totals", Place::Local),
     ("decision_engines", Place::Everywhere),
     ("decision_parts", Place::By("digest")),
@@ -34,7 +34,7 @@ const PLACES: &[(&str, Place)] = &[
     ("job_log", Place::Local),
     ("jobs", Place::Local),
     ("ml_models", Place::Everywhere),
-    ("model_refresh_history", Place::Local),
+    ("refreshes", Place::Local),
     ("on_demand_points", Place::By("instance_type")),
     ("predictions_log", Place::By("model_id")),
     ("price_points", Place::By("series_id")),
@@ -108,7 +108,9 @@ fn relations(sql: &str) -> Result<Vec<Relation<'_>>, String> {
             rest = after.trim_start();
             continue;
         }
-        let (statement, after) = rest.split_once(';').ok_or("a statement without an end")?;
+        // The body of a function ends with its second quotes, not with its first statement.
+        let end = if rest.starts_with("CREATE FUNCTION") { "$$;" } else { ";" };
+        let (statement, after) = rest.split_once(end).ok_or("a statement without an end")?;
         rest = after.trim_start();
         let remark = std::mem::take(&mut remark).join(" ");
         if let Some(table) = statement.strip_prefix("CREATE TABLE ") {
@@ -118,6 +120,8 @@ fn relations(sql: &str) -> Result<Vec<Relation<'_>>, String> {
         } else if let Some(view) = statement.strip_prefix("CREATE VIEW ") {
             let (name, query) = view.split_once(" AS").ok_or("a view without a query")?;
             found.push(Relation { name, remark, body: Body::View(query), indexes: Vec::new() });
+        } else if statement.starts_with("CREATE FUNCTION") {
+            // The trigger that calls it is shown.
         } else if statement.starts_with("CREATE") {
             found.last_mut().ok_or("an index before its table")?.indexes.push(statement);
         } else {
