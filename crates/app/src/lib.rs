@@ -15,6 +15,7 @@ mod kept;
 pub mod models;
 pub mod pricing;
 pub mod refresh;
+pub mod retention;
 pub mod work;
 
 use clock::Clock;

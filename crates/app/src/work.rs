@@ -5,10 +5,11 @@ use std::sync::Arc;
 use jobs::{JobFailure, Running, Try};
 
 use crate::fetch::{self, PriceSources};
-use crate::{gaps, refresh};
+use crate::{gaps, refresh, retention};
 
 /// The kinds of jobs that [`work`] can do.
-pub const KINDS: &[&str] = &[fetch::FETCH_PRICES, gaps::FILL_GAP, refresh::REFRESH_MODEL];
+pub const KINDS: &[&str] =
+    &[fetch::FETCH_PRICES, gaps::FILL_GAP, refresh::REFRESH_MODEL, retention::FORGET_PRICES];
 
 /// Works on a job of any of the kinds.
 #[must_use]
@@ -20,6 +21,7 @@ pub fn work(sources: PriceSources) -> Arc<dyn Fn(Running) -> Try + Send + Sync> 
                 fetch::FETCH_PRICES => fetch::fetch_prices(&sources, &running).await,
                 gaps::FILL_GAP => gaps::fill_gap(&sources, &running).await,
                 refresh::REFRESH_MODEL => refresh::refresh_model(&sources, &running).await,
+                retention::FORGET_PRICES => retention::forget_prices(&sources, &running).await,
                 other => Err(JobFailure::Never(format!("nobody knows how to do `{other}`"))),
             }
         })

@@ -1,12 +1,13 @@
 //! Bounds by whole machines: nobody can buy half of one.
 //!
 //! Walks through every choice of whole machines that could be cheaper than the claimed bound. A
-//! branch ends when what was chosen, plus the worth of what is still missing, reaches the claim. If
-//! a choice is large enough for all pods before that, the claim is wrong.
+//! branch ends when what was chosen, plus the worth of what is still missing, reaches the claim; the
+//! worth is that of the certificate's prices, or of one resource at the cheapest machine's. If a
+//! choice is large enough for all pods before that, the claim is wrong.
 
 use std::collections::BTreeMap;
 
-use facts::bound::Certificate;
+use facts::bound::{CandidateCapacity, Certificate};
 
 /// How many branches are looked at; a proof that needs more is not accepted.
 const MOST_BRANCHES: u64 = 20_000_000;
@@ -46,9 +47,9 @@ pub(crate) fn proven(
             count: Some(*count),
         })
         .collect();
-    machines.extend(certificate.candidates.iter().map(|candidate| Alike {
-        capacity: wide(&candidate.capacity),
-        cost: i128::from(candidate.nanos_per_hour),
+    machines.extend(undominated(&certificate.candidates).map(|(capacity, cost)| Alike {
+        capacity: wide(capacity),
+        cost,
         count: None,
     }));
     let scale = i128::from(certificate.scale);
@@ -59,83 +60,118 @@ pub(crate) fn proven(
         let worth: i128 = machine.capacity.iter().zip(&duals).map(|(one, dual)| one * dual).sum();
         (worth - machine.cost * scale).max(0)
     };
-    // Machines with the largest gain are decided first: the rest is then bounded tightly.
-    machines.sort_by_key(|machine| std::cmp::Reverse(gain(machine)));
+    // Machines with the largest gain are decided first, so that the rest is bounded tightly, and dear
+    // ones before cheap ones, so that a choice soon costs too much.
+    machines.sort_by_key(|machine| std::cmp::Reverse((gain(machine), machine.cost)));
+    let gains: Vec<i128> = machines.iter().map(gain).collect();
     let mut later = vec![0_i128; machines.len() + 1];
     for (at, machine) in machines.iter().enumerate().rev() {
-        let most = i128::from(machine.count.unwrap_or(0));
-        later[at] = later[at + 1] + gain(machine) * most;
+        later[at] = later[at + 1] + gains[at] * i128::from(machine.count.unwrap_or(0));
     }
     let mut walk = Walk {
+        rates: (0..missing.len()).map(|dim| cheapest(&machines, dim)).collect(),
         machines: &machines,
         duals: &duals,
+        gains: &gains,
         later: &later,
         scale,
         claimed: i128::from(claimed),
         branches: 0,
     };
-    walk.from(0, &missing, paid)?;
+    walk.from(0, 0, &mut missing, paid)?;
     Ok(i128::from(claimed))
+}
+
+/// Candidates of which none is at least as large and at most as dear as another: who would take such a
+/// one can take the other.
+fn undominated(candidates: &[CandidateCapacity]) -> impl Iterator<Item = (&[u64], i128)> {
+    let better = |one: &CandidateCapacity, other: &CandidateCapacity| {
+        one.nanos_per_hour <= other.nanos_per_hour
+            && one.capacity.iter().zip(&other.capacity).all(|(one, other)| one >= other)
+    };
+    let kept = move |(at, one): &(usize, &CandidateCapacity)| {
+        !candidates.iter().enumerate().any(|(place, other)| {
+            // Of two that are alike the first stays.
+            place != *at && better(other, one) && (place < *at || !better(one, other))
+        })
+    };
+    let parts = |(_, one): (usize, &'_ CandidateCapacity)| i128::from(one.nanos_per_hour);
+    let all = candidates.iter().enumerate().filter(kept);
+    all.map(move |pair| (&pair.1.capacity[..], parts(pair)))
+}
+
+/// The least that a unit of one resource costs, as cost and amount; `None` when no machine has any.
+fn cheapest(machines: &[Alike], dim: usize) -> Option<(i128, i128)> {
+    let offers = machines.iter().filter(|machine| machine.capacity[dim] > 0);
+    let offers = offers.map(|machine| (machine.cost, machine.capacity[dim]));
+    offers.min_by(|one, other| (one.0 * other.1).cmp(&(other.0 * one.1)))
 }
 
 struct Walk<'w> {
     machines: &'w [Alike],
     duals: &'w [i128],
+    gains: &'w [i128],
     later: &'w [i128],
+    /// Per resource: what a unit costs at the least.
+    rates: Vec<Option<(i128, i128)>>,
     scale: i128,
     claimed: i128,
     branches: u64,
 }
 
 impl Walk<'_> {
-    fn from(&mut self, at: usize, missing: &[i128], paid: i128) -> Result<(), String> {
+    /// Looks at a choice and at all that add machines from a place on, of whose kind so many are taken.
+    fn from(
+        &mut self,
+        at: usize,
+        taken: u64,
+        missing: &mut [i128],
+        paid: i128,
+    ) -> Result<(), String> {
         self.branches += 1;
         if self.branches > MOST_BRANCHES {
             return Err("the certificate is too large to be verified".to_owned());
         }
         // More machines only cost more.
-        if paid >= self.claimed {
-            return Ok(());
-        }
-        let worth: i128 =
-            missing.iter().zip(self.duals).map(|(missing, dual)| (*missing).max(0) * dual).sum();
-        if paid * self.scale + worth - self.later[at] >= self.claimed * self.scale {
+        if paid >= self.claimed || self.rest_is_dear(missing, paid) {
             return Ok(());
         }
         if missing.iter().all(|missing| *missing <= 0) {
-            // What is large enough and costs as much as was claimed is no counterexample.
-            if paid >= self.claimed {
-                return Ok(());
-            }
             return Err(format!("machines for {paid} billionths an hour are large enough"));
         }
-        let Some(machine) = self.machines.get(at) else { return Ok(()) };
-        let affordable = match machine.cost {
-            0 => u64::MAX,
-            cost => u64::try_from((self.claimed - paid).max(0) / cost + 1).unwrap_or(u64::MAX),
-        };
-        let useful = missing
-            .iter()
-            .zip(&machine.capacity)
-            .filter(|(missing, capacity)| **missing > 0 && **capacity > 0)
-            .map(|(missing, capacity)| (missing + capacity - 1) / capacity)
-            .max()
-            .unwrap_or(0);
-        let most = machine
-            .count
-            .unwrap_or(u64::MAX)
-            .min(affordable)
-            .min(u64::try_from(useful).unwrap_or(u64::MAX));
-        for count in (0..=most).rev() {
-            let count = i128::from(count);
-            let rest: Vec<i128> = missing
-                .iter()
-                .zip(&machine.capacity)
-                .map(|(missing, capacity)| missing - capacity * count)
-                .collect();
-            self.from(at + 1, &rest, paid + machine.cost * count)?;
+        let worth: i128 =
+            missing.iter().zip(self.duals).map(|(missing, dual)| (*missing).max(0) * dual).sum();
+        for place in at..self.machines.len() {
+            let machine = &self.machines[place];
+            let taken = if place == at { taken } else { 0 };
+            let left = machine.count.map_or(0, |count| count - taken.min(count));
+            let gain = self.gains[place] * i128::from(left) + self.later[place + 1];
+            if paid * self.scale + worth - gain >= self.claimed * self.scale {
+                // Nor can what the later places gain make up for it.
+                return Ok(());
+            }
+            if machine.count.is_some_and(|count| taken >= count) {
+                continue;
+            }
+            for (missing, capacity) in missing.iter_mut().zip(&machine.capacity) {
+                *missing -= capacity;
+            }
+            let deeper = self.from(place, taken + 1, missing, paid + machine.cost);
+            for (missing, capacity) in missing.iter_mut().zip(&machine.capacity) {
+                *missing += capacity;
+            }
+            deeper?;
         }
         Ok(())
+    }
+
+    /// Whether one resource alone makes what is missing too dear.
+    fn rest_is_dear(&self, missing: &[i128], paid: i128) -> bool {
+        missing.iter().zip(&self.rates).any(|(missing, rate)| match rate {
+            Some((cost, amount)) => missing * cost >= (self.claimed - paid) * amount,
+            // Nobody has it.
+            None => *missing > 0,
+        })
     }
 }
 

@@ -12,6 +12,7 @@ mod certificate;
 mod certificate_classes;
 mod certificate_cover;
 mod figures;
+mod knapsack;
 mod layers;
 mod matching;
 mod need;

@@ -68,6 +68,14 @@ pub(crate) struct Serve {
     /// Seconds after which the work of a server that shows no sign of life goes to another.
     #[arg(long, env = "CLOUDOPTIM_JOB_LEASE", value_name = "SECONDS", default_value_t = 30.0)]
     pub(crate) job_lease: f64,
+    /// Forget spot prices that are older than so many days, 91 or more; kept for ever when absent.
+    #[arg(
+        long,
+        env = "PRICE_RETENTION_DAYS",
+        value_name = "DAYS",
+        value_parser = clap::value_parser!(u32).range(i64::from(app::retention::SHORTEST_DAYS)..)
+    )]
+    pub(crate) price_retention_days: Option<u32>,
     #[command(flatten)]
     pub(crate) aws: AwsSettings,
     /// Start with a made-up cluster, labelled as such, in a database that is gone afterwards.

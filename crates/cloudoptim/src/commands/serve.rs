@@ -63,6 +63,7 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     if arguments.demo {
         decide_demo(&app).await?;
     }
+    app.keep_spot_prices_for(arguments.price_retention_days).await?;
     tell(arguments, address, open);
     let (stop, mut stopped) = watch::channel(false);
     let mut background = JoinSet::new();

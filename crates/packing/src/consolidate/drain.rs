@@ -1,7 +1,7 @@
 //! Linear passes over an index that finds the first node with room.
 
 use super::desk::{Chooser, Desk};
-use crate::placement::State;
+use crate::placement::{Model, State};
 use crate::work::Work;
 
 /// Nodes per block of the index; one block is compared without branches.
@@ -173,9 +173,10 @@ impl Chooser for FirstFit {
 pub(super) fn under_half(desk: &mut Desk<'_>, rest: bool, work: &mut Work<'_>) {
     let model = desk.state.model();
     let nodes = model.nodes().len() as u32;
+    let telling = telling(&desk.state);
     let mut order: Vec<(f64, u32)> = (0..nodes)
         .filter(|&node| desk.may_remove(node))
-        .map(|node| (use_of(&desk.state, node), node))
+        .map(|node| (use_of(&desk.state, &telling, node), node))
         .filter(|pair| rest || pair.0 < 0.5)
         .collect();
     order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -215,13 +216,40 @@ pub(super) fn indexed_pass(desk: &mut Desk<'_>, work: &mut Work<'_>) {
     run(desk, candidates, &mut index, usize::MAX, work);
 }
 
-/// The smallest share of a node's capacity in use, over the dimensions.
-pub(super) fn use_of(state: &State<'_>, node: u32) -> f64 {
+/// The smallest share of a node's capacity in use, over the telling dimensions.
+fn use_of(state: &State<'_>, telling: &[bool], node: u32) -> f64 {
     let pairs = state.model().capacity_of(node).iter().zip(state.free(node));
     pairs
-        .filter(|(capacity, _)| **capacity > 0)
-        .map(|(&capacity, &free)| (capacity - free) as f64 / capacity as f64)
+        .zip(telling)
+        .filter(|((capacity, _), telling)| **telling && **capacity > 0)
+        .map(|((&capacity, &free), _)| (capacity - free) as f64 / capacity as f64)
         .fold(1.0, f64::min)
+}
+
+/// Of which dimensions the use of a node tells something: where there is far more of one than
+/// anybody takes, such as places for pods, every node looks empty.
+fn telling(state: &State<'_>) -> Vec<bool> {
+    let shares = use_shares(state.model());
+    let most = shares.iter().copied().fold(0.0, f64::max);
+    shares.iter().map(|share| *share >= 0.1 * most).collect()
+}
+
+/// Per dimension: which share of all capacity is in use.
+pub(super) fn use_shares(model: &Model) -> Vec<f64> {
+    let dims = model.dims();
+    let mut capacity = vec![0.0_f64; dims];
+    for node in model.capacity.chunks_exact(dims) {
+        for (sum, &amount) in capacity.iter_mut().zip(node) {
+            *sum += amount.max(0) as f64;
+        }
+    }
+    let mut load = vec![0.0_f64; dims];
+    for item in model.items() {
+        for (sum, &amount) in load.iter_mut().zip(model.demand_of(item.class)) {
+            *sum += amount as f64;
+        }
+    }
+    load.iter().zip(&capacity).map(|(load, capacity)| load / capacity.max(1.0)).collect()
 }
 
 fn run(

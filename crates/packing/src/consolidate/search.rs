@@ -2,6 +2,7 @@
 //! keys, placing by best fit. What they find, walks improve.
 
 use super::desk::{Chooser, Desk};
+use super::drain::use_shares;
 use super::exchange::exchange;
 use super::found::Found;
 use super::walk::Walk;
@@ -145,11 +146,13 @@ fn weights(start: &Desk<'_>, prices: &ResourcePrices) -> Vec<f64> {
             *sum += c.max(0) as f64;
         }
     }
-    // Half by price, half by share, so that free dimensions still count.
+    // Half by price, half by use: dimensions without a price count as far as they are scarce.
+    let shares = use_shares(model);
+    let all: f64 = shares.iter().sum::<f64>().max(1e-9);
     let value: Vec<f64> = prices.0.iter().zip(&total).map(|(&p, t)| p as f64 * t).collect();
     let sum = value.iter().sum::<f64>().max(1e-9);
-    let dims = model.dims() as f64;
-    value.iter().zip(&total).map(|(v, t)| (0.5 * v / sum + 0.5 / dims) / t).collect()
+    let scarce = value.iter().zip(&shares).zip(&total);
+    scarce.map(|((value, share), total)| (0.5 * value / sum + 0.5 * share / all) / total).collect()
 }
 
 /// Items by home.
