@@ -93,6 +93,16 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
+    /// Pools whose zones are not known.
+    pub(crate) fn guessed_pools(&self) -> u64 {
+        let types = self.gaps.iter().filter(|gap| gap.zone.is_none());
+        // A gap that reaches beyond the horizon is listed in two parts.
+        let mut pools: Vec<_> =
+            types.map(|gap| (&gap.region, &gap.instance_type, gap.product, gap.pools)).collect();
+        pools.dedup();
+        pools.iter().map(|pool| pool.3).sum()
+    }
+
     /// Several surveys of one window as one.
     pub(crate) fn joined(parts: Vec<Survey>) -> Survey {
         let mut whole = Survey::default();
@@ -269,5 +279,6 @@ fn hours(window: Window) -> f64 {
 }
 
 fn tenths(value: f64) -> f64 {
-    (value * 10.0).round() / 10.0
+    // An empty sum is a negative zero.
+    (value * 10.0).round() / 10.0 + 0.0
 }

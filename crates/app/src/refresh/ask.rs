@@ -77,7 +77,8 @@ impl App {
     /// request, gives the same refresh again.
     ///
     /// # Errors
-    /// Fields that are wrong, no such model, the same refresh at work, a store that does not answer.
+    /// Fields that are wrong, no such model, a store that does not answer. While the same is at work, no
+    /// second refresh is made.
     pub async fn trigger_refresh(
         &self,
         request: &RefreshRequest,
@@ -108,7 +109,16 @@ impl App {
         let row = refresh_row(refresh_id, model_id, &payload, window, now);
         let job = job(refresh_id, &payload, units, caller, now)?;
         if let Err(known) = self.store.add_refresh(&row, &job).await? {
-            return Err(Error::Taken(format!("refresh {known} does the same and is at work")));
+            let job = self.store.job(known).await?;
+            return Ok(RefreshStarted {
+                refresh_id: known.to_string(),
+                status: "in_progress",
+                estimated_duration_minutes: units.div_ceil(60).max(1),
+                window: job.and_then(|job| fixed_window(&job.payload)),
+                patterns: scope.patterns,
+                notes: vec!["the same is being refreshed already".to_owned()],
+                known: true,
+            });
         }
         Ok(RefreshStarted {
             refresh_id: refresh_id.to_string(),
@@ -223,6 +233,15 @@ fn window(request: &RefreshRequest, now: Timestamp) -> Result<(Window, Vec<Strin
         return Err(field("/refresh_from_date", "invalid", &detail));
     }
     Ok((Window { from, until }, notes))
+}
+
+/// The days of a job that has some of its own.
+fn fixed_window(payload: &serde_json::Value) -> Option<Window> {
+    let payload: RefreshModel = serde_json::from_value(payload.clone()).ok()?;
+    match payload.stretch {
+        Stretch::Fixed(window) => Some(window),
+        Stretch::LastDays(_) => None,
+    }
 }
 
 /// The record of a refresh.

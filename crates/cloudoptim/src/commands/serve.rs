@@ -47,7 +47,8 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     };
     let store = open_store(arguments).await?;
     let sources = arguments.aws.sources(&store, &clock)?;
-    let app = Arc::new(App::new(Desk::new(market), store.clone(), clock));
+    let app = App::new(Desk::new(market), store.clone(), clock);
+    let app = Arc::new(app.with_gap_settings(arguments.gaps.settings()));
     let open = app.is_open().await?;
     if open && !arguments.host.is_loopback() {
         // Whoever can reach the port could do everything.
@@ -63,6 +64,7 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     if arguments.demo {
         decide_demo(&app).await?;
     }
+    app.see_to_auto_refresh(&arguments.refresh.wanted()).await?;
     tell(arguments, address, open);
     let (stop, mut stopped) = watch::channel(false);
     let mut background = JoinSet::new();

@@ -1,6 +1,7 @@
 //! The real binary, end to end.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod data;
 mod keys;
 mod pricing;
 
@@ -11,7 +12,13 @@ use std::process::{Child, Command, Output, Stdio};
 
 fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cloudoptim"));
-    for name in ["DB_HOST", "DATABASE_URL", "CLOUDOPTIM_DATA_DIR"] {
+    for name in [
+        "DB_HOST",
+        "DATABASE_URL",
+        "CLOUDOPTIM_DATA_DIR",
+        "AUTO_REFRESH_ENABLED",
+        "GAP_FILLER_ENABLED",
+    ] {
         command.env_remove(name);
     }
     command.env_remove("ML_SERVER_PORT").env_remove("ML_SERVER_HOST").env("NO_COLOR", "1");
@@ -157,10 +164,15 @@ impl Server {
     }
 
     fn ask(&self, head: &str, body: &str) -> (u16, String) {
+        self.ask_as("", head, body)
+    }
+
+    /// Asks with a further header, `name: value` and a line's end.
+    fn ask_as(&self, header: &str, head: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         write!(
             stream,
-            "{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            "{head} HTTP/1.1\r\nhost: x\r\n{header}connection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         )
         .unwrap();

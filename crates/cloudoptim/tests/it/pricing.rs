@@ -12,13 +12,13 @@ use crate::{Server, binary, code, folder};
 
 /// A fake with some pools and days of one region, until the present.
 #[expect(clippy::disallowed_methods, reason = "the real binary has the real time")]
-fn fake(pools: usize, days: i64) -> FakeAws {
+pub(crate) fn fake(pools: usize, days: i64) -> FakeAws {
     let now = Timestamp::now();
     FakeAws::start(generated(&"us-east-1".parse().unwrap(), pools, days, now, 11)).unwrap()
 }
 
 /// The real binary on a folder, with the fake as its AWS.
-fn with_fake(fake: &FakeAws, data: &Path) -> Command {
+pub(crate) fn with_fake(fake: &FakeAws, data: &Path) -> Command {
     let url = fake.url();
     let mut command = binary();
     command
@@ -34,18 +34,18 @@ fn with_fake(fake: &FakeAws, data: &Path) -> Command {
     command
 }
 
-fn serve(fake: &FakeAws, data: &Path) -> Server {
+pub(crate) fn serve(fake: &FakeAws, data: &Path, settings: &[(&str, &str)]) -> Server {
     let mut command = with_fake(fake, data);
-    command.args(["serve", "--port", "0"]);
+    command.args(["serve", "--port", "0"]).envs(settings.iter().copied());
     Server::of(command)
 }
 
-fn json(answer: (u16, String)) -> Value {
+pub(crate) fn json(answer: (u16, String)) -> Value {
     serde_json::from_str(&answer.1).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
 }
 
 /// Asks until the answer is as wished.
-fn when(server: &Server, path: &str, wish: impl Fn(&Value) -> bool) -> Value {
+pub(crate) fn when(server: &Server, path: &str, wish: impl Fn(&Value) -> bool) -> Value {
     let start = Instant::now();
     loop {
         let answer = json(server.ask(&format!("GET {path}"), ""));
@@ -106,7 +106,7 @@ fn a_server_fetches_public_prices_by_itself_and_others_when_asked() {
 
     // Credentials are there, and nothing is fetched that nobody asks for.
     let asked = fake.count("Advisor");
-    let server = serve(&fake, &here);
+    let server = serve(&fake, &here, &[]);
     let body = r#"{"data_type":"spot_prices","regions":["us-east-1"]}"#;
     let started = json(server.ask("POST /api/v1/ml/pricing/fetch", body));
     let path = format!("/api/v1/ml/pricing/fetch/{}", started["task_id"].as_str().unwrap());
