@@ -137,6 +137,14 @@ struct Server {
     port: u16,
 }
 
+/// A test that failed leaves no server behind.
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 impl Server {
     fn start(arguments: &[&str]) -> Server {
         let mut command = binary();
@@ -147,8 +155,12 @@ impl Server {
     fn of(mut command: Command) -> Server {
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let first = lines.next().unwrap().unwrap();
-        let port = first.rsplit(':').next().unwrap().parse().unwrap();
+        let address = lines
+            .by_ref()
+            .map(Result::unwrap)
+            .find(|line| line.contains("answers on http://"))
+            .unwrap();
+        let port = address.rsplit(':').next().unwrap().parse().unwrap();
         // Whoever writes to a closed pipe ends; so the rest is read to the end.
         std::thread::spawn(move || lines.for_each(drop));
         Server { process, port }
