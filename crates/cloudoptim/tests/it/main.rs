@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod pricing;
+mod resumed;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

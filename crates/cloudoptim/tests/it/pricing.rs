@@ -12,13 +12,13 @@ use crate::{Server, binary, code, folder};
 
 /// A fake with some pools and days of one region, until the present.
 #[expect(clippy::disallowed_methods, reason = "the real binary has the real time")]
-fn fake(pools: usize, days: i64) -> FakeAws {
+pub(crate) fn fake(pools: usize, days: i64) -> FakeAws {
     let now = Timestamp::now();
     FakeAws::start(generated(&"us-east-1".parse().unwrap(), pools, days, now, 11)).unwrap()
 }
 
 /// The real binary on a folder, with the fake as its AWS.
-fn with_fake(fake: &FakeAws, data: &Path) -> Command {
+pub(crate) fn with_fake(fake: &FakeAws, data: &Path) -> Command {
     let url = fake.url();
     let mut command = binary();
     command
@@ -34,13 +34,13 @@ fn with_fake(fake: &FakeAws, data: &Path) -> Command {
     command
 }
 
-fn serve(fake: &FakeAws, data: &Path) -> Server {
+pub(crate) fn serve(fake: &FakeAws, data: &Path) -> Server {
     let mut command = with_fake(fake, data);
     command.args(["serve", "--port", "0"]);
     Server::of(command)
 }
 
-fn json(answer: (u16, String)) -> Value {
+pub(crate) fn json(answer: (u16, String)) -> Value {
     serde_json::from_str(&answer.1).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
 }
 
