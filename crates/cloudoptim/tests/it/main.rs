@@ -83,6 +83,18 @@ fn kubectl_output_becomes_a_decision_that_checks_and_replays() {
     let replay = run(&["replay", &path("bundle.json")]);
     assert_eq!((code(&replay), &replay.stdout), (0, &decision.stdout));
 
+    // Whoever keeps bundles can replay them after an upgrade that decides alike.
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/replay_bundle.json");
+    let bundle = std::fs::read(path("bundle.json")).unwrap();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&golden, &bundle).unwrap();
+    }
+    assert_eq!(
+        String::from_utf8(bundle).unwrap(),
+        std::fs::read_to_string(&golden).unwrap(),
+        "bundles changed; see how with UPDATE_GOLDEN=1 and git diff"
+    );
+
     let forged = String::from_utf8(decision.stdout.clone()).unwrap().replacen(
         "drain_node",
         "reboot_node",
