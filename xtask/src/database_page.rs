@@ -31,6 +31,7 @@ const PLACES: &[(&str, Place)] = &[
     ("feature_usage", Place::By("cluster_id")),
     ("fetched_documents", Place::By("digest")),
     ("findings", Place::By("cluster_id")),
+    ("installation", Place::Everywhere),
     ("job_log", Place::Local),
     ("jobs", Place::Local),
     ("ml_models", Place::Everywhere),
@@ -108,7 +109,7 @@ fn relations(sql: &str) -> Result<Vec<Relation<'_>>, String> {
             rest = after.trim_start();
             continue;
         }
-        let (statement, after) = rest.split_once(';').ok_or("a statement without an end")?;
+        let (statement, after) = statement(rest).ok_or("a statement without an end")?;
         rest = after.trim_start();
         let remark = std::mem::take(&mut remark).join(" ");
         if let Some(table) = statement.strip_prefix("CREATE TABLE ") {
@@ -120,11 +121,23 @@ fn relations(sql: &str) -> Result<Vec<Relation<'_>>, String> {
             found.push(Relation { name, remark, body: Body::View(query), indexes: Vec::new() });
         } else if statement.starts_with("CREATE") {
             found.last_mut().ok_or("an index before its table")?.indexes.push(statement);
-        } else {
+        } else if !statement.starts_with("INSERT") {
             return Err(format!("the page cannot show `{statement}`"));
         }
     }
     Ok(found)
+}
+
+/// The first statement and what comes behind it. The body of a function has ends of its own.
+fn statement(text: &str) -> Option<(&str, &str)> {
+    let mut from = 0;
+    loop {
+        let end = from + text.get(from..)?.find(';')?;
+        if text.get(..end)?.matches("$$").count().is_multiple_of(2) {
+            return Some((text.get(..end)?, text.get(end + 1..)?));
+        }
+        from = end + 1;
+    }
 }
 
 fn table_body(inner: &str) -> Body<'_> {
