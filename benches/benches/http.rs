@@ -4,14 +4,9 @@
 //! yardstick, sends the same bodies to both over a few connections that stay open, and reads what
 //! each process has used from `/proc`. On a shared machine ratios mean more than single figures.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
-use std::time::Instant;
-
+use benches::{Server, build, program};
 use serde_json::{Value, json};
 
-const CONNECTIONS: usize = 8;
 /// Both servers take turns this often; the figures are medians.
 const ROUNDS: usize = 5;
 
@@ -110,119 +105,4 @@ fn unseen(server: &Server, pods: usize, requests: usize) -> Result<(), String> {
     let cpu = (server.cpu()? - before) / requests as f64;
     println!("| bin-pack fast, {pods} pods, never seen | {} | | {cpu:.1} | | | |", body.len());
     Ok(())
-}
-
-struct Server {
-    process: Child,
-    port: u16,
-}
-
-impl Server {
-    fn start(program: &str, arguments: &[&str]) -> Result<Server, String> {
-        let failed = |error: std::io::Error| format!("{program}: {error}");
-        let mut process = Command::new(program)
-            .args(arguments)
-            .env("LOG_LEVEL", "warn")
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(failed)?;
-        let stderr = process.stderr.take().ok_or("no standard error")?;
-        let mut lines = BufReader::new(stderr).lines();
-        let first = lines.next().ok_or("said nothing")?.map_err(failed)?;
-        let port = first.rsplit(':').next().and_then(|port| port.parse().ok());
-        std::thread::spawn(move || lines.for_each(drop));
-        Ok(Server { process, port: port.ok_or_else(|| format!("no port in `{first}`"))? })
-    }
-
-    /// Processor microseconds that the process has used.
-    fn cpu(&self) -> Result<f64, String> {
-        let path = format!("/proc/{}/schedstat", self.process.id());
-        let tasks = format!("/proc/{}/task", self.process.id());
-        let mut nanos = 0.0;
-        for task in std::fs::read_dir(&tasks).map_err(|error| format!("{path}: {error}"))? {
-            let file = task.map_err(|error| error.to_string())?.path().join("schedstat");
-            let text = std::fs::read_to_string(file).unwrap_or_default();
-            nanos += text.split(' ').next().and_then(|one| one.parse::<f64>().ok()).unwrap_or(0.0);
-        }
-        Ok(nanos / 1e3)
-    }
-
-    /// CPU per request, size of an answer, requests per second.
-    fn timed(&self, path: &str, body: &str, requests: usize) -> Result<(f64, usize, f64), String> {
-        self.load(path, body, requests / 10)?;
-        let (before, started) = (self.cpu()?, Instant::now());
-        let (done, size) = self.load(path, body, requests)?;
-        let rate = done as f64 / started.elapsed().as_secs_f64();
-        Ok(((self.cpu()? - before) / done as f64, size, rate))
-    }
-
-    /// Sends a body many times over a few connections. Requests done, and the size of an answer.
-    fn load(&self, path: &str, body: &str, requests: usize) -> Result<(usize, usize), String> {
-        let each = requests.div_ceil(CONNECTIONS).max(1);
-        let connections = CONNECTIONS.min(requests.max(1));
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        let threads: Vec<_> = (0..connections)
-            .map(|_| {
-                let (request, port) = (request.clone(), self.port);
-                std::thread::spawn(move || send(port, &request, each))
-            })
-            .collect();
-        let mut size = 0;
-        for thread in threads {
-            size = thread.join().map_err(|_| "a client failed".to_owned())??;
-        }
-        Ok((each * connections, size))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn send(port: u16, request: &str, times: usize) -> Result<usize, String> {
-    let failed = |error: std::io::Error| error.to_string();
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).map_err(failed)?;
-    stream.set_nodelay(true).map_err(failed)?;
-    let mut reader = BufReader::with_capacity(1 << 16, stream.try_clone().map_err(failed)?);
-    let mut size = 0;
-    let mut content = Vec::new();
-    for _ in 0..times {
-        stream.write_all(request.as_bytes()).map_err(failed)?;
-        let mut line = String::new();
-        reader.read_line(&mut line).map_err(failed)?;
-        if !line.contains(" 200 ") {
-            return Err(format!("answered {line}"));
-        }
-        while line != "\r\n" {
-            if let Some(length) = line.strip_prefix("content-length: ") {
-                size = length.trim().parse().unwrap_or(0);
-            }
-            line.clear();
-            reader.read_line(&mut line).map_err(failed)?;
-        }
-        content.resize(size, 0);
-        reader.read_exact(&mut content).map_err(failed)?;
-    }
-    Ok(size)
-}
-
-fn build() -> Result<(), String> {
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--quiet", "-p", "cloudoptim", "-p", "benches"])
-        .status()
-        .map_err(|error| error.to_string())?;
-    if status.success() { Ok(()) } else { Err("the build failed".to_owned()) }
-}
-
-/// A program of the release profile, beside whose folder this one was built.
-fn program(name: &str) -> Result<String, String> {
-    let own = std::env::current_exe().map_err(|error| error.to_string())?;
-    let folder = own.parent().and_then(std::path::Path::parent).ok_or("no target folder")?;
-    Ok(folder.join(name).display().to_string())
 }

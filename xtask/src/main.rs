@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask <command>`.
 
 mod check;
+mod database_page;
 mod layers;
 mod prove;
 mod regenerate;
@@ -32,7 +33,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "tidy", what: "the rules that no compiler knows", run: tidy::run },
     Command {
         name: "regenerate",
-        what: "write the bundled market tables and openapi.json anew",
+        what: "write the bundled market tables, docs/database.md and openapi.json anew",
         run: regenerate_all,
     },
 ];
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
 }
 
 fn regenerate_all() -> Result<(), String> {
+    database_page::write(&root())?;
     regenerate::run()?;
     check::command(
         "openapi.json",

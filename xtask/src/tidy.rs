@@ -20,6 +20,15 @@ const EMPTY_NAMES: &[&str] =
 pub(crate) fn run() -> Result<(), String> {
     let mut wrong = Vec::new();
     layers(&mut wrong)?;
+    let kept = std::fs::read_to_string(root().join("docs/database.md")).unwrap_or_default();
+    match crate::database_page::page(&root()) {
+        Ok(page) if kept == page => {}
+        Ok(_) => wrong.push(
+            "docs/database.md: differs from the migrations; `cargo xtask regenerate` writes it"
+                .to_owned(),
+        ),
+        Err(error) => wrong.push(format!("docs/database.md: {error}")),
+    }
     for path in files(&root())? {
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         let name = path.strip_prefix(root()).unwrap_or(&path).display().to_string();

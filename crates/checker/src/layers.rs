@@ -44,7 +44,10 @@ pub(crate) fn check<R>(verdict: &Verdict<R>, violations: &mut Vec<Violation>) {
         let broken = match (layer.layer, layer.name.as_str()) {
             (1, _) => spot > ROUNDING && least_safety < limit - ROUNDING,
             (2, "zones") => {
-                let wide = zones.values().filter(|share| **share >= 0.10 * spot - ROUNDING).count();
+                // What does not say from where a zone counts is held to the usual tenth.
+                let counts_from = layer.counts_from_share.unwrap_or(0.10);
+                let counts = |share: &&f64| **share >= counts_from * spot - ROUNDING;
+                let wide = zones.values().filter(counts).count();
                 spot > ROUNDING && (wide as f64) < limit
             }
             (2, _) => zones.values().any(|share| *share > limit * spot + ROUNDING),

@@ -199,6 +199,9 @@ pub(crate) struct Snapshot {
     /// When the objects were read; now when absent.
     #[arg(long, value_name = "RFC3339")]
     pub(crate) at: Option<Timestamp>,
+    /// State that the cluster has no PodDisruptionBudget, which an empty answer of kubectl cannot.
+    #[arg(long)]
+    pub(crate) no_disruption_budgets: bool,
     /// Print the report as JSON on standard error.
     #[arg(long)]
     pub(crate) report_json: bool,

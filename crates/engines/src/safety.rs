@@ -98,16 +98,19 @@ pub fn measure(holdings: &[Holding<'_>], limits: &SafetyLimits) -> Vec<LayerVerd
                 format!("{unscored} of {} spot pools have no safety score", spot.len())
             },
         ),
-        layer(
-            (2, "zones", "at_least"),
-            Some(wide as f64),
-            f64::from(limits.min_zones),
-            unknown <= 0.0 && wide as f64 >= f64::from(limits.min_zones),
-            zone_detail(format!(
-                "zones that hold at least {} of the spot capacity",
-                percent(wide_share)
-            )),
-        ),
+        LayerVerdict {
+            counts_from_share: Some(wide_share),
+            ..layer(
+                (2, "zones", "at_least"),
+                Some(wide as f64),
+                f64::from(limits.min_zones),
+                unknown <= 0.0 && wide as f64 >= f64::from(limits.min_zones),
+                zone_detail(format!(
+                    "zones that hold at least {} of the spot capacity",
+                    percent(wide_share)
+                )),
+            )
+        },
         layer(
             (2, "zone_concentration", "at_most"),
             Some(largest_zone),
@@ -211,6 +214,7 @@ fn layer(
         measured: measured.map(|value| (value * 1e9).round() / 1e9),
         limit,
         comparison: comparison.to_owned(),
+        counts_from_share: None,
         holds,
         detail,
     }

@@ -210,6 +210,9 @@ pub struct LayerVerdict {
     pub limit: f64,
     /// `at_least` or `at_most`.
     pub comparison: String,
+    /// Where zones are counted: the share of the spot capacity, 0 to 1, from which a zone counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts_from_share: Option<f64>,
     /// Whether the layer holds.
     pub holds: bool,
     /// In words.

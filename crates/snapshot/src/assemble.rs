@@ -27,6 +27,8 @@ pub struct Options {
     pub region: Option<Region>,
     /// When the objects were read from the cluster.
     pub at: Option<Timestamp>,
+    /// The cluster has no PodDisruptionBudget: an empty list does not say what it is a list of.
+    pub no_disruption_budgets: bool,
 }
 
 /// Takes inputs one after the other and makes a snapshot of all of them.
@@ -53,6 +55,8 @@ pub struct Importer {
 #[derive(Debug, Default)]
 struct Seen {
     sections: BTreeMap<&'static str, bool>,
+    /// Whether disruption budgets were among the input, be it as an empty list.
+    budgets: bool,
 }
 
 impl Importer {
@@ -120,6 +124,19 @@ impl Importer {
             }
         }
         let at = self.options.at;
+        if self.options.no_disruption_budgets {
+            self.seen.mark("policies", true);
+        } else if self.seen.sections.contains_key("policies") && !self.seen.budgets {
+            // Namespaces alone prove nothing about budgets, and taking them for absent would let
+            // pods be evicted that a budget protects.
+            self.seen.mark("policies", false);
+            self.report.remarks.push(
+                "policies: no PodDisruptionBudget was among the input, so budgets count as not \
+                 known; add `kubectl get poddisruptionbudgets -A -o json`, or \
+                 `--no-disruption-budgets` when there are none"
+                    .to_owned(),
+            );
+        }
         let seen = &self.seen;
         let nodes: Vec<Node> = self.nodes.into_values().collect();
         let region = self.options.region.or_else(|| region_of(&nodes));
@@ -205,6 +222,7 @@ impl Importer {
         let volumes = &mut self.volumes;
         match kind {
             "PodDisruptionBudget" => {
+                self.seen.budgets = true;
                 policies.disruption_budgets.push(parse::<policy::BudgetObject>(text)?.into_fact());
             }
             "PriorityClass" => {
@@ -287,6 +305,7 @@ impl Sink for Importer {
     }
 
     fn list(&mut self, kind: Option<&str>) {
+        self.seen.budgets |= kind == Some("PodDisruptionBudget");
         if let Some(section) = kind.and_then(section_of) {
             self.seen.mark(section, true);
         }

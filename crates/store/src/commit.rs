@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use sqlx::types::Uuid;
 use sqlx::{Connection, PgPool, Postgres, QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
@@ -18,6 +19,9 @@ use crate::{Store, StoreError};
 
 /// How many decisions one transaction holds at the most.
 const LARGEST_GROUP: usize = 256;
+
+/// How long a group waits for as many as came the last time. A caller that asks alone never waits.
+const LONGEST_GATHERING: Duration = Duration::from_millis(1);
 
 /// How many digests of parts are remembered as written; the oldest knowledge is dropped as a
 /// whole, which only costs writes that change nothing.
@@ -196,19 +200,37 @@ impl Store {
     }
 }
 
-async fn write_groups(mut writer: Writer, mut waiting: mpsc::Receiver<Waiting>) {
-    let mut written: BTreeSet<[u8; 32]> = BTreeSet::new();
-    let mut group = Vec::with_capacity(LARGEST_GROUP);
-    while waiting.recv_many(&mut group, LARGEST_GROUP).await > 0 {
-        // Requests that have arrived already join: one turn of the runtime costs far less than the
-        // wait for the disk that a group of their own would need.
-        tokio::task::yield_now().await;
+/// Fills a group that has begun, until it is as large as the last one or nobody came for a while.
+async fn gather(group: &mut Vec<Waiting>, waiting: &mut mpsc::Receiver<Waiting>, last: usize) {
+    // Requests that have arrived already join: one turn of the runtime costs far less than the wait
+    // for the disk that a group of their own would need.
+    tokio::task::yield_now().await;
+    let deadline = tokio::time::Instant::now() + LONGEST_GATHERING;
+    loop {
         while group.len() < LARGEST_GROUP
             && let Ok(one) = waiting.try_recv()
         {
             group.push(one);
         }
-        let size = group.len();
+        if group.len() >= last {
+            return;
+        }
+        // Who has just been answered is likely to ask again.
+        let room = LARGEST_GROUP - group.len();
+        let more = tokio::time::timeout_at(deadline, waiting.recv_many(group, room)).await;
+        if !matches!(more, Ok(count) if count > 0) {
+            return;
+        }
+    }
+}
+
+async fn write_groups(mut writer: Writer, mut waiting: mpsc::Receiver<Waiting>) {
+    let mut written: BTreeSet<[u8; 32]> = BTreeSet::new();
+    let mut group = Vec::with_capacity(LARGEST_GROUP);
+    let mut size = 1;
+    while waiting.recv_many(&mut group, LARGEST_GROUP).await > 0 {
+        gather(&mut group, &mut waiting, size).await;
+        size = group.len();
         match writer.write(&group, &mut written).await {
             Ok(()) => {
                 for one in group.drain(..) {

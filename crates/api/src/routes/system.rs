@@ -49,7 +49,8 @@ pub(crate) struct MarketAge {
 pub(crate) async fn health(State(app): State<Arc<App>>) -> Response {
     let up = app.store().ping().await.is_ok();
     let now = app.clock().now();
-    let market = app.desk().market().provenance().iter().map(|part| MarketAge {
+    let desk = app.desk();
+    let market = desk.market().provenance().iter().map(|part| MarketAge {
         dataset: part.dataset,
         newest: part.newest,
         age_hours: (now.duration_since(part.newest).as_secs() as f64 / 360.0).round() / 10.0,

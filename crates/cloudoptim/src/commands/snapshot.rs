@@ -21,6 +21,7 @@ pub(crate) fn run(arguments: &Snapshot) -> Result<Exit, Failure> {
         cluster_id: arguments.cluster_id.clone(),
         region,
         at: Some(arguments.at.unwrap_or_else(|| Clock::system().now())),
+        no_disruption_budgets: arguments.no_disruption_budgets,
     });
     let mut broken = false;
     for path in &arguments.files {

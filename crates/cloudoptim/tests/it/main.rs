@@ -4,6 +4,7 @@
 mod data;
 mod keys;
 mod pricing;
+mod resumed;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -90,6 +91,18 @@ fn kubectl_output_becomes_a_decision_that_checks_and_replays() {
     let replay = run(&["replay", &path("bundle.json")]);
     assert_eq!((code(&replay), &replay.stdout), (0, &decision.stdout));
 
+    // Whoever keeps bundles can replay them after an upgrade that decides alike.
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/replay_bundle.json");
+    let bundle = std::fs::read(path("bundle.json")).unwrap();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&golden, &bundle).unwrap();
+    }
+    assert_eq!(
+        String::from_utf8(bundle).unwrap(),
+        std::fs::read_to_string(&golden).unwrap(),
+        "bundles changed; see how with UPDATE_GOLDEN=1 and git diff"
+    );
+
     let forged = String::from_utf8(decision.stdout.clone()).unwrap().replacen(
         "drain_node",
         "reboot_node",
@@ -146,6 +159,14 @@ struct Server {
     port: u16,
 }
 
+/// A test that failed leaves no server behind.
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 impl Server {
     fn start(arguments: &[&str]) -> Server {
         let mut command = binary();
@@ -156,8 +177,12 @@ impl Server {
     fn of(mut command: Command) -> Server {
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let first = lines.next().unwrap().unwrap();
-        let port = first.rsplit(':').next().unwrap().parse().unwrap();
+        let address = lines
+            .by_ref()
+            .map(Result::unwrap)
+            .find(|line| line.contains("answers on http://"))
+            .unwrap();
+        let port = address.rsplit(':').next().unwrap().parse().unwrap();
         // Whoever writes to a closed pipe ends; so the rest is read to the end.
         std::thread::spawn(move || lines.for_each(drop));
         Server { process, port }

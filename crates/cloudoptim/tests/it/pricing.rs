@@ -118,3 +118,53 @@ fn a_server_fetches_public_prices_by_itself_and_others_when_asked() {
     assert_eq!(server.stop(), 0);
     assert_eq!(fake.count("Advisor"), asked);
 }
+
+/// What the server's market has of spot prices.
+fn spot_rows(health: &Value) -> u64 {
+    let parts = health["market"].as_array().unwrap();
+    let spot = parts.iter().find(|part| part["dataset"] == "spot_history");
+    spot.map_or(0, |part| part["rows"].as_u64().unwrap())
+}
+
+#[test]
+fn decisions_follow_what_is_kept() {
+    let here = folder("follow");
+    let fake = fake(30, 20);
+    let health = "/api/v1/ml/health";
+    let ask = r#"{"current_state":{"region":"us-east-1","nodes":[],"pods":[]}}"#;
+    let server = serve(&fake, &here, &[]);
+    assert_eq!(spot_rows(&json(server.ask(&format!("GET {health}"), ""))), 0);
+    let before = json(server.ask("POST /api/v1/ml/decision/spot-optimize", ask));
+    assert!(before["evidence"].is_object(), "{before}");
+    // Another process brings prices into the same database.
+    let mut fetched = with_fake(&fake, &here);
+    fetched.args(["pricing", "fetch", "spot", "--from"]);
+    let start = (fake.world().now - jiff::SignedDuration::from_hours(20 * 24)).to_string();
+    let fetched = fetched.arg(&start).output().unwrap();
+    assert_eq!(code(&fetched), 0, "{fetched:?}");
+    let pools = fake
+        .world()
+        .spot
+        .iter()
+        .filter(|row| row.at > fake.world().now - jiff::SignedDuration::from_hours(230));
+    let least = pools.count() as u64;
+    let seen = when(&server, health, |health| spot_rows(health) >= least);
+    // Older prices are kept, and decisions do not look at them.
+    assert!(spot_rows(&seen) < fake.world().spot.len() as u64, "{seen}");
+    let after = json(server.ask("POST /api/v1/ml/decision/spot-optimize", ask));
+    assert_ne!(before["evidence"]["market_digest"], after["evidence"]["market_digest"]);
+    assert!(after.to_string().contains("us-east-1b"), "{after}");
+    assert_eq!(server.stop(), 0);
+
+    assert!(here.join("market.bin").is_file());
+    for spoil in [false, true] {
+        if spoil {
+            std::fs::write(here.join("market.bin"), "cloudoptim market 1\nand nothing of it")
+                .unwrap();
+        }
+        let server = serve(&fake, &here, &[]);
+        let again = json(server.ask(&format!("GET {health}"), ""));
+        assert_eq!(spot_rows(&again), spot_rows(&seen));
+        assert_eq!(server.stop(), 0);
+    }
+}

@@ -145,13 +145,19 @@ pub fn verify_bound(model: &Model, gates: &Gates, bound: &Bound) -> bool {
 const WHOLE_NODES: usize = 64;
 /// Partial subsets looked at for that.
 const SUBSETS: usize = 300_000;
+/// The same for [`Effort::Fast`]: on a handful of nodes half a node is a large part of the cost, and
+/// so few subsets cost next to nothing.
+const FEW_NODES: usize = 16;
+const FEW_SUBSETS: usize = 1_000;
 
 fn bound_of(model: &Model, gates: &Gates, effort: Effort, cost: i64) -> Bound {
     with_bins(model, gates, |demand, bins| {
         let prices = resource_prices(demand, bins, &[]);
         let value = prices.bound(demand, bins, &[]);
-        if effort > Effort::Fast && bins.len() <= WHOLE_NODES {
-            let whole = subset_bound(demand, bins, &prices, cost, SUBSETS);
+        let (nodes, subsets) =
+            if effort == Effort::Fast { (FEW_NODES, FEW_SUBSETS) } else { (WHOLE_NODES, SUBSETS) };
+        if bins.len() <= nodes {
+            let whole = subset_bound(demand, bins, &prices, cost, subsets);
             if whole > value {
                 return Bound { value: whole, proof: Proof::Cover(prices) };
             }

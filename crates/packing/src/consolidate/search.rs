@@ -18,7 +18,7 @@ fn quota(effort: Effort, items: usize) -> u64 {
         Effort::Fast => 0,
         Effort::Balanced => (1_000_000 * items).min(900_000_000),
         Effort::Best => {
-            (28_000_000 * items).min(2_200_000_000 + 12_000_000 * items).min(25_000_000_000)
+            (22_000_000 * items).min(2_000_000_000 + 6_500_000 * items).min(13_000_000_000)
         }
     }
 }

@@ -89,6 +89,21 @@ fn sections_say_whether_they_were_supplied_and_whole() {
 }
 
 #[test]
+fn budgets_that_nobody_listed_are_not_taken_for_absent() {
+    const NAMESPACES: &str = r#"{"kind":"NamespaceList","items":[{"metadata":{"name":"shop"}}]}"#;
+    let whole = |state: ClusterState| state.policies.unwrap().complete;
+    let (state, report) = import(&[NAMESPACES]);
+    assert!(!whole(state));
+    assert!(report.remarks[0].contains("PodDisruptionBudget"), "{:?}", report.remarks);
+    let listed = r#"{"kind":"PodDisruptionBudgetList","items":[]}"#;
+    assert!(whole(import(&[NAMESPACES, listed]).0));
+    let options = Options { no_disruption_budgets: true, ..Options::default() };
+    let mut importer = Importer::new(options);
+    importer.add("namespaces", NAMESPACES.as_bytes()).unwrap();
+    assert!(whole(importer.finish().0));
+}
+
+#[test]
 fn what_cannot_be_used_is_named() {
     let (state, report) = import(&[
         r#"{"kind":"Secret","metadata":{"name":"s"}}"#,

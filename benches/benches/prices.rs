@@ -1,0 +1,131 @@
+//! Reading prices over HTTP where ten million are stored, beside a bare server with the same sizes.
+//!
+//! `cargo bench -p benches --bench prices` measures the embedded database;
+//! `TEST_POSTGRES=postgres://postgres@127.0.0.1:5432` adds PostgreSQL. One connection asks both
+//! servers in turn, so that what disturbs one disturbs the other.
+
+use std::time::Instant;
+
+use benches::{Connection, Server, build, program};
+use jiff::{SignedDuration, Timestamp};
+use store::{PostgresServer, PriceBatch, PriceSeries, Store};
+use units::UsdPerHour;
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Pools, and prices of each, six hours apart.
+const POOLS: usize = 3_000;
+const PRICES: usize = 3_334;
+const ASKED: usize = 2_000;
+
+fn main() -> Result<(), Failure> {
+    build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let end = Timestamp::from_second(1_790_000_000)?;
+    let folder = std::env::temp_dir().join(format!("cloudoptim-prices-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let data = folder.display().to_string();
+    println!(
+        "| database | prices | what | p50 µs | p99 µs | bare p50 µs | bare p99 µs | p99 beyond ms |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    let store = runtime.block_on(Store::open(&folder.join("cloudoptim.sqlite")))?;
+    runtime.block_on(fill(store, end))?;
+    measure("SQLite", &["--data", &data], end)?;
+    if let Ok(server) = std::env::var("TEST_POSTGRES") {
+        let name = format!("prices_{}", std::process::id());
+        runtime.block_on(statement(&server, &format!("CREATE DATABASE {name}")))?;
+        let url = format!("{server}/{name}");
+        let store = runtime.block_on(Store::connect(&PostgresServer::Url(url.clone()), 2))?;
+        runtime.block_on(fill(store, end))?;
+        measure("PostgreSQL", &["--database-url", &url], end)?;
+        runtime.block_on(statement(&server, &format!("DROP DATABASE {name} WITH (FORCE)")))?;
+    }
+    std::fs::remove_dir_all(folder)?;
+    Ok(())
+}
+
+async fn statement(server: &str, sql: &str) -> Result<(), Failure> {
+    use sqlx::Connection as _;
+    let mut connection = sqlx::PgConnection::connect(&format!("{server}/postgres")).await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await?;
+    Ok(())
+}
+
+async fn fill(store: Store, end: Timestamp) -> Result<(), Failure> {
+    for pools in (0..POOLS).collect::<Vec<_>>().chunks(15) {
+        let mut batch = PriceBatch::default();
+        for pool in pools {
+            let series = PriceSeries {
+                instance_type: format!("m5.{}xlarge", pool % 30 + 1),
+                zone: format!("us-east-{}{}", pool / 30 / 3 + 1, ["a", "b", "c"][pool / 30 % 3]),
+                zone_id: None,
+                region: format!("us-east-{}", pool / 30 / 3 + 1),
+                product: "Linux/UNIX".to_owned(),
+            };
+            for turn in 0..PRICES as i64 {
+                let nanos = 10_000_000 + (*pool as i64 * 131 + turn * 17) % 90_000 * 10_000;
+                let at = end - SignedDuration::from_hours(6 * turn);
+                batch.push(series.clone(), at, UsdPerHour::from_nanos(nanos));
+            }
+        }
+        store.keep_prices(&batch, None, end).await?;
+    }
+    store.close().await;
+    Ok(())
+}
+
+fn measure(database: &str, place: &[&str], end: Timestamp) -> Result<(), Failure> {
+    let arguments = [&["serve", "--port", "0"], place].concat();
+    let server = Server::start(&program("cloudoptim")?, &arguments)?;
+    let bare = Server::start(&program("echo")?, &[])?;
+    let from = end - SignedDuration::from_hours(30 * 24);
+    let pool = |at: usize| {
+        let pool = at * 7_919 % POOLS;
+        let region = pool / 30 / 3 + 1;
+        format!(
+            "/api/v1/ml/pricing/spot?instance_type=m5.{}xlarge&region=us-east-{region}&\
+             az=us-east-{region}{}&start_date={from}&end_date={end}",
+            pool % 30 + 1,
+            ["a", "b", "c"][pool / 30 % 3]
+        )
+    };
+    compare(database, "30 days of one pool", &server, &bare, &pool)?;
+    let stats = |_: usize| "/api/v1/ml/pricing/stats".to_owned();
+    compare(database, "statistics", &server, &bare, &stats)?;
+    Ok(())
+}
+
+fn compare(
+    database: &str,
+    what: &str,
+    server: &Server,
+    bare: &Server,
+    path: &dyn Fn(usize) -> String,
+) -> Result<(), Failure> {
+    let request = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n");
+    let (mut ours, mut yardstick) = (Connection::open(server.port)?, Connection::open(bare.port)?);
+    let (mut mine, mut theirs) = (Vec::new(), Vec::new());
+    for at in 0..ASKED {
+        let asked = request(&path(at));
+        let started = Instant::now();
+        let size = ours.ask(&asked)?.len();
+        mine.push(started.elapsed().as_nanos() as f64 / 1e3);
+        let asked = format!("POST /{size} HTTP/1.1\r\nhost: bench\r\ncontent-length: 0\r\n\r\n");
+        let started = Instant::now();
+        yardstick.ask(&asked)?;
+        theirs.push(started.elapsed().as_nanos() as f64 / 1e3);
+    }
+    let of = |times: &mut Vec<f64>, share: f64| {
+        times.sort_by(f64::total_cmp);
+        times[(times.len() as f64 * share) as usize]
+    };
+    let (p50, p99) = (of(&mut mine, 0.5), of(&mut mine, 0.99));
+    let (bare50, bare99) = (of(&mut theirs, 0.5), of(&mut theirs, 0.99));
+    println!(
+        "| {database} | {} | {what} | {p50:.0} | {p99:.0} | {bare50:.0} | {bare99:.0} | {:.2} |",
+        POOLS * PRICES,
+        (p99 - bare99) / 1e3
+    );
+    Ok(())
+}

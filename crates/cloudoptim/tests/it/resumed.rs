@@ -1,0 +1,89 @@
+//! Fills that are killed end with what an undisturbed one has.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use testkit::{FakeAws, Fault, Rule};
+
+use crate::pricing::{fake, json, serve, with_fake};
+use crate::{Server, code, folder};
+
+/// How many times the server is killed here; `cargo xtask prove pricing` does it more often.
+const KILLS: u64 = 3;
+
+/// Every price that a store has, in an order of its own.
+fn table(mut export: Command) -> Vec<String> {
+    let output = export.args(["pricing", "export", "spot"]).output().unwrap();
+    assert_eq!(code(&output), 0, "{output:?}");
+    let mut lines: Vec<String> =
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+/// Every price that the fake has, as the same table.
+fn expected(fake: &FakeAws, data: &Path) -> Vec<String> {
+    let start = start(fake);
+    let mut command = with_fake(fake, data);
+    let done = command.args(["pricing", "fetch", "spot", "--from", &start]).output().unwrap();
+    assert_eq!(code(&done), 0, "{done:?}");
+    let table = table(with_fake(fake, data));
+    assert_eq!(table.len(), fake.world().spot.len() + 1);
+    table
+}
+
+fn start(fake: &FakeAws) -> String {
+    (fake.world().now - SignedDuration::from_hours(100 * 24)).to_string()
+}
+
+/// Asks for the fill and gives the path of its job.
+fn ask(server: &Server, fake: &FakeAws) -> String {
+    let body = json!({
+        "data_type": "spot_prices", "regions": ["us-east-1"], "start_date": start(fake),
+    });
+    let started = json(server.ask("POST /api/v1/ml/pricing/fetch", &body.to_string()));
+    format!("/api/v1/ml/pricing/fetch/{}", started["task_id"].as_str().unwrap())
+}
+
+fn until(server: &Server, path: &str, wish: impl Fn(&Value) -> bool) -> Value {
+    for _ in 0..6000 {
+        let status = json(server.ask(&format!("GET {path}"), ""));
+        if wish(&status) {
+            return status;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("{:?}", server.ask(&format!("GET {path}"), ""));
+}
+
+fn inserted(status: &Value) -> u64 {
+    status["records_inserted"].as_u64().unwrap()
+}
+
+#[test]
+fn a_killed_fill_ends_with_the_table_of_an_undisturbed_one() {
+    let here = folder("killed");
+    let fake = fake(20, 90);
+    let undisturbed = expected(&fake, &here.join("undisturbed"));
+    let all = fake.world().spot.len() as u64;
+    // The first price of each pool is older than the window and comes as the price in force.
+    fake.script(Rule::always("DescribeSpotPriceHistory", Fault::Slow(Duration::from_millis(2))));
+    let data = here.join("killed");
+    let mut server = serve(&fake, &data, &[]);
+    let path = ask(&server, &fake);
+    for kill in 1..=KILLS {
+        until(&server, &path, |status| inserted(status) >= all * kill / (KILLS + 1));
+        server.process.kill().unwrap();
+        server.process.wait().unwrap();
+        server = serve(&fake, &data, &[]);
+    }
+    let ended = until(&server, &path, |status| status["completed_at"].is_string());
+    assert_eq!((&ended["status"], inserted(&ended)), (&json!("completed"), all), "{ended}");
+    let stats = json(server.ask("GET /api/v1/ml/pricing/stats", ""));
+    assert_eq!(stats["spot_prices_count"], all);
+    assert_eq!(server.stop(), 0);
+    assert_eq!(table(with_fake(&fake, &data)), undisturbed);
+}
