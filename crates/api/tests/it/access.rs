@@ -258,3 +258,19 @@ async fn post_as(router: &Router, key: &str, cluster: &str) -> String {
     let answer = ask(router, request.body(Body::from(body)).unwrap()).await;
     json_of(answer).await["decision_id"].as_str().unwrap().to_owned()
 }
+
+#[tokio::test]
+async fn pages_of_other_sites_do_not_reach_a_server_without_keys() {
+    let (_, router) = app_and_router().await;
+    let check = async |site: &str, expected: StatusCode| {
+        let request = Request::post("/api/v1/ml/keys").header("sec-fetch-site", site);
+        let body = r#"{"label":" ","role":"admin"}"#;
+        let answer = ask(&router, request.body(Body::from(body)).unwrap()).await;
+        assert_eq!(answer.status(), expected, "{site}");
+    };
+    check("cross-site", StatusCode::FORBIDDEN).await;
+    check("same-site", StatusCode::FORBIDDEN).await;
+    // It gets as far as its body, which is wrong.
+    check("same-origin", StatusCode::BAD_REQUEST).await;
+    check("none", StatusCode::BAD_REQUEST).await;
+}

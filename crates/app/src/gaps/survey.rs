@@ -220,6 +220,14 @@ impl Pool<'_> {
         open.retain(|(window, touched)| !touched || length(*window) > LONGEST_SILENCE);
         parts.extend(open.into_iter().map(|(window, _)| (window, GapKind::Fillable)));
         parts.sort_by_key(|(window, _)| window.from);
+        // What several fills have asked for is one gap where it touches.
+        parts.dedup_by(|next, last| {
+            let touches = last.1 == next.1 && last.0.until == next.0.from;
+            if touches {
+                last.0.until = next.0.until;
+            }
+            touches
+        });
         into.extend(parts.into_iter().map(|(window, kind)| PoolGap {
             region: self.region.clone(),
             instance_type: self.named.to_owned(),

@@ -155,6 +155,7 @@ async fn what_aws_does_not_have_is_permanent_and_not_asked_for_again() {
     assert_eq!(status.status, "completed");
     let outcome = status.outcome.clone().unwrap();
     assert!(outcome.left.none_at_aws_hours > 10.0 * 24.0 * 6.0, "{outcome:?}");
+    assert_eq!(outcome.left.gaps, 10, "one of each pool, whatever parts it was asked for in");
     assert_eq!(outcome.remaining_hours, 0.0);
     assert_eq!(outcome.permanent_hours, outcome.left.missing_hours);
     let again = place.app.analyze_gaps(&analysis()).await.unwrap();

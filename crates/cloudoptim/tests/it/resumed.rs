@@ -59,13 +59,41 @@ fn until(server: &Server, path: &str, wish: impl Fn(&Value) -> bool) -> Value {
     panic!("{:?}", server.ask(&format!("GET {path}"), ""));
 }
 
+/// Rows that a job has added, by the contract's word for its kind.
 fn inserted(status: &Value) -> u64 {
-    status["records_inserted"].as_u64().unwrap()
+    let count = status.get("records_inserted").or_else(|| status.get("records_filled"));
+    count.and_then(Value::as_u64).unwrap()
+}
+
+/// Asks for gaps to be filled and gives the path of the fill.
+fn ask_for_gaps(server: &Server, fake: &FakeAws) -> String {
+    let types: std::collections::BTreeSet<&str> =
+        fake.world().spot.iter().map(|row| &*row.instance_type).collect();
+    let body = json!({
+        "instance_types": types, "regions": ["us-east-1"], "gap_start_date": start(fake),
+    });
+    let started = json(server.ask("POST /api/v1/ml/gap-filler/fill", &body.to_string()));
+    format!("/api/v1/ml/gap-filler/status/{}", started["gap_id"].as_str().unwrap())
 }
 
 #[test]
-fn a_killed_fill_ends_with_the_table_of_an_undisturbed_one() {
-    let here = folder("killed");
+fn a_killed_fetch_ends_with_the_table_of_an_undisturbed_one() {
+    killed("killed_fetch", ask);
+}
+
+#[test]
+fn a_killed_fill_of_gaps_ends_with_the_table_of_an_undisturbed_fetch() {
+    let ended = killed("killed_gaps", ask_for_gaps);
+    let outcome = &ended["outcome"];
+    assert_eq!(outcome["records_filled"], ended["records_filled"]);
+    assert_eq!(outcome["remaining_hours"], 0.0, "{outcome}");
+    // From before the ninety days that AWS keeps.
+    assert!(outcome["left"]["too_old_hours"].as_f64().unwrap() > 0.0, "{outcome}");
+}
+
+/// Kills a server again and again while it works on a job; how the job ended.
+fn killed(name: &str, ask: fn(&Server, &FakeAws) -> String) -> Value {
+    let here = folder(name);
     let fake = fake(20, 90);
     let undisturbed = expected(&fake, &here.join("undisturbed"));
     let all = fake.world().spot.len() as u64;
@@ -86,4 +114,5 @@ fn a_killed_fill_ends_with_the_table_of_an_undisturbed_one() {
     assert_eq!(stats["spot_prices_count"], all);
     assert_eq!(server.stop(), 0);
     assert_eq!(table(with_fake(&fake, &data)), undisturbed);
+    ended
 }
