@@ -33,6 +33,7 @@ const ROWS_OF_A_PAGE: u64 = 1000;
 /// What is to be filled.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "instance_types": ["m5.*"], "regions": ["us-east-1"] }]))]
 pub struct FillRequest {
     /// The model that needs the data; its types are filled first. The active spot predictor when
     /// absent.
@@ -109,7 +110,8 @@ impl App {
         }
         let now = self.clock.now();
         let asked = digest_of(request);
-        if let Some(known) = self.named_fill(key, &asked).await? {
+        let name = key.map(|key| named_id(FILL_GAP, &caller.name, key));
+        if let Some(known) = self.named_fill(name, &asked).await? {
             return Ok(known);
         }
         let model = self.model_or_active(request.model_id.as_deref()).await?;
@@ -137,7 +139,7 @@ impl App {
             estimate,
             asked,
         };
-        let gap_id = key.map_or_else(|| timed_id(now, fill.asked.as_bytes()), named_id);
+        let gap_id = name.unwrap_or_else(|| timed_id(now, fill.asked.as_bytes()));
         let gap = gap_row(gap_id, &fill, model.map(|model| model.model_id), now);
         let job = job(gap_id, &fill, &scope, caller, now)?;
         if let Err(known) = self.store.add_gap(&gap, &job).await? {
@@ -161,11 +163,11 @@ impl App {
     /// The fill of this name, where it was asked for with the same request.
     async fn named_fill(
         &self,
-        key: Option<&str>,
+        name: Option<Uuid>,
         asked: &str,
     ) -> Result<Option<FillStarted>, Error> {
-        let Some(key) = key else { return Ok(None) };
-        let Some(job) = self.store.job(named_id(key)).await? else { return Ok(None) };
+        let Some(name) = name else { return Ok(None) };
+        let Some(job) = self.store.job(name).await? else { return Ok(None) };
         let fill: Option<FillGap> = (job.kind == FILL_GAP)
             .then(|| serde_json::from_value(job.payload.clone()).ok())
             .flatten();

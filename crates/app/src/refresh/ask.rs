@@ -28,6 +28,9 @@ pub(crate) const NO_VALIDATION: &str = "no file of a model is stored here yet, s
 /// What is to be refreshed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{
+    "instance_types": ["m5.*", "c5.*"], "regions": ["us-east-1"], "auto_activate": false
+}]))]
 pub struct RefreshRequest {
     /// The model whose data is meant; every active one when absent.
     #[serde(default)]
@@ -87,7 +90,8 @@ impl App {
     ) -> Result<RefreshStarted, Error> {
         let now = self.clock.now();
         let asked = digest_of(request);
-        if let Some(known) = self.named_refresh(key, &asked).await? {
+        let name = key.map(|key| named_id(REFRESH_MODEL, &caller.name, key));
+        if let Some(known) = self.named_refresh(name, &asked).await? {
             return Ok(known);
         }
         let (scope, payload) = self.refresh_payload(request, caller, &asked).await?;
@@ -104,7 +108,7 @@ impl App {
             end: window.until,
         };
         let units = range.units();
-        let refresh_id = key.map_or_else(|| timed_id(now, asked.as_bytes()), named_id);
+        let refresh_id = name.unwrap_or_else(|| timed_id(now, asked.as_bytes()));
         let model_id = payload.model_id.as_deref().and_then(|id| id.parse::<Uuid>().ok());
         let row = refresh_row(refresh_id, model_id, &payload, window, now);
         let job = job(refresh_id, &payload, units, caller, now)?;
@@ -179,11 +183,11 @@ impl App {
     /// The refresh of this name, where it was asked for with the same request.
     async fn named_refresh(
         &self,
-        key: Option<&str>,
+        name: Option<Uuid>,
         asked: &str,
     ) -> Result<Option<RefreshStarted>, Error> {
-        let Some(key) = key else { return Ok(None) };
-        let Some(job) = self.store.job(named_id(key)).await? else { return Ok(None) };
+        let Some(name) = name else { return Ok(None) };
+        let Some(job) = self.store.job(name).await? else { return Ok(None) };
         if job.kind == REFRESH_MODEL && job.payload["asked"] == asked {
             return Ok(Some(RefreshStarted {
                 refresh_id: job.job_id.to_string(),

@@ -105,4 +105,5 @@ fn the_server_fills_in_the_background_and_refreshes_as_the_environment_says() {
     let schedules = json(server.ask("GET /api/v1/ml/schedules", ""));
     let auto = schedules.as_array().unwrap().iter().find(|one| one["kind"] == "refresh_model");
     assert_eq!(auto.unwrap()["cron"], "0 2 * * *");
+    assert_eq!(server.stop(), 0);
 }
