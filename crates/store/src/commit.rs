@@ -60,7 +60,7 @@ enum Writer {
 
 /// Writes a group in one transaction, or in one statement where its parts are there already.
 macro_rules! write_group {
-    ($database:ty, $connection:expr, $group:expr, $parts:expr) => {{
+    ($database:ty, $connection:expr, $group:expr, $parts:expr, $kept:expr) => {{
         let connection = $connection;
         let mut decisions = QueryBuilder::<$database>::new(INSERT_DECISIONS);
         push_decisions!(decisions, $group);
@@ -76,7 +76,7 @@ macro_rules! write_group {
                 insert.push_values(chunk, |mut row, part| {
                     row.push_bind(part.digest.to_vec())
                         .push_bind(signed(part.content.len() as u64))
-                        .push_bind(pack(&part.content));
+                        .push_bind($kept(&part.content));
                 });
                 insert.push(" ON CONFLICT (digest) DO NOTHING");
                 insert.build().execute(&mut *transaction).await?;
@@ -150,12 +150,14 @@ impl Writer {
             }
         }
         match self {
-            Writer::Sqlite(connection) => write_group!(Sqlite, connection, group, parts),
+            Writer::Sqlite(connection) => write_group!(Sqlite, connection, group, parts, pack),
             Writer::Shared(pool) => {
-                write_group!(Sqlite, &mut *pool.acquire().await?, group, parts);
+                write_group!(Sqlite, &mut *pool.acquire().await?, group, parts, pack);
             }
+            // PostgreSQL compresses by itself, and its readers see documents, not packed bytes.
             Writer::Postgres(pool) => {
-                write_group!(Postgres, &mut *pool.acquire().await?, group, parts);
+                let connection = &mut *pool.acquire().await?;
+                write_group!(Postgres, connection, group, parts, <[u8]>::to_vec);
             }
         }
         if written.len() + fresh.len() > MOST_REMEMBERED {

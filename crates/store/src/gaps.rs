@@ -140,7 +140,7 @@ macro_rules! insert_refresh {
     ($transaction:ident, $refresh:expr) => {{
         let refresh: &RefreshRow = $refresh;
         sqlx::query(
-            "INSERT INTO model_refresh_history (refresh_id, model_id, job_id, refresh_type, \
+            "INSERT INTO refreshes (refresh_id, model_id, job_id, refresh_type, \
                data_fetched_from, data_fetched_to, auto_activate, triggered_by, started_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (refresh_id) DO NOTHING",
         )
@@ -173,7 +173,7 @@ impl Store {
         Ok(writing!(self, transaction => {
             if enqueue!(transaction, job, gap.created_at) {
                 sqlx::query(
-                    "INSERT INTO data_gaps (gap_id, model_id, job_id, gap_start_date, gap_end_date, \
+                    "INSERT INTO gap_fills (gap_id, model_id, job_id, gap_start_date, gap_end_date, \
                        gap_days, data_type, regions, instance_types, records_expected, \
                        permanent_before, created_at) \
                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
@@ -206,7 +206,7 @@ impl Store {
     pub async fn gap(&self, gap_id: Uuid) -> Result<Option<GapRow>, StoreError> {
         let row: Option<RawGap> = reading!(self, pool => {
             sqlx::query_as(sqlx::AssertSqlSafe(format!(
-                "SELECT {GAP} FROM data_gaps WHERE gap_id = $1"
+                "SELECT {GAP} FROM gap_fills WHERE gap_id = $1"
             )))
             .bind(gap_id)
             .fetch_optional(pool)
@@ -222,13 +222,13 @@ impl Store {
     pub async fn gaps(&self, limit: u64, offset: u64) -> Result<(Vec<GapRow>, u64), StoreError> {
         let (rows, count): (Vec<RawGap>, (i64,)) = reading!(self, pool => {
             let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-                "SELECT {GAP} FROM data_gaps ORDER BY created_at DESC, gap_id LIMIT $1 OFFSET $2"
+                "SELECT {GAP} FROM gap_fills ORDER BY created_at DESC, gap_id LIMIT $1 OFFSET $2"
             )))
             .bind(signed(limit))
             .bind(signed(offset))
             .fetch_all(pool)
             .await?;
-            (rows, sqlx::query_as("SELECT count(*) FROM data_gaps").fetch_one(pool).await?)
+            (rows, sqlx::query_as("SELECT count(*) FROM gap_fills").fetch_one(pool).await?)
         });
         Ok((rows.into_iter().map(GapRow::from).collect(), unsigned(count.0)))
     }
@@ -273,8 +273,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         writing!(self, transaction => {
             for update in [
-                "UPDATE data_gaps SET outcome = $1 WHERE gap_id = $2",
-                "UPDATE model_refresh_history SET outcome = $1 WHERE refresh_id = $2",
+                "UPDATE gap_fills SET outcome = $1 WHERE gap_id = $2",
+                "UPDATE refreshes SET outcome = $1 WHERE refresh_id = $2",
             ] {
                 sqlx::query(update)
                     .bind(Json(outcome))
@@ -293,7 +293,7 @@ impl Store {
     pub async fn refresh(&self, refresh_id: Uuid) -> Result<Option<RefreshRow>, StoreError> {
         let row: Option<RawRefresh> = reading!(self, pool => {
             sqlx::query_as(sqlx::AssertSqlSafe(format!(
-                "SELECT {REFRESH} FROM model_refresh_history WHERE refresh_id = $1"
+                "SELECT {REFRESH} FROM refreshes WHERE refresh_id = $1"
             )))
             .bind(refresh_id)
             .fetch_optional(pool)
@@ -314,14 +314,14 @@ impl Store {
     ) -> Result<(Vec<RefreshRow>, u64), StoreError> {
         let (rows, count): (Vec<RawRefresh>, i64) = reading!(self, pool => {
             let mut query =
-                QueryBuilder::new(format!("SELECT {REFRESH} FROM model_refresh_history"));
+                QueryBuilder::new(format!("SELECT {REFRESH} FROM refreshes"));
             if let Some(model_id) = model_id {
                 query.push(" WHERE model_id = ").push_bind(model_id);
             }
             query.push(" ORDER BY started_at DESC, refresh_id LIMIT ").push_bind(signed(limit));
             query.push(" OFFSET ").push_bind(signed(offset));
             let rows = query.build_query_as().fetch_all(pool).await?;
-            let mut count = QueryBuilder::new("SELECT count(*) FROM model_refresh_history");
+            let mut count = QueryBuilder::new("SELECT count(*) FROM refreshes");
             if let Some(model_id) = model_id {
                 count.push(" WHERE model_id = ").push_bind(model_id);
             }

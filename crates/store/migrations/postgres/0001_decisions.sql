@@ -36,9 +36,3 @@ CREATE INDEX decisions_by_id ON decisions (decision_id);
 -- Few decisions are a customer's own: the rest costs this index nothing.
 CREATE INDEX decisions_by_customer ON decisions (customer_id, decision_id) WHERE customer_id <> '';
 CREATE INDEX decisions_by_request ON decisions (request_id, decided_at DESC) WHERE request_id IS NOT NULL;
-
-CREATE VIEW decision_execution_log AS
-    SELECT decision_id AS execution_id, engine_name, engine_version, decision_type, cluster_id,
-           customer_id, confidence AS confidence_score,
-           savings_nanos::numeric / 1000000000 AS estimated_savings, decided_at AS executed_at
-    FROM decisions;

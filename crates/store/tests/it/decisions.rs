@@ -4,7 +4,7 @@ use store::{DecisionFilter, DecisionRecord, Part};
 
 use crate::backends;
 
-fn record(number: u8, request_id: Option<&str>) -> DecisionRecord {
+pub(crate) fn record(number: u8, request_id: Option<&str>) -> DecisionRecord {
     let part = |content: &[u8]| Part {
         digest: *blake3::hash(content).as_bytes(),
         content: content.into(),
@@ -28,7 +28,7 @@ fn record(number: u8, request_id: Option<&str>) -> DecisionRecord {
         policy: part(b"{}"),
         evidence: part(&[number; 3]),
         answer_front: format!("{{\"decision_id\":{number},"),
-        answer_rest: part(b"\"rejected\":[]}"),
+        answer_rest: part(b"\"recommendations\":[{\"node\":\"a\"}]}"),
         savings: Some(units::Usd::from_nanos(1_500_000_000)),
         confidence: 0.5,
     }
@@ -48,7 +48,10 @@ async fn what_is_kept_is_found_again() {
         let other = DecisionFilter { cluster_id: Some("other".to_owned()), ..all.clone() };
         assert_eq!(store.decisions(&other).await.unwrap().1, 0, "{name}");
         let whole = store.decision(&record(1, None).decision_id, None).await.unwrap().unwrap();
-        assert_eq!(whole.answer, b"{\"decision_id\":1,\"rejected\":[]}", "{name}");
+        assert_eq!(
+            whole.answer, b"{\"decision_id\":1,\"recommendations\":[{\"node\":\"a\"}]}",
+            "{name}"
+        );
         assert_eq!(whole.input, b"{\"nodes\":[]}", "{name}");
         assert_eq!(whole.summary.savings, record(1, None).savings, "{name}");
         assert_eq!(whole.work_used, 7, "{name}");

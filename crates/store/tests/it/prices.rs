@@ -130,6 +130,31 @@ async fn the_price_in_force_is_the_last_one_before() {
 }
 
 #[tokio::test]
+async fn forgetting_keeps_the_price_in_force() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        store.keep_prices(&batch(0..10), None, at(10)).await.unwrap();
+        let limit = at(6) + SignedDuration::from_mins(30);
+        let first = store.forget_prices(limit, 0, 1, at(11)).await.unwrap();
+        assert_eq!(first.prices, 6, "{name}");
+        let after = first.last_series.unwrap();
+        let second = store.forget_prices(limit, after, 10, at(11)).await.unwrap();
+        assert_eq!(second.prices, 6, "{name}");
+        let end = store.forget_prices(limit, second.last_series.unwrap(), 10, at(11)).await;
+        assert_eq!(end.unwrap(), store::Forgotten::default(), "{name}");
+        for kind in ["m5.large", "c5.large"] {
+            let instants: Vec<Timestamp> =
+                all_of(store, kind).await.into_iter().map(|(at, _)| at).collect();
+            assert_eq!(instants, [at(6), at(7), at(8), at(9)], "{name}");
+        }
+        let totals = &store.totals().await.unwrap()[0];
+        assert_eq!((totals.rows, totals.oldest), (8, Some(at(6))), "{name}");
+        let again = store.forget_prices(limit, 0, 10, at(12)).await.unwrap();
+        assert_eq!(again.prices, 0, "{name}: what is in force stays");
+    }
+}
+
+#[tokio::test]
 async fn list_prices_and_advice_keep_only_what_changed() {
     for backend in backends::all().await {
         let (store, name) = (&backend.store, backend.name);
