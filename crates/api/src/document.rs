@@ -1,5 +1,6 @@
 //! The API document (OpenAPI 3.1), made from the list of routes and the types themselves.
 
+use app::coverage::CoverageRow;
 use app::fetch::{FetchRequest, FetchStatus, LogLine, Started};
 use engines::registry::BUILT_IN;
 use engines::request::DecisionRequestSchema;
@@ -9,6 +10,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::problem::Problem;
+use crate::routes::coverage::CoverageQuery;
 use crate::routes::decisions::{HistoryQuery, HistoryRow};
 use crate::routes::fetch::{FetchQuery, LogQuery};
 use crate::routes::pricing::{
@@ -101,6 +103,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
                 "description": "Your own name for the request: sent again, it gives the same job.",
             }));
         }
+        Takes::CoverageQuery => parameters.extend(query_parameters::<CoverageQuery>()),
         Takes::FetchQuery => parameters.extend(query_parameters::<FetchQuery>()),
         Takes::TaskLog => parameters.extend(query_parameters::<LogQuery>()),
         Takes::Nothing | Takes::DecisionId | Takes::TaskId => {}
@@ -129,6 +132,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             let status = reference::<FetchStatus>(generator);
             responses(&status, generator)
         }
+        Gives::Coverage => list::<CoverageRow>(generator),
         Gives::Fetches => list::<FetchStatus>(generator),
         Gives::Log => list::<LogLine>(generator),
         Gives::Health => {

@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod bundle;
+pub mod coverage;
 pub mod decide;
 pub mod error;
 pub mod fetch;

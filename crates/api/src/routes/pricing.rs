@@ -241,7 +241,7 @@ impl PriceListQuery {
 }
 
 /// A day or an instant.
-fn instant(name: &str, text: &str) -> Result<Timestamp, Problem> {
+pub(crate) fn instant(name: &str, text: &str) -> Result<Timestamp, Problem> {
     day_or_instant(text).ok_or_else(|| {
         let detail = format!(
             "{name}: `{text}` is neither a day such as 2025-11-28 nor an instant such as \
