@@ -49,6 +49,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer { name: "checker", ours: &["facts", "units"], heavy: PURE },
     Layer { name: "engines", ours: &["facts", "market", "packing", "units"], heavy: PURE },
     Layer { name: "store", ours: &["facts", "units"], heavy: &["sqlx", "tokio", "tracing"] },
+    Layer { name: "cache", ours: &[], heavy: &["redis", "tokio", "tracing"] },
     Layer { name: "jobs", ours: &["clock", "store"], heavy: &["tokio", "tracing"] },
     Layer {
         name: "aws",
@@ -79,7 +80,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer {
         name: "cloudoptim",
         ours: &[
-            "api", "app", "aws", "checker", "clock", "engines", "facts", "jobs", "market",
+            "api", "app", "aws", "cache", "checker", "clock", "engines", "facts", "jobs", "market",
             "snapshot", "store", "units",
         ],
         heavy: &["axum", "clap", "indicatif", "tokio", "tracing", "tracing-subscriber"],

@@ -11,12 +11,14 @@ pub mod fetch;
 pub mod history;
 mod kept;
 pub mod pricing;
+mod remembered;
 pub mod stored_market;
 pub mod work;
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use cache::Cache;
 use clock::Clock;
 use market::Market;
 use store::Store;
@@ -45,6 +47,7 @@ pub struct App {
     desk: RwLock<Arc<Desk>>,
     store: Store,
     clock: Clock,
+    cache: Cache,
     /// Long decisions that may run at once.
     compute: Semaphore,
 }
@@ -54,7 +57,25 @@ impl App {
     #[must_use]
     pub fn new(desk: Desk, store: Store, clock: Clock) -> App {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        App { desk: RwLock::new(Arc::new(desk)), store, clock, compute: Semaphore::new(cores) }
+        App {
+            desk: RwLock::new(Arc::new(desk)),
+            store,
+            clock,
+            cache: Cache::none(),
+            compute: Semaphore::new(cores),
+        }
+    }
+
+    /// The same application with a cache that it shares with others.
+    #[must_use]
+    pub fn with_cache(self, cache: Cache) -> App {
+        App { cache, ..self }
+    }
+
+    /// The cache.
+    #[must_use]
+    pub fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// The market that decisions are made on, as it is now: who holds it decides on one market to
@@ -79,12 +100,15 @@ impl App {
         loop {
             tokio::select! {
                 () = news.next() => {}
+                () = self.cache.hear() => {}
                 _ = stop.wait_for(|stop| *stop) => break,
             }
             match stored.follow(self.clock.now()).await {
                 Ok(true) => {
                     self.set_market(Arc::clone(stored.market()));
                     quiet = 0;
+                    // Who hears of it and finds nothing new says nothing, so this ends.
+                    self.cache.tell().await;
                     // Batches that come one after another are seen together.
                     tokio::time::sleep(SWAP_PAUSE).await;
                 }

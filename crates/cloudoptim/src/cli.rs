@@ -2,6 +2,7 @@
 
 mod aws;
 mod pricing;
+mod redis;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ pub(crate) use aws::AwsSettings;
 pub(crate) use pricing::{
     Dataset, ExportFormat, Exported, Listed, Pricing, PricingCommand, ToFetch,
 };
+pub(crate) use redis::Redis;
 
 /// Facts in, decisions out: Kubernetes cost decisions for clusters on AWS.
 #[derive(Debug, Parser)]
@@ -66,6 +68,8 @@ pub(crate) struct Serve {
     pub(crate) job_lease: f64,
     #[command(flatten)]
     pub(crate) aws: AwsSettings,
+    #[command(flatten)]
+    pub(crate) redis: Redis,
     /// Start with a made-up cluster, labelled as such, in a database that is gone afterwards.
     #[arg(long)]
     pub(crate) demo: bool,

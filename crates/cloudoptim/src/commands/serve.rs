@@ -50,7 +50,8 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let store = open_store(arguments).await?;
     let sources = arguments.aws.sources(&store, &clock)?;
     let (market, followed) = market(arguments, &store, clock.now()).await?;
-    let app = Arc::new(App::new(Desk::over(market), store.clone(), clock));
+    let app = App::new(Desk::over(market), store.clone(), clock);
+    let app = Arc::new(app.with_cache(arguments.redis.cache()?));
     let failed = |error: std::io::Error| {
         Failure::Serve(format!("cannot listen on {}:{}: {error}", arguments.host, arguments.port))
     };
