@@ -69,7 +69,10 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer { name: "testkit", ours: &["facts", "units"], heavy: &["socket2"] },
     Layer {
         name: "app",
-        ours: &["aws", "checker", "clock", "engines", "facts", "jobs", "market", "store", "units"],
+        ours: &[
+            "aws", "cache", "checker", "clock", "engines", "facts", "jobs", "market", "store",
+            "units",
+        ],
         heavy: &["tokio", "tracing"],
     },
     Layer {
