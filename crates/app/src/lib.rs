@@ -5,6 +5,7 @@
 pub mod access;
 pub mod answer;
 pub mod bundle;
+pub mod coverage;
 pub mod decide;
 pub mod error;
 pub mod fetch;
@@ -15,12 +16,14 @@ mod kept;
 pub mod models;
 pub mod pricing;
 pub mod refresh;
+mod remembered;
 pub mod stored_market;
 pub mod work;
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use cache::Cache;
 use clock::Clock;
 use market::Market;
 use store::Store;
@@ -49,6 +52,7 @@ pub struct App {
     desk: RwLock<Arc<Desk>>,
     store: Store,
     clock: Clock,
+    cache: Cache,
     /// Long decisions that may run at once.
     compute: Semaphore,
     gate: access::Gate,
@@ -64,6 +68,7 @@ impl App {
             desk: RwLock::new(Arc::new(desk)),
             store,
             clock,
+            cache: Cache::none(),
             compute: Semaphore::new(cores),
             gate: access::Gate::default(),
             gap_settings: gaps::GapSettings::default(),
@@ -74,6 +79,18 @@ impl App {
     #[must_use]
     pub fn with_gap_settings(self, gap_settings: gaps::GapSettings) -> App {
         App { gap_settings, ..self }
+    }
+
+    /// The same application with a cache that it shares with others.
+    #[must_use]
+    pub fn with_cache(self, cache: Cache) -> App {
+        App { cache, ..self }
+    }
+
+    /// The cache.
+    #[must_use]
+    pub fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// The market that decisions are made on, as it is now: who holds it decides on one market to
@@ -98,12 +115,15 @@ impl App {
         loop {
             tokio::select! {
                 () = news.next() => {}
+                () = self.cache.hear() => {}
                 _ = stop.wait_for(|stop| *stop) => break,
             }
             match stored.follow(self.clock.now()).await {
                 Ok(true) => {
                     self.set_market(Arc::clone(stored.market()));
                     quiet = 0;
+                    // Who hears of it and finds nothing new says nothing, so this ends.
+                    self.cache.tell().await;
                     // Batches that come one after another are seen together.
                     tokio::time::sleep(SWAP_PAUSE).await;
                 }

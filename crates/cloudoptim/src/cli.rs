@@ -4,6 +4,7 @@ mod access;
 mod aws;
 mod data;
 mod pricing;
+mod redis;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ pub(crate) use data::{
 pub(crate) use pricing::{
     Dataset, ExportFormat, Exported, Kept, Listed, Pricing, PricingCommand, ToFetch,
 };
+pub(crate) use redis::Redis;
 
 /// Facts in, decisions out: Kubernetes cost decisions for clusters on AWS.
 #[derive(Debug, Parser)]
@@ -83,6 +85,8 @@ pub(crate) struct Serve {
     pub(crate) gaps: GapArguments,
     #[command(flatten)]
     pub(crate) refresh: AutoRefreshArguments,
+    #[command(flatten)]
+    pub(crate) redis: Redis,
     /// Start with a made-up cluster, labelled as such, in a database that is gone afterwards.
     #[arg(long)]
     pub(crate) demo: bool,

@@ -15,6 +15,7 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("get", "/api/v1/ml/pricing/on-demand", "viewer operator admin platform tenant"),
     ("get", "/api/v1/ml/pricing/spot-advisor", "viewer operator admin platform tenant"),
     ("get", "/api/v1/ml/pricing/stats", "viewer operator admin platform tenant"),
+    ("get", "/api/v1/ml/pricing/coverage", "viewer operator admin platform tenant"),
     ("post", "/api/v1/ml/pricing/fetch", "operator admin"),
     ("get", "/api/v1/ml/pricing/fetch", "viewer operator admin platform"),
     ("get", "/api/v1/ml/pricing/fetch/{task_id}", "viewer operator admin platform"),

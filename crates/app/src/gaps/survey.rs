@@ -258,7 +258,6 @@ pub(crate) fn extent_of(survey: &Survey) -> Extent {
         (hours_of(GapKind::Fillable), hours_of(GapKind::TooOld), hours_of(GapKind::NoneAtAws));
     let missing = fillable + too_old + none;
     let all = survey.pools as f64 * survey.window_hours;
-    let covered = if all > 0.0 { 100.0 * (all - missing).max(0.0) / all } else { 100.0 };
     Extent {
         pools: survey.pools,
         gaps: survey.gaps.len() as u64,
@@ -267,8 +266,17 @@ pub(crate) fn extent_of(survey: &Survey) -> Extent {
         fillable_hours: tenths(fillable),
         too_old_hours: tenths(too_old),
         none_at_aws_hours: tenths(none),
-        coverage_percent: (covered * 100.0).floor() / 100.0,
+        coverage_percent: covered_percent(all, missing),
     }
+}
+
+/// Hours that are not missing, in percent of all; rounded down, so that only what is whole is 100.
+pub(crate) fn covered_percent(all: f64, missing: f64) -> f64 {
+    if missing <= 0.0 || all <= 0.0 {
+        return 100.0;
+    }
+    let covered = (all - missing).max(0.0) / all;
+    (covered * 10_000.0).floor().min(9_999.0) / 100.0
 }
 
 impl PoolGap {
@@ -289,4 +297,22 @@ fn hours(window: Window) -> f64 {
 fn tenths(value: f64) -> f64 {
     // An empty sum is a negative zero.
     (value * 10.0).round() / 10.0 + 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_whole_is_a_hundred_percent() {
+        let check = |all: f64, missing: f64, expected: f64| {
+            assert_eq!(covered_percent(all, missing), expected, "{missing} of {all}");
+        };
+        check(1502.733_333_3, 0.0, 100.0);
+        check(1_000_000.0, 0.1, 99.99);
+        check(100.0, 25.0, 75.0);
+        check(100.0, 100.0, 0.0);
+        check(100.0, 100.1, 0.0);
+        check(0.0, 0.0, 100.0);
+    }
 }

@@ -6,7 +6,7 @@ use facts::names::Region;
 use jobs::{JobFailure, Running};
 use serde::{Deserialize, Serialize};
 
-use super::survey::{Extent, Question, extent_of, survey};
+use super::survey::{Extent, Question, covered_percent, extent_of, survey};
 use super::{FillGap, Part};
 use crate::fetch::{PriceSources, SpotFront, Standing, fetch_spot};
 use crate::gaps::analyze::horizon;
@@ -173,7 +173,6 @@ fn found_now(fill: &FillGap, left: &Extent) -> Extent {
     let tenths = |hours: f64| (hours * 10.0).round() / 10.0;
     let found = fill.found;
     let missing = found.missing_hours + change;
-    let covered = 100.0 * (1.0 - missing / left.pool_hours.max(0.1));
     Extent {
         pools: left.pools.max(known),
         gaps: found.gaps,
@@ -183,6 +182,6 @@ fn found_now(fill: &FillGap, left: &Extent) -> Extent {
         // What is too old was so then, and nothing can have filled it.
         too_old_hours: left.too_old_hours,
         none_at_aws_hours: found.none_at_aws_hours,
-        coverage_percent: (covered.clamp(0.0, 100.0) * 100.0).floor() / 100.0,
+        coverage_percent: covered_percent(left.pool_hours, missing),
     }
 }

@@ -46,6 +46,7 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let sources = arguments.aws.sources(&store, &clock)?;
     let (market, followed) = market(arguments, &store, clock.now()).await?;
     let app = App::new(Desk::over(market), store.clone(), clock);
+    let app = app.with_cache(arguments.redis.cache()?);
     let app = Arc::new(app.with_gap_settings(arguments.gaps.settings()));
     let open = app.is_open().await?;
     if open && !arguments.host.is_loopback() {

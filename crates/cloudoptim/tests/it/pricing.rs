@@ -168,3 +168,51 @@ fn decisions_follow_what_is_kept() {
         assert_eq!(server.stop(), 0);
     }
 }
+
+#[test]
+fn answers_are_the_same_with_redis_without_and_after_its_end() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    drop(listener);
+    let redis = Command::new("redis-server")
+        .args(["--port", &port, "--bind", "127.0.0.1", "--save", ""])
+        .stdout(Stdio::null())
+        .spawn();
+    let Ok(mut redis) = redis else {
+        println!("skipped: there is no redis-server");
+        return;
+    };
+    let here = folder("redis");
+    let fake = fake(10, 3);
+    for what in ["advisor", "on-demand", "spot"] {
+        let fetched = with_fake(&fake, &here).args(["pricing", "fetch", what]).output().unwrap();
+        assert_eq!(code(&fetched), 0, "{fetched:?}");
+    }
+    let without = serve(&fake, &here, &[]);
+    let mut command = with_fake(&fake, &here);
+    command.env("REDIS_HOST", "127.0.0.1").env("REDIS_PORT", &port);
+    command.args(["serve", "--port", "0"]);
+    let with = Server::of(command);
+    when(&with, "/api/v1/ml/health", |health| health["redis"] == "up");
+    let questions = [
+        "GET /api/v1/ml/pricing/spot-advisor?region=us-east-1",
+        "GET /api/v1/ml/pricing/on-demand?format=csv",
+        "GET /api/v1/ml/pricing/spot?instance_type=m5.large&region=us-east-1&end_date=2100-01-01",
+        "GET /api/v1/ml/pricing/spot?instance_type=m5.large&region=us-east-1",
+    ];
+    let expected: Vec<_> = questions.iter().map(|question| without.ask(question, "")).collect();
+    let same = || {
+        for (question, expected) in questions.iter().zip(&expected) {
+            assert_eq!(expected.0, 200, "{expected:?}");
+            // Once made, once found.
+            assert_eq!(&with.ask(question, ""), expected);
+            assert_eq!(&with.ask(question, ""), expected);
+        }
+    };
+    same();
+    redis.kill().unwrap();
+    redis.wait().unwrap();
+    same();
+    when(&with, "/api/v1/ml/health", |health| health["redis"] == "down");
+    assert_eq!((with.stop(), without.stop()), (0, 0));
+}
