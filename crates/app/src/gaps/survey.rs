@@ -308,7 +308,7 @@ mod tests {
         let check = |all: f64, missing: f64, expected: f64| {
             assert_eq!(covered_percent(all, missing), expected, "{missing} of {all}");
         };
-        check(1502.733_333_3, 0.0, 100.0);
+        check(1_502.733_333, 0.0, 100.0);
         check(1_000_000.0, 0.1, 99.99);
         check(100.0, 25.0, 75.0);
         check(100.0, 100.0, 0.0);
