@@ -5,6 +5,7 @@ mod failure;
 mod lists;
 mod renewal;
 mod request;
+mod spot_lanes;
 mod spot_range;
 mod status;
 
@@ -21,7 +22,8 @@ use store::Store;
 pub use ask::{LogLine, Started};
 pub use lists::ListFront;
 pub use request::{FetchRequest, day_or_instant};
-pub use spot_range::{SpotFront, SpotRange, Standing, fetch_spot};
+pub use spot_lanes::{Standing, fetch_spot};
+pub use spot_range::{SpotFront, SpotRange};
 pub use status::{FetchStatus, seconds_left};
 
 /// The kind of job that fetches prices.
