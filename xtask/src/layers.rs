@@ -20,6 +20,7 @@ pub(crate) const WATCHED: &[&str] = &[
     "aws-smithy-http-client",
     "axum",
     "clap",
+    "getrandom",
     "hyper",
     "indicatif",
     "rand",
@@ -73,7 +74,8 @@ pub(crate) const LAYERS: &[Layer] = &[
             "aws", "cache", "checker", "clock", "engines", "facts", "jobs", "market", "store",
             "units",
         ],
-        heavy: &["tokio", "tracing"],
+        // Randomness for access keys alone.
+        heavy: &["getrandom", "tokio", "tracing"],
     },
     Layer {
         name: "api",

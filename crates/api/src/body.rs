@@ -3,9 +3,74 @@
 use app::{Error, FieldError};
 use axum::extract::rejection::QueryRejection;
 use axum::http::{HeaderMap, StatusCode, header};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
+
+/// The most rows of one answer; more are asked for with `offset`.
+pub(crate) const LARGEST_PAGE: u64 = 500;
+
+/// Which part of a list.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PageQuery {
+    /// How many, 1 to 500; more than 500 is taken as 500.
+    limit: Option<u64>,
+    /// How many are passed over.
+    offset: Option<u64>,
+}
+
+impl PageQuery {
+    /// How many at the most, `usual` when nothing was said.
+    pub(crate) fn limit(&self, usual: u64) -> u64 {
+        self.limit.unwrap_or(usual).clamp(1, LARGEST_PAGE)
+    }
+
+    /// How many are passed over.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset.unwrap_or(0)
+    }
+}
+
+/// The most lines of one answer.
+const MOST_LINES: u64 = 10_000;
+
+/// Which lines of a log.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogQuery {
+    /// Only lines behind this one.
+    after: Option<u64>,
+    /// How many, 1 to 10,000; 1,000 when absent.
+    limit: Option<u64>,
+}
+
+impl LogQuery {
+    /// Behind which line.
+    pub(crate) fn after(&self) -> u64 {
+        self.after.unwrap_or(0)
+    }
+
+    /// How many at the most.
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit.unwrap_or(1000).clamp(1, MOST_LINES)
+    }
+}
+
+/// The longest name that a caller may give to a request.
+const LONGEST_KEY: usize = 255;
+
+/// The caller's own name for a request.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= LONGEST_KEY);
+    key.map(Some).ok_or_else(|| {
+        let detail = format!("Idempotency-Key: expected 1 to {LONGEST_KEY} printable letters");
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_header", detail)
+    })
+}
 
 /// A body in JSON. What is wrong with it is named by JSON Pointer.
 pub(crate) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {

@@ -1,5 +1,6 @@
 //! The API document (OpenAPI 3.1), made from the list of routes and the types themselves.
 
+use app::access::{Right, Role};
 use app::coverage::CoverageRow;
 use app::fetch::{FetchRequest, FetchStatus, LogLine, Started};
 use engines::registry::BUILT_IN;
@@ -9,10 +10,11 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::body::LogQuery;
 use crate::problem::Problem;
 use crate::routes::coverage::CoverageQuery;
 use crate::routes::decisions::{HistoryQuery, HistoryRow};
-use crate::routes::fetch::{FetchQuery, LogQuery};
+use crate::routes::fetch::FetchQuery;
 use crate::routes::pricing::{
     AdvisorItem, OnDemandItem, PriceListQuery, SpotPriceItem, SpotPriceQuery,
 };
@@ -47,6 +49,7 @@ pub fn openapi() -> Value {
         );
         let answer = engine.decision_schema(&mut generator);
         operation["responses"] = responses(&answer.into(), &mut generator);
+        needs(Right::Decide, &mut operation);
         paths.insert(path, json!({ "post": operation }));
     }
     let mut reasons: Map<String, Value> = Map::new();
@@ -66,10 +69,20 @@ pub fn openapi() -> Value {
         "tags": [
             { "name": "decisions", "description": "Making decisions and looking them up." },
             { "name": "pricing", "description": "Prices and interruption classes as they are kept." },
+            { "name": "data", "description": "Keeping the prices of models complete: gaps, refreshes, schedules." },
+            { "name": "models", "description": "Models, and the prices that they need." },
+            { "name": "access", "description": "Keys, and the record of what was changed by whom." },
             { "name": "system", "description": "The server itself." },
         ],
         "paths": paths,
-        "components": { "schemas": generator.take_definitions(true) },
+        "security": [{ "bearer": [] }, { "api_key": [] }],
+        "components": {
+            "schemas": generator.take_definitions(true),
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer" },
+                "api_key": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
+            },
+        },
         "x-reason-codes": reasons,
     })
 }
@@ -78,9 +91,18 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     let tag = match route.path {
         path if path.contains("decision") => "decisions",
         path if path.contains("/pricing/") => "pricing",
+        path if path.contains("/models") => "models",
+        path if ["/gap-filler/", "/refresh/", "/schedules"]
+            .iter()
+            .any(|part| path.contains(part)) =>
+        {
+            "data"
+        }
+        path if path.contains("/keys") || path.contains("/audit") => "access",
         _ => "system",
     };
     let mut operation = base(route.operation, route.summary, tag);
+    needs(route.right, &mut operation);
     let mut parameters = Vec::new();
     for name in route.path.split('{').skip(1).filter_map(|part| part.split('}').next()) {
         parameters.push(json!({
@@ -95,13 +117,19 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         Takes::HistoryQuery => parameters.extend(query_parameters::<HistoryQuery>()),
         Takes::SpotPriceQuery => parameters.extend(query_parameters::<SpotPriceQuery>()),
         Takes::PriceListQuery => parameters.extend(query_parameters::<PriceListQuery>()),
+        Takes::Body(schema) => {
+            if matches!(route.gives, Gives::Accepted(_)) {
+                parameters.push(idempotency_key());
+            }
+            operation["requestBody"] = json!({ "required": true, "content": {
+                "application/json": { "schema": schema(generator) }
+            } });
+        }
+        Takes::Query(parameters_of) => parameters.extend(parameters_of()),
         Takes::FetchRequest => {
             operation["requestBody"] =
                 body(&reference::<FetchRequest>(generator), &fetch_example());
-            parameters.push(json!({
-                "name": "Idempotency-Key", "in": "header", "schema": { "type": "string" },
-                "description": "Your own name for the request: sent again, it gives the same job.",
-            }));
+            parameters.push(idempotency_key());
         }
         Takes::CoverageQuery => parameters.extend(query_parameters::<CoverageQuery>()),
         Takes::FetchQuery => parameters.extend(query_parameters::<FetchQuery>()),
@@ -140,10 +168,42 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             responses(&health, generator)
         }
         Gives::Bundle | Gives::OpenApi => responses(&json!({ "type": "object" }), generator),
+        Gives::One(schema) => {
+            let schema = schema(generator);
+            responses(&schema, generator)
+        }
+        Gives::Many(schema) => {
+            let items = schema(generator);
+            responses(&json!({ "type": "array", "items": items }), generator)
+        }
+        Gives::Created(schema) => {
+            let schema = schema(generator);
+            with_problems("201", "application/json", &schema, generator)
+        }
+        Gives::Accepted(schema) => {
+            let schema = schema(generator);
+            with_problems("202", "application/json", &schema, generator)
+        }
         Gives::Text => with_problems("200", "text/plain", &json!({ "type": "string" }), generator),
         Gives::Page => with_problems("200", "text/html", &json!({ "type": "string" }), generator),
     };
     operation
+}
+
+/// Says who may call.
+fn needs(right: Right, operation: &mut Value) {
+    if right == Right::Anybody {
+        operation["security"] = json!([]);
+    } else {
+        operation["x-roles"] = right.roles().map(Role::name).collect::<Vec<_>>().into();
+    }
+}
+
+fn idempotency_key() -> Value {
+    json!({
+        "name": "Idempotency-Key", "in": "header", "schema": { "type": "string" },
+        "description": "Your own name for the request: sent again, it gives the same job.",
+    })
 }
 
 fn base(operation: &str, summary: &str, tag: &str) -> Value {
@@ -204,8 +264,11 @@ fn with_problems(
     );
     for (status, description) in [
         ("400", "The request cannot be used; `errors` names the fields."),
+        ("401", "A key is needed, or the one that came is worth nothing."),
+        ("403", "The key has another role; `x-roles` says which are allowed."),
         ("404", "There is no such thing."),
         ("405", "The path takes another method."),
+        ("409", "There is one already where only one may be."),
         ("413", "The body is too large."),
         ("415", "The body is not JSON."),
         ("422", "The request contradicts an earlier one of the same name."),
@@ -226,6 +289,16 @@ fn list<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Value {
 
 fn reference<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Value {
     generator.subschema_for::<T>().into()
+}
+
+/// The schema of a type, for the list of routes.
+pub(crate) fn schema_of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Value {
+    reference::<T>(generator)
+}
+
+/// The parameters of a query, for the list of routes.
+pub(crate) fn parameters_of<Q: schemars::JsonSchema>() -> Vec<Value> {
+    query_parameters::<Q>()
 }
 
 fn query_parameters<Q: schemars::JsonSchema>() -> Vec<Value> {

@@ -3,8 +3,10 @@
 //! The only crate that knows a status code. Handlers translate and nothing more; what they ask for
 //! is done in `app`.
 
+mod access;
 mod body;
 mod document;
+mod list;
 mod pages;
 mod problem;
 mod routes;
@@ -14,7 +16,10 @@ use std::sync::Arc;
 use app::App;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use tower_http::catch_panic::CatchPanicLayer;
+
+use access::Door;
 
 pub use document::openapi;
 pub use routes::{ROUTES, Route};
@@ -26,7 +31,9 @@ pub const LARGEST_BODY: usize = 256 << 20;
 pub fn router(app: Arc<App>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
-        router = router.route(route.path, (route.handler)());
+        let door = Door { app: Arc::clone(&app), right: route.right };
+        let handler = (route.handler)().route_layer(from_fn_with_state(door, access::guard));
+        router = router.route(route.path, handler);
     }
     router
         .fallback(problem::no_route)

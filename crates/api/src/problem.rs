@@ -75,6 +75,7 @@ impl From<Error> for Problem {
             Error::Conflict(detail) => {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "request_id_reused", detail)
             }
+            Error::Taken(detail) => Problem::new(StatusCode::CONFLICT, "conflict", detail),
             Error::Unavailable(detail) => {
                 tracing::warn!(%detail, "unavailable");
                 let detail = "something that is needed does not answer; try again".to_owned();

@@ -3,15 +3,34 @@
 pub(crate) mod coverage;
 pub(crate) mod decisions;
 pub(crate) mod fetch;
+pub(crate) mod gaps;
+pub(crate) mod keys;
+pub(crate) mod models;
 pub(crate) mod pricing;
+pub(crate) mod refresh;
 pub(crate) mod system;
 
 use std::sync::Arc;
 
 use app::App;
-use axum::routing::{MethodRouter, get, post};
+use app::access::Right;
+use axum::routing::{MethodRouter, delete, get, post};
+use schemars::SchemaGenerator;
+use serde_json::Value;
 
+use crate::body::{LogQuery, PageQuery};
+use crate::document::{parameters_of, schema_of};
 use crate::pages;
+use app::access::{KeyItem, MadeKey, NewKey};
+use app::fetch::LogLine;
+use app::gaps::{Analysis, AnalyzeRequest, FillRequest, FillStarted, GapItem, GapStatus};
+use app::models::{ModelItem, NewModel};
+use app::refresh::{
+    NewSchedule, RefreshItem, RefreshRequest, RefreshStarted, RefreshStatus, ScheduleItem,
+};
+use keys::AuditItem;
+use models::ModelQuery;
+use refresh::RefreshQuery;
 
 /// A route.
 pub struct Route {
@@ -23,6 +42,8 @@ pub struct Route {
     pub operation: &'static str,
     /// What it does, in one sentence.
     pub summary: &'static str,
+    /// What whoever calls must be allowed to do.
+    pub right: Right,
     /// What it takes.
     pub takes: Takes,
     /// What it answers with.
@@ -32,7 +53,7 @@ pub struct Route {
 }
 
 /// What a route takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Takes {
     /// Nothing.
     Nothing,
@@ -56,10 +77,20 @@ pub enum Takes {
     TaskId,
     /// The name of a job in the path, and which lines of its log in the query.
     TaskLog,
+    /// A body of some type.
+    Body(SchemaOf),
+    /// A query of some type.
+    Query(ParametersOf),
 }
 
+/// Writes the schema of a type.
+pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Value;
+
+/// Writes the parameters that a query of some type has.
+pub(crate) type ParametersOf = fn() -> Vec<Value>;
+
 /// What a route answers with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Gives {
     /// A decision of any engine, or of the engine that the route names.
     Decision,
@@ -93,64 +124,127 @@ pub enum Gives {
     OpenApi,
     /// A page.
     Page,
+    /// One thing of some type.
+    One(SchemaOf),
+    /// Many of some type.
+    Many(SchemaOf),
+    /// One that was made, with its place in `Location`.
+    Created(SchemaOf),
+    /// Work that was begun, with the place of its progress in `Location`.
+    Accepted(SchemaOf),
 }
 
 macro_rules! routes {
-    ($($method:ident $path:literal $operation:literal $takes:ident $gives:ident $handler:expr, $summary:literal;)+) => {
+    ($($method:ident $path:literal $operation:literal $right:ident
+        $takes:ident $(<$taken:ty>)? $gives:ident $(<$given:ty>)? $module:ident::$handler:ident, $summary:literal;)+) => {
         &[$(Route {
             method: stringify!($method),
             path: $path,
             operation: $operation,
             summary: $summary,
-            takes: Takes::$takes,
-            gives: Gives::$gives,
-            handler: || $method($handler),
+            right: Right::$right,
+            takes: routes!(@takes $takes $($taken)?),
+            gives: routes!(@gives $gives $($given)?),
+            handler: || $method($module::$handler),
         },)+]
     };
+    (@takes Query $taken:ty) => { Takes::Query(parameters_of::<$taken>) };
+    (@takes $takes:ident $taken:ty) => { Takes::$takes(schema_of::<$taken>) };
+    (@takes $takes:ident) => { Takes::$takes };
+    (@gives $gives:ident $given:ty) => { Gives::$gives(schema_of::<$given>) };
+    (@gives $gives:ident) => { Gives::$gives };
 }
 
 /// Every route.
 pub const ROUTES: &[Route] = routes! {
-    post "/api/v1/ml/decision" "decide" DecisionRequest Decision decisions::decide,
+    post "/api/v1/ml/decision" "decide" Decide DecisionRequest Decision decisions::decide,
         "Decide; the body says what.";
-    post "/api/v1/ml/decision/{decision}" "decideOne" DecisionRequest Decision decisions::decide_one,
+    post "/api/v1/ml/decision/{decision}" "decideOne" Decide DecisionRequest Decision decisions::decide_one,
         "Decide what the path names, such as bin-pack or spot-optimize.";
-    get "/api/v1/ml/decisions/history" "listDecisions" HistoryQuery History decisions::history,
+    get "/api/v1/ml/decisions/history" "listDecisions" LookAtOwn HistoryQuery History decisions::history,
         "Decisions, newest first.";
-    get "/api/v1/ml/decisions/{id}" "getDecision" DecisionId Decision decisions::get,
+    get "/api/v1/ml/decisions/{id}" "getDecision" LookAtOwn DecisionId Decision decisions::get,
         "One decision, byte for byte as it was answered.";
-    get "/api/v1/ml/decisions/{id}/bundle" "getBundle" DecisionId Bundle decisions::bundle,
+    get "/api/v1/ml/decisions/{id}/bundle" "getBundle" LookAtOwn DecisionId Bundle decisions::bundle,
         "Everything that `cloudoptim replay` needs to make the decision again.";
-    get "/api/v1/ml/pricing/spot" "listSpotPrices" SpotPriceQuery SpotPrices pricing::spot,
+    get "/api/v1/ml/pricing/spot" "listSpotPrices" LookAtOwn SpotPriceQuery SpotPrices pricing::spot,
         "Spot prices of one type in one region, the oldest first.";
-    get "/api/v1/ml/pricing/on-demand" "listOnDemandPrices" PriceListQuery OnDemandPrices pricing::on_demand,
+    get "/api/v1/ml/pricing/on-demand" "listOnDemandPrices" LookAtOwn PriceListQuery OnDemandPrices pricing::on_demand,
         "On-Demand prices, with the date from which each is known.";
-    get "/api/v1/ml/pricing/spot-advisor" "listAdvice" PriceListQuery Advice pricing::advisor,
+    get "/api/v1/ml/pricing/spot-advisor" "listAdvice" LookAtOwn PriceListQuery Advice pricing::advisor,
         "What the Spot Advisor said last of each pool.";
-    get "/api/v1/ml/pricing/stats" "priceStats" Nothing PriceStats pricing::stats,
+    get "/api/v1/ml/pricing/stats" "priceStats" LookAtOwn Nothing PriceStats pricing::stats,
         "How many prices there are and what they cover; exact.";
-    get "/api/v1/ml/pricing/coverage" "priceCoverage" CoverageQuery Coverage coverage::coverage,
+    get "/api/v1/ml/pricing/coverage" "priceCoverage" LookAtOwn CoverageQuery Coverage coverage::coverage,
         "Which types and regions have spot prices, from when to when, and how many a day.";
-    post "/api/v1/ml/pricing/fetch" "startFetch" FetchRequest FetchStarted fetch::start,
+    post "/api/v1/ml/pricing/fetch" "startFetch" Operate FetchRequest FetchStarted fetch::start,
         "Fetch prices from AWS in the background; Idempotency-Key gives the same job again.";
-    get "/api/v1/ml/pricing/fetch" "listFetches" FetchQuery Fetches fetch::list,
+    get "/api/v1/ml/pricing/fetch" "listFetches" LookAtOperations FetchQuery Fetches fetch::list,
         "Jobs that fetch prices, the newest first.";
-    get "/api/v1/ml/pricing/fetch/{task_id}" "getFetch" TaskId FetchStatus fetch::status,
+    get "/api/v1/ml/pricing/fetch/{task_id}" "getFetch" LookAtOperations TaskId FetchStatus fetch::status,
         "How far a job got, and when it will be through.";
-    get "/api/v1/ml/pricing/fetch/{task_id}/log" "getFetchLog" TaskLog Log fetch::log,
+    get "/api/v1/ml/pricing/fetch/{task_id}/log" "getFetchLog" LookAtOperations TaskLog Log fetch::log,
         "What a job says, while it runs and after.";
-    post "/api/v1/ml/pricing/fetch/{task_id}/cancel" "cancelFetch" TaskId FetchStatus fetch::cancel,
+    post "/api/v1/ml/pricing/fetch/{task_id}/cancel" "cancelFetch" Operate TaskId FetchStatus fetch::cancel,
         "Call a job off; what it has kept stays.";
-    get "/api/v1/ml/health" "health" Nothing Health system::health,
+    post "/api/v1/ml/models" "recordModel" Operate Body<NewModel> Created<ModelItem> models::record,
+        "Record a model by name, type, version and training date; its file is no part of that.";
+    get "/api/v1/ml/models/list" "listModels" LookAtOperations Query<ModelQuery> Many<ModelItem> models::all,
+        "Models, the newest first.";
+    get "/api/v1/ml/models/{model_id}" "getModel" LookAtOperations Nothing One<ModelItem> models::one,
+        "One model.";
+    post "/api/v1/ml/gap-filler/analyze" "analyzeGaps" LookAtOperations Body<AnalyzeRequest> One<Analysis> gaps::analyze,
+        "What is missing of the prices that a model needs, pool by pool; fetches nothing.";
+    post "/api/v1/ml/gap-filler/fill" "fillGaps" Operate Body<FillRequest> Accepted<FillStarted> gaps::fill,
+        "Fill gaps from AWS in the background; Idempotency-Key gives the same fill again.";
+    get "/api/v1/ml/gap-filler/status/{gap_id}" "getGap" LookAtOperations Nothing One<GapStatus> gaps::status,
+        "How far a fill got, when it will be through, and what became of the gap.";
+    get "/api/v1/ml/gap-filler/history" "listGaps" LookAtOperations Query<PageQuery> Many<GapItem> gaps::history,
+        "Fills, the newest first.";
+    get "/api/v1/ml/gap-filler/log/{gap_id}" "getGapLog" LookAtOperations Query<LogQuery> Many<LogLine> gaps::log,
+        "What a fill says, while it runs and after.";
+    post "/api/v1/ml/gap-filler/cancel/{gap_id}" "cancelGap" Operate Nothing One<GapStatus> gaps::cancel,
+        "Call a fill off; what it has kept stays.";
+    post "/api/v1/ml/refresh/trigger" "triggerRefresh" Operate Body<RefreshRequest> Accepted<RefreshStarted> refresh::trigger,
+        "Fetch fresh prices for a model in the background; its weights never change here.";
+    get "/api/v1/ml/refresh/status/{refresh_id}" "getRefresh" LookAtOperations Nothing One<RefreshStatus> refresh::status,
+        "How far a refresh got, when it will be through, and what it brought.";
+    get "/api/v1/ml/refresh/history" "listRefreshes" LookAtOperations Query<RefreshQuery> Many<RefreshItem> refresh::history,
+        "Refreshes, the newest first.";
+    get "/api/v1/ml/refresh/log/{refresh_id}" "getRefreshLog" LookAtOperations Query<LogQuery> Many<LogLine> refresh::log,
+        "What a refresh says, while it runs and after.";
+    post "/api/v1/ml/refresh/cancel/{refresh_id}" "cancelRefresh" Operate Nothing One<RefreshStatus> refresh::cancel,
+        "Call a refresh off; what it has kept stays.";
+    post "/api/v1/ml/refresh/schedule" "scheduleRefresh" Operate Body<NewSchedule> Created<ScheduleItem> refresh::schedule,
+        "Have refreshes come by themselves; one name stands for one schedule.";
+    get "/api/v1/ml/schedules" "listSchedules" LookAtOperations Nothing Many<ScheduleItem> refresh::schedules,
+        "Everything that comes by itself, by name.";
+    get "/api/v1/ml/schedules/{schedule_id}" "getSchedule" LookAtOperations Nothing One<ScheduleItem> refresh::one_schedule,
+        "One schedule.";
+    post "/api/v1/ml/schedules/{schedule_id}/enable" "enableSchedule" Operate Nothing One<ScheduleItem> refresh::enable,
+        "Switch a schedule on; what it missed does not count.";
+    post "/api/v1/ml/schedules/{schedule_id}/disable" "disableSchedule" Operate Nothing One<ScheduleItem> refresh::disable,
+        "Switch a schedule off.";
+    delete "/api/v1/ml/schedules/{schedule_id}" "removeSchedule" Operate Nothing One<ScheduleItem> refresh::remove,
+        "Remove a schedule; what it has begun goes on.";
+    post "/api/v1/ml/keys" "makeKey" Administer Body<NewKey> Created<MadeKey> keys::make,
+        "Make an access key; its text is in this answer and nowhere else.";
+    get "/api/v1/ml/keys" "listKeys" Administer Nothing Many<KeyItem> keys::all,
+        "Access keys without their secrets, the newest first.";
+    delete "/api/v1/ml/keys/{key_id}" "revokeKey" Administer Nothing One<KeyItem> keys::revoke,
+        "Make a key worth nothing.";
+    get "/api/v1/ml/audit" "audit" Administer Query<PageQuery> Many<AuditItem> keys::audit,
+        "What was changed by whom and what was refused, the newest first.";
+    get "/api/v1/ml/health" "health" Anybody Nothing Health system::health,
         "The state of the server and of what it depends on.";
-    get "/livez" "livez" Nothing Text system::livez,
+    get "/livez" "livez" Anybody Nothing Text system::livez,
         "Whether the process runs; looks at nothing else.";
-    get "/readyz" "readyz" Nothing Text system::readyz,
+    get "/readyz" "readyz" Anybody Nothing Text system::readyz,
         "Whether requests can be answered.";
-    get "/api/v1/openapi.json" "openapi" Nothing OpenApi system::openapi,
+    get "/api/v1/openapi.json" "openapi" LookAtOwn Nothing OpenApi system::openapi,
         "This document.";
-    get "/api" "apiPage" Nothing Page pages::api,
+    get "/api" "apiPage" Anybody Nothing Page pages::api,
         "The API to browse and try.";
-    get "/" "homePage" Nothing Page pages::home,
+    get "/" "homePage" Anybody Nothing Page pages::home,
         "Recent decisions.";
 };

@@ -9,6 +9,7 @@ use engines::request::DecisionRequest;
 use jiff::{SignedDuration, Timestamp};
 use store::{DecisionRecord, Part};
 
+use crate::access::Caller;
 use crate::decide::{Desk, Outcome};
 use crate::kept::{Front, KeptAnswer, Question};
 use crate::{App, Error, FieldError};
@@ -26,7 +27,7 @@ pub struct Answer {
 }
 
 impl App {
-    /// Answers the request in a body. `decision` is what the route names; without one the body
+    /// Answers the request in a caller's body. `decision` is what the route names; without one the body
     /// says it.
     ///
     /// # Errors
@@ -35,11 +36,13 @@ impl App {
         self: &Arc<Self>,
         decision: Option<&str>,
         body: impl AsRef<[u8]> + Clone + Send + 'static,
+        caller: &Caller,
     ) -> Result<Answer, Error> {
+        let customer = caller.customer_id.as_deref();
         let request = DecisionRequest::from_json(body.as_ref())?;
         let engine = engine(decision, &request)?;
-        let question = Question::of(engine, &request);
-        if let Some(answer) = self.given_before(engine, &request, question).await? {
+        let question = Question::of(engine, &request, customer);
+        if let Some(answer) = self.given_before(engine, &request, question, customer).await? {
             return Ok(answer);
         }
         let now = self.clock.now();
@@ -55,7 +58,7 @@ impl App {
             drop(request);
             self.compute_elsewhere(&desk, engine, prepared, body, now).await?
         };
-        let record = record(&outcome)?;
+        let record = record(&outcome, customer)?;
         if steady && record.work_stopped_at.is_none() {
             desk.kept.keep(question, KeptAnswer::new(engine, record.clone()));
         }
@@ -75,11 +78,13 @@ impl App {
         engine: &dyn AnyEngine,
         request: &DecisionRequest<'_>,
         question: Question,
+        customer_id: Option<&str>,
     ) -> Result<Option<Answer>, Error> {
         let Some(name) = request.request_id.as_deref() else { return Ok(None) };
         let now = self.clock.now();
         let since = now.checked_sub(IDEMPOTENT_FOR).unwrap_or(now);
-        let Some((input, decision, json)) = self.store.decision_of_request(name, since).await?
+        let Some((input, decision, json)) =
+            self.store.decision_of_request(customer_id, name, since).await?
         else {
             return Ok(None);
         };
@@ -155,7 +160,7 @@ fn engine(
     }
 }
 
-fn record(outcome: &Outcome) -> Result<DecisionRecord, Error> {
+fn record(outcome: &Outcome, customer_id: Option<&str>) -> Result<DecisionRecord, Error> {
     let decision = &outcome.decision;
     let part = |content: &[u8]| Part {
         digest: *blake3::hash(content).as_bytes(),
@@ -174,6 +179,7 @@ fn record(outcome: &Outcome) -> Result<DecisionRecord, Error> {
     let rest = rest.ok_or_else(|| Error::Internal("an answer without its front".to_owned()))?;
     Ok(DecisionRecord {
         decision_id: decision.decision_id.clone(),
+        customer_id: customer_id.map(str::to_owned),
         cluster_id: decision.cluster_id.clone().unwrap_or_default(),
         decision_type: decision.decision_type.clone(),
         engine_name: decision.engine.name.clone(),

@@ -15,6 +15,9 @@ pub enum Error {
     /// The request contradicts an earlier one.
     #[error("{0}")]
     Conflict(String),
+    /// What is asked for would be the second one where only one may be.
+    #[error("{0}")]
+    Taken(String),
     /// Something that is needed does not answer now; trying again may help.
     #[error("{0}")]
     Unavailable(String),

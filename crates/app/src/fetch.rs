@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 use store::Store;
 
 pub use ask::{LogLine, Started};
-pub use lists::ListFront;
+pub use lists::{ListFront, ListRange};
+pub(crate) use lists::{fetch_advisor, fetch_on_demand};
 pub use request::{FetchRequest, day_or_instant};
 pub use spot_lanes::{Standing, fetch_spot};
 pub use spot_range::{SpotFront, SpotRange};
@@ -88,6 +89,11 @@ impl FetchPrices {
         }
     }
 
+    /// The lists that are meant.
+    fn list_range(&self) -> ListRange {
+        ListRange { instance_types: self.instance_types.clone(), regions: self.regions.clone() }
+    }
+
     /// Units of work, where they are known before it begins.
     fn units(&self) -> Option<u64> {
         match self.data_type {
@@ -120,10 +126,18 @@ pub(crate) async fn fetch_prices(
             };
             fetch_spot(sources, running, &range, from, standing).await?.given_up
         }
-        DataType::OnDemandPrices => {
-            lists::fetch_on_demand(sources, running, &wanted).await?.given_up
+        DataType::OnDemandPrices | DataType::SpotAdvisor => {
+            let from: ListFront = running.cursor()?.unwrap_or_default();
+            let step = |front: &ListFront, all: Option<u64>| running.step(front, front.done(), all);
+            let range = wanted.list_range();
+            let front = match wanted.data_type {
+                DataType::SpotAdvisor => {
+                    fetch_advisor(sources, running, &range, from, &step).await?
+                }
+                _ => fetch_on_demand(sources, running, &range, from, &step).await?,
+            };
+            front.given_up
         }
-        DataType::SpotAdvisor => lists::fetch_advisor(sources, running, &wanted).await?.given_up,
     };
     if given_up.is_empty() {
         return Ok(());

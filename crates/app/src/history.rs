@@ -4,35 +4,39 @@ use facts::decision::{EngineName, WorkSpent};
 use serde_json::value::RawValue;
 use store::{DecisionFilter, DecisionSummary, StoredDecision};
 
+use crate::access::Caller;
 use crate::bundle::{BUNDLE_SCHEMA, Bundle};
 use crate::{App, Error};
 
 impl App {
-    /// Decisions, newest first, and how many there are in all.
+    /// Decisions that the caller may see, newest first, and how many there are in all.
     ///
     /// # Errors
     /// A store that does not answer.
     pub async fn decisions(
         &self,
         filter: &DecisionFilter,
+        caller: &Caller,
     ) -> Result<(Vec<DecisionSummary>, u64), Error> {
-        Ok(self.store.decisions(filter).await?)
+        let confined = caller.confined_to().map(str::to_owned);
+        let customer_id = confined.or_else(|| filter.customer_id.clone());
+        Ok(self.store.decisions(&DecisionFilter { customer_id, ..filter.clone() }).await?)
     }
 
     /// The answer of one decision, byte for byte.
     ///
     /// # Errors
-    /// There is none of this name, or the store does not answer.
-    pub async fn decision(&self, decision_id: &str) -> Result<Vec<u8>, Error> {
-        Ok(self.stored(decision_id).await?.answer)
+    /// There is none of this name that the caller may see, or the store does not answer.
+    pub async fn decision(&self, decision_id: &str, caller: &Caller) -> Result<Vec<u8>, Error> {
+        Ok(self.stored(decision_id, caller).await?.answer)
     }
 
     /// The bundle that reproduces one decision.
     ///
     /// # Errors
     /// As [`App::decision`].
-    pub async fn bundle(&self, decision_id: &str) -> Result<Bundle, Error> {
-        let stored = self.stored(decision_id).await?;
+    pub async fn bundle(&self, decision_id: &str, caller: &Caller) -> Result<Bundle, Error> {
+        let stored = self.stored(decision_id, caller).await?;
         let raw = |bytes: Vec<u8>| {
             let text =
                 String::from_utf8(bytes).map_err(|error| Error::Internal(error.to_string()))?;
@@ -61,8 +65,8 @@ impl App {
         })
     }
 
-    async fn stored(&self, decision_id: &str) -> Result<StoredDecision, Error> {
-        let found = self.store.decision(decision_id).await?;
+    async fn stored(&self, decision_id: &str, caller: &Caller) -> Result<StoredDecision, Error> {
+        let found = self.store.decision(decision_id, caller.confined_to()).await?;
         found.ok_or_else(|| Error::NotFound(format!("there is no decision `{decision_id}`")))
     }
 }

@@ -32,7 +32,11 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    pub(crate) fn of(engine: &dyn AnyEngine, request: &DecisionRequest<'_>) -> Question {
+    pub(crate) fn of(
+        engine: &dyn AnyEngine,
+        request: &DecisionRequest<'_>,
+        customer_id: Option<&str>,
+    ) -> Question {
         let input = blake3::hash(request.current_state.get().as_bytes());
         let mut hasher = blake3::Hasher::new_derive_key("cloudoptim 2026 question");
         hasher.update(input.as_bytes());
@@ -42,6 +46,8 @@ impl Question {
             request.requirements.map_or("", |raw| raw.get()),
             request.constraints.map_or("", |raw| raw.get()),
             request.cluster_id.as_deref().unwrap_or(""),
+            // Nobody hears sooner because somebody else has asked.
+            customer_id.unwrap_or(""),
         ] {
             hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
         }
@@ -187,6 +193,7 @@ mod tests {
 
     use super::*;
     use crate::App;
+    use crate::access::Caller;
     use crate::decide::Desk;
 
     async fn app(clock: Clock) -> Arc<App> {
@@ -209,13 +216,14 @@ mod tests {
     async fn twice(first: &str, second: &str, later: SignedDuration) -> (Vec<u8>, Vec<u8>) {
         let start: Timestamp = "2026-03-01T10:05:00Z".parse().unwrap();
         let (clock, hand) = Clock::manual(start);
+        let caller = Caller::development();
         let keeping = app(clock).await;
-        let once = keeping.answer(Some("bin_pack"), first.to_owned()).await.unwrap();
+        let once = keeping.answer(Some("bin_pack"), first.to_owned(), &caller).await.unwrap();
         hand.advance(later);
-        let again = keeping.answer(Some("bin_pack"), second.to_owned()).await.unwrap();
+        let again = keeping.answer(Some("bin_pack"), second.to_owned(), &caller).await.unwrap();
         assert_ne!(once.json, again.json, "names and instants differ");
         let fresh = app(Clock::fixed(start + later)).await;
-        let fresh = fresh.answer(Some("bin_pack"), second.to_owned()).await.unwrap();
+        let fresh = fresh.answer(Some("bin_pack"), second.to_owned(), &caller).await.unwrap();
         (again.json, fresh.json)
     }
 
@@ -253,6 +261,7 @@ mod tests {
     fn the_oldest_answers_are_forgotten_first() {
         let record = |name: u8| DecisionRecord {
             decision_id: String::new(),
+            customer_id: None,
             cluster_id: String::new(),
             decision_type: "bin_pack".to_owned(),
             engine_name: "bin_packing".to_owned(),

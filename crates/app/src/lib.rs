@@ -2,15 +2,20 @@
 //!
 //! One file per verb. This crate refuses to know status codes, SQL and command lines.
 
+pub mod access;
 pub mod answer;
 pub mod bundle;
 pub mod coverage;
 pub mod decide;
 pub mod error;
 pub mod fetch;
+pub mod gaps;
 pub mod history;
+mod ids;
 mod kept;
+pub mod models;
 pub mod pricing;
+pub mod refresh;
 mod remembered;
 pub mod stored_market;
 pub mod work;
@@ -50,6 +55,8 @@ pub struct App {
     cache: Cache,
     /// Long decisions that may run at once.
     compute: Semaphore,
+    gate: access::Gate,
+    gap_settings: gaps::GapSettings,
 }
 
 impl App {
@@ -63,7 +70,15 @@ impl App {
             clock,
             cache: Cache::none(),
             compute: Semaphore::new(cores),
+            gate: access::Gate::default(),
+            gap_settings: gaps::GapSettings::default(),
         }
+    }
+
+    /// The same, looking for gaps and filling them as these say.
+    #[must_use]
+    pub fn with_gap_settings(self, gap_settings: gaps::GapSettings) -> App {
+        App { gap_settings, ..self }
     }
 
     /// The same application with a cache that it shares with others.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use jobs::{JobFailure, Running, Try};
 
 use crate::fetch::{self, PriceSources};
+use crate::{gaps, refresh};
 
 /// The kinds of jobs that [`work`] can do.
-pub const KINDS: &[&str] = &[fetch::FETCH_PRICES];
+pub const KINDS: &[&str] = &[fetch::FETCH_PRICES, gaps::FILL_GAP, refresh::REFRESH_MODEL];
 
 /// Works on a job of any of the kinds.
 #[must_use]
@@ -17,6 +18,8 @@ pub fn work(sources: PriceSources) -> Arc<dyn Fn(Running) -> Try + Send + Sync> 
         Box::pin(async move {
             match running.job().kind.as_str() {
                 fetch::FETCH_PRICES => fetch::fetch_prices(&sources, &running).await,
+                gaps::FILL_GAP => gaps::fill_gap(&sources, &running).await,
+                refresh::REFRESH_MODEL => refresh::refresh_model(&sources, &running).await,
                 other => Err(JobFailure::Never(format!("nobody knows how to do `{other}`"))),
             }
         })

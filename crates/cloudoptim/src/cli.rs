@@ -1,5 +1,6 @@
 //! The command line.
 
+mod access;
 mod aws;
 mod pricing;
 mod redis;
@@ -9,9 +10,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+pub(crate) use access::{Keys, KeysCommand};
 pub(crate) use aws::AwsSettings;
 pub(crate) use pricing::{
-    Dataset, ExportFormat, Exported, Listed, Pricing, PricingCommand, ToFetch,
+    Dataset, ExportFormat, Exported, Kept, Listed, Pricing, PricingCommand, ToFetch,
 };
 pub(crate) use redis::Redis;
 
@@ -39,6 +41,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Prices that the server keeps: bring them in, look at them, take them out.
     Pricing(Pricing),
+    /// Access keys: make, list and revoke them, on the database itself.
+    Keys(Keys),
     /// Make the tables of the database, or bring them up to date.
     Migrate(Database),
     /// Print a completion script for a shell.

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod decide;
+pub(crate) mod keys;
 pub(crate) mod market;
 pub(crate) mod migrate;
 pub(crate) mod pricing;

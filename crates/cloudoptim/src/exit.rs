@@ -62,6 +62,20 @@ pub(crate) enum Failure {
     /// The database cannot be opened or does not answer.
     #[error("{0}")]
     Database(String),
+    /// What was named does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// A field of what was asked for is wrong.
+    #[error("{field}: {message}")]
+    Argument {
+        /// Which.
+        field: String,
+        /// What is wrong and what was expected.
+        message: String,
+    },
+    /// It is done or begun already, or contradicts what is.
+    #[error("{0}")]
+    Taken(String),
     /// What is to be fetched cannot be asked for.
     #[error("{0}")]
     Fetch(String),
@@ -79,6 +93,9 @@ impl Failure {
             Failure::UnknownDecision(_) => "unknown_decision",
             Failure::Serve(_) => "serve",
             Failure::Database(_) => "database",
+            Failure::NotFound(_) => "not_found",
+            Failure::Argument { .. } => "invalid_argument",
+            Failure::Taken(_) => "conflict",
             Failure::Fetch(_) => "invalid_request",
             Failure::Output(_) => "output",
         }
@@ -107,8 +124,31 @@ impl Failure {
             Failure::File { .. }
             | Failure::Serve(_)
             | Failure::Database(_)
+            | Failure::Taken(_)
             | Failure::Output(_) => Exit::Failure,
-            Failure::Input { .. } | Failure::UnknownDecision(_) | Failure::Fetch(_) => Exit::Usage,
+            Failure::NotFound(_) => Exit::NotFound,
+            Failure::Input { .. }
+            | Failure::Argument { .. }
+            | Failure::UnknownDecision(_)
+            | Failure::Fetch(_) => Exit::Usage,
+        }
+    }
+}
+
+impl From<app::Error> for Failure {
+    fn from(error: app::Error) -> Failure {
+        use app::Error;
+        match error {
+            Error::NotFound(what) => Failure::NotFound(what),
+            Error::Invalid(errors) => match errors.into_iter().next() {
+                Some(first) => Failure::Argument {
+                    field: first.pointer.trim_start_matches('/').replace('/', "."),
+                    message: first.detail,
+                },
+                None => Failure::Database("the request cannot be used".to_owned()),
+            },
+            Error::Conflict(why) | Error::Taken(why) => Failure::Taken(why),
+            Error::Unavailable(why) | Error::Internal(why) => Failure::Database(why),
         }
     }
 }

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Snapshot(arguments) => commands::snapshot::run(arguments),
         Command::Market(arguments) => commands::market::run(arguments),
         Command::Pricing(arguments) => commands::pricing::run(arguments),
+        Command::Keys(arguments) => commands::keys::run(arguments),
         Command::Migrate(arguments) => commands::migrate::run(arguments),
         Command::Serve(arguments) => commands::serve::run(arguments),
         Command::Completions(arguments) => commands::completions::run(arguments),

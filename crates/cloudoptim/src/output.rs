@@ -2,6 +2,7 @@
 
 mod bin_pack;
 mod decision;
+mod rows;
 mod spot;
 
 use std::io::Write;
@@ -18,6 +19,7 @@ use crate::cli::Format;
 use crate::exit::Failure;
 
 pub(crate) use decision::decision;
+pub(crate) use rows::rows;
 
 /// A table in the house style.
 pub(super) fn table(header: &[&str]) -> Table {
@@ -29,7 +31,7 @@ pub(super) fn table(header: &[&str]) -> Table {
 }
 
 /// Text to standard output.
-pub(super) fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     let done = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));
     match done {
@@ -51,7 +53,7 @@ pub(crate) fn print_yaml(value: &impl Serialize) -> Result<(), Failure> {
 }
 
 /// Rows as CSV: raw numbers, a header, and no cell that a spreadsheet takes for a formula.
-pub(super) fn print_csv(header: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
+pub(crate) fn print_csv(header: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
     let failed = |error: csv::Error| Failure::Output(error.to_string());
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(header).map_err(failed)?;

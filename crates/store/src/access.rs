@@ -49,6 +49,7 @@ pub struct AuditRow {
 #[derive(FromRow)]
 struct RawKey {
     key_id: Uuid,
+    digest: Vec<u8>,
     shown_prefix: String,
     label: String,
     role: String,
@@ -59,23 +60,28 @@ struct RawKey {
     revoked_at: Option<At>,
 }
 
-impl From<RawKey> for ApiKeyRow {
-    fn from(raw: RawKey) -> ApiKeyRow {
-        ApiKeyRow {
-            key_id: raw.key_id,
-            shown_prefix: raw.shown_prefix,
-            label: raw.label,
-            role: raw.role,
-            customer_id: raw.customer_id,
-            created_by: raw.created_by,
-            created_at: raw.created_at.0,
-            expires_at: raw.expires_at.map(|at| at.0),
-            revoked_at: raw.revoked_at.map(|at| at.0),
-        }
+impl RawKey {
+    fn with_digest(self) -> Result<(ApiKeyRow, [u8; 32]), StoreError> {
+        let digest = self.digest.try_into().map_err(|_| StoreError::Damaged {
+            what: format!("key {}", self.key_id),
+            why: "its digest has another length".to_owned(),
+        })?;
+        let key = ApiKeyRow {
+            key_id: self.key_id,
+            shown_prefix: self.shown_prefix,
+            label: self.label,
+            role: self.role,
+            customer_id: self.customer_id,
+            created_by: self.created_by,
+            created_at: self.created_at.0,
+            expires_at: self.expires_at.map(|at| at.0),
+            revoked_at: self.revoked_at.map(|at| at.0),
+        };
+        Ok((key, digest))
     }
 }
 
-const KEY: &str = "key_id, shown_prefix, label, role, customer_id, created_by, created_at, \
+const KEY: &str = "key_id, digest, shown_prefix, label, role, customer_id, created_by, created_at, \
      expires_at, revoked_at";
 
 pub(crate) const AUDIT: &str = "INSERT INTO audit_log (happened_at, actor, action, subject, detail) VALUES ($1, $2, $3, $4, $5)";
@@ -94,6 +100,8 @@ macro_rules! audit {
             .await?;
     }};
 }
+
+pub(crate) use audit;
 
 impl Store {
     /// Keeps a key by the digest of its secret, and notes who made it.
@@ -138,32 +146,12 @@ impl Store {
         Ok(())
     }
 
-    /// The key with this digest, where it is worth something at this instant.
+    /// All keys with the digests of their secrets, the newest first; those that are worth nothing any
+    /// more too.
     ///
     /// # Errors
-    /// The database does not answer.
-    pub async fn key_of(
-        &self,
-        digest: [u8; 32],
-        now: Timestamp,
-    ) -> Result<Option<ApiKeyRow>, StoreError> {
-        let row: Option<RawKey> = reading!(self, pool => {
-            sqlx::query_as(sqlx::AssertSqlSafe(format!(
-                "SELECT {KEY} FROM api_keys WHERE digest = $1 AND revoked_at IS NULL"
-            )))
-            .bind(digest.to_vec())
-            .fetch_optional(pool)
-            .await?
-        });
-        let key = row.map(ApiKeyRow::from);
-        Ok(key.filter(|key| key.expires_at.is_none_or(|end| now < end)))
-    }
-
-    /// All keys, the newest first.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn keys(&self) -> Result<Vec<ApiKeyRow>, StoreError> {
+    /// The database does not answer, or a digest is damaged.
+    pub async fn keys(&self) -> Result<Vec<(ApiKeyRow, [u8; 32])>, StoreError> {
         let rows: Vec<RawKey> = reading!(self, pool => {
             sqlx::query_as(sqlx::AssertSqlSafe(format!(
                 "SELECT {KEY} FROM api_keys ORDER BY created_at DESC, key_id"
@@ -171,7 +159,7 @@ impl Store {
             .fetch_all(pool)
             .await?
         });
-        Ok(rows.into_iter().map(ApiKeyRow::from).collect())
+        rows.into_iter().map(RawKey::with_digest).collect()
     }
 
     /// Makes a key worth nothing; `false` when there is none of this name that is worth anything.
@@ -194,6 +182,15 @@ impl Store {
             }
             revoked
         }))
+    }
+
+    /// Notes something that changes nothing else in the store, such as a call that was refused.
+    ///
+    /// # Errors
+    /// The database did not take it.
+    pub async fn note(&self, note: &AuditRow) -> Result<(), StoreError> {
+        writing!(self, transaction => { audit!(transaction, note); });
+        Ok(())
     }
 
     /// What was changed, the newest first.

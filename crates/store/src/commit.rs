@@ -60,7 +60,7 @@ enum Writer {
 
 /// Writes a group in one transaction, or in one statement where its parts are there already.
 macro_rules! write_group {
-    ($database:ty, $connection:expr, $group:expr, $parts:expr) => {{
+    ($database:ty, $connection:expr, $group:expr, $parts:expr, $kept:expr) => {{
         let connection = $connection;
         let mut decisions = QueryBuilder::<$database>::new(INSERT_DECISIONS);
         push_decisions!(decisions, $group);
@@ -76,7 +76,7 @@ macro_rules! write_group {
                 insert.push_values(chunk, |mut row, part| {
                     row.push_bind(part.digest.to_vec())
                         .push_bind(signed(part.content.len() as u64))
-                        .push_bind(pack(&part.content));
+                        .push_bind($kept(&part.content));
                 });
                 insert.push(" ON CONFLICT (digest) DO NOTHING");
                 insert.build().execute(&mut *transaction).await?;
@@ -87,7 +87,7 @@ macro_rules! write_group {
     }};
 }
 
-const INSERT_DECISIONS: &str = "INSERT INTO decisions (cluster_id, decision_id, decision_type, \
+const INSERT_DECISIONS: &str = "INSERT INTO decisions (customer_id, cluster_id, decision_id, decision_type, \
      engine_name, engine_version, build, request_id, decided_at, seed, work_budget, work_used, \
      work_stopped_at, input_digest, policy_digest, evidence_digest, answer_digest, savings_nanos, \
      confidence, answer_front) ";
@@ -96,7 +96,8 @@ macro_rules! push_decisions {
     ($insert:ident, $group:expr) => {
         $insert.push_values($group, |mut row, one| {
             let record = &one.record;
-            row.push_bind(record.cluster_id.as_str())
+            row.push_bind(record.customer_id.as_deref().unwrap_or_default())
+                .push_bind(record.cluster_id.as_str())
                 .push_bind(Uuid::try_parse(&record.decision_id).unwrap_or_default())
                 .push_bind(record.decision_type.as_str())
                 .push_bind(record.engine_name.as_str())
@@ -117,7 +118,7 @@ macro_rules! push_decisions {
                 .push_bind(record.answer_front.as_str());
         });
         // The same question at the same microsecond is the same decision, and its row is there.
-        $insert.push(" ON CONFLICT (cluster_id, decision_id) DO NOTHING");
+        $insert.push(" ON CONFLICT (customer_id, cluster_id, decision_id) DO NOTHING");
     };
 }
 
@@ -149,12 +150,14 @@ impl Writer {
             }
         }
         match self {
-            Writer::Sqlite(connection) => write_group!(Sqlite, connection, group, parts),
+            Writer::Sqlite(connection) => write_group!(Sqlite, connection, group, parts, pack),
             Writer::Shared(pool) => {
-                write_group!(Sqlite, &mut *pool.acquire().await?, group, parts);
+                write_group!(Sqlite, &mut *pool.acquire().await?, group, parts, pack);
             }
+            // PostgreSQL compresses by itself, and its readers see documents, not packed bytes.
             Writer::Postgres(pool) => {
-                write_group!(Postgres, &mut *pool.acquire().await?, group, parts);
+                let connection = &mut *pool.acquire().await?;
+                write_group!(Postgres, connection, group, parts, <[u8]>::to_vec);
             }
         }
         if written.len() + fresh.len() > MOST_REMEMBERED {

@@ -5,7 +5,7 @@ use sqlx::types::Uuid;
 use sqlx::{FromRow, QueryBuilder};
 use units::Usd;
 
-use crate::database::reading;
+use crate::database::{Database, reading};
 use crate::values::{At, signed, unpack, unsigned};
 use crate::{Store, StoreError};
 
@@ -23,6 +23,8 @@ pub struct Part {
 pub struct DecisionRecord {
     /// Its name, a UUID.
     pub decision_id: String,
+    /// The customer whose key asked; `None` for keys that speak for nobody.
+    pub customer_id: Option<String>,
     /// The cluster; empty when nobody named it.
     pub cluster_id: String,
     /// What was asked for.
@@ -74,6 +76,8 @@ impl DecisionRecord {
 pub struct DecisionSummary {
     /// Its name.
     pub decision_id: String,
+    /// The customer whose key asked.
+    pub customer_id: Option<String>,
     /// The cluster, where it was named.
     pub cluster_id: Option<String>,
     /// What was asked for.
@@ -120,6 +124,8 @@ pub struct StoredDecision {
 /// Which decisions are wanted. Newest first.
 #[derive(Clone, Debug, Default)]
 pub struct DecisionFilter {
+    /// Of one customer.
+    pub customer_id: Option<String>,
     /// Of one cluster.
     pub cluster_id: Option<String>,
     /// Of one type.
@@ -132,12 +138,13 @@ pub struct DecisionFilter {
     pub limit: u64,
 }
 
-const SUMMARY: &str = "decision_id, cluster_id, decision_type, engine_name, engine_version, \
+const SUMMARY: &str = "decision_id, customer_id, cluster_id, decision_type, engine_name, engine_version, \
      request_id, decided_at, savings_nanos, confidence";
 
 #[derive(FromRow)]
 struct SummaryRow {
     decision_id: Uuid,
+    customer_id: String,
     cluster_id: String,
     decision_type: String,
     engine_name: String,
@@ -201,17 +208,24 @@ impl Store {
         Ok((rows.into_iter().map(summary).collect(), unsigned(total)))
     }
 
-    /// One decision with all its parts; `None` when there is none of this name.
+    /// One decision with all its parts; `None` when there is none of this name, or none of this
+    /// customer where one is named.
     ///
     /// # Errors
     /// The database does not answer, or what it kept is damaged.
-    pub async fn decision(&self, decision_id: &str) -> Result<Option<StoredDecision>, StoreError> {
+    pub async fn decision(
+        &self,
+        decision_id: &str,
+        customer_id: Option<&str>,
+    ) -> Result<Option<StoredDecision>, StoreError> {
         let Ok(id) = Uuid::try_parse(decision_id) else { return Ok(None) };
         let row: Option<WholeRow> = reading!(self, pool => {
-            sqlx::query_as("SELECT * FROM decisions WHERE decision_id = $1")
-                .bind(id)
-                .fetch_optional(pool)
-                .await?
+            let mut query = QueryBuilder::new("SELECT * FROM decisions WHERE decision_id = ");
+            query.push_bind(id);
+            if let Some(customer) = customer_id {
+                query.push(" AND customer_id = ").push_bind(customer);
+            }
+            query.push(" LIMIT 1").build_query_as().fetch_optional(pool).await?
         });
         let Some(row) = row else { return Ok(None) };
         let mut answer = row.answer_front.into_bytes();
@@ -230,23 +244,25 @@ impl Store {
         }))
     }
 
-    /// The newest decision that was made for a request of this name, with the digest of its input
-    /// and its answer.
+    /// The newest decision that was made for a request of this name and customer, with the digest of
+    /// its input and its answer.
     ///
     /// # Errors
     /// The database does not answer, or what it kept is damaged.
     pub async fn decision_of_request(
         &self,
+        customer_id: Option<&str>,
         request_id: &str,
         since: Timestamp,
     ) -> Result<Option<([u8; 32], String, Vec<u8>)>, StoreError> {
         let row: Option<AnsweredRow> = reading!(self, pool => {
             sqlx::query_as(
                 "SELECT input_digest, decision_type, answer_front, answer_digest FROM decisions \
-                 WHERE request_id = $1 AND decided_at >= $2 ORDER BY decided_at DESC LIMIT 1",
+                 WHERE request_id = $1 AND decided_at >= $2 AND customer_id = $3 ORDER BY decided_at DESC LIMIT 1",
             )
             .bind(request_id)
             .bind(At(since))
+            .bind(customer_id.unwrap_or_default())
             .fetch_optional(pool)
             .await?
         });
@@ -271,7 +287,10 @@ impl Store {
         let damaged =
             |why: &str| StoreError::Damaged { what: what.to_owned(), why: why.to_owned() };
         let row = row.ok_or_else(|| damaged("a part of it is missing"))?;
-        let content = unpack(what, &row.content, row.length)?;
+        let content = match &self.database {
+            Database::Postgres(_) => row.content,
+            Database::Sqlite(_) => unpack(what, &row.content, row.length)?,
+        };
         if blake3::hash(&content).as_bytes()[..] != row.digest {
             return Err(damaged("a part of it is not what was written"));
         }
@@ -282,6 +301,11 @@ impl Store {
 macro_rules! push_filter {
     ($query:ident, $filter:expr) => {
         let mut word = " WHERE ";
+        if let Some(customer) = &$filter.customer_id {
+            // Said twice so that the index of customers' own decisions fits.
+            $query.push(" WHERE customer_id <> '' AND customer_id = ").push_bind(customer.as_str());
+            word = " AND ";
+        }
         for (column, value) in [
             ("cluster_id", &$filter.cluster_id),
             ("decision_type", &$filter.decision_type),
@@ -300,6 +324,7 @@ use push_filter;
 fn summary(row: SummaryRow) -> DecisionSummary {
     DecisionSummary {
         decision_id: row.decision_id.to_string(),
+        customer_id: (!row.customer_id.is_empty()).then_some(row.customer_id),
         cluster_id: (!row.cluster_id.is_empty()).then_some(row.cluster_id),
         decision_type: row.decision_type,
         engine_name: row.engine_name,

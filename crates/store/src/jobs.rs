@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, QueryBuilder};
 
+use crate::access::{AuditRow, audit};
 use crate::database::{Database, reading, writing};
 use crate::values::{At, signed, unsigned};
 use crate::{Store, StoreError};
@@ -215,11 +216,11 @@ pub(crate) const INSERT: &str = "INSERT INTO jobs (job_id, kind, dedupe_key, pay
      VALUES ($1, $2, $3, $4, $5, 'queued', 0, $6, $7, 0, $8, 0, $9, 0, 0, $10, $11) \
      ON CONFLICT DO NOTHING";
 
-/// Puts a job into the queue inside of a transaction; whether it was put there.
+/// Puts a job into the queue inside of a transaction, and notes who did; whether it was put there.
 macro_rules! enqueue {
     ($transaction:ident, $job:expr, $now:expr) => {{
         let job: &$crate::jobs::NewJob = $job;
-        sqlx::query($crate::jobs::INSERT)
+        let queued = sqlx::query($crate::jobs::INSERT)
             .bind(job.job_id)
             .bind(job.kind.as_str())
             .bind(job.dedupe_key.as_deref())
@@ -234,8 +235,24 @@ macro_rules! enqueue {
             .execute(&mut *$transaction)
             .await?
             .rows_affected()
-            > 0
+            > 0;
+        if queued {
+            let note = $crate::jobs::queued(job, $now);
+            $crate::access::audit!($transaction, &note);
+        }
+        queued
     }};
+}
+
+/// What is noted of a job that was put into the queue.
+pub(crate) fn queued(job: &NewJob, now: Timestamp) -> AuditRow {
+    AuditRow {
+        happened_at: now,
+        actor: job.created_by.clone(),
+        action: "job.queue".to_owned(),
+        subject: job.job_id.to_string(),
+        detail: serde_json::json!({ "kind": job.kind }),
+    }
 }
 
 pub(crate) const ADVANCE: &str = "UPDATE jobs SET cursor = $1, done_units = $2, all_units = $3, \
@@ -263,7 +280,24 @@ macro_rules! advance {
     }};
 }
 
-pub(crate) use {advance, enqueue};
+/// The job that keeps another one out of the queue: its own name, or the one with its key.
+macro_rules! in_flight {
+    ($transaction:ident, $job:expr) => {{
+        let job: &$crate::jobs::NewJob = $job;
+        let known: Option<(sqlx::types::Uuid,)> = sqlx::query_as(
+            "SELECT job_id FROM jobs WHERE job_id = $1 \
+             OR (kind = $2 AND dedupe_key = $3 AND finished_at IS NULL) ORDER BY created_at LIMIT 1",
+        )
+        .bind(job.job_id)
+        .bind(job.kind.as_str())
+        .bind(job.dedupe_key.as_deref())
+        .fetch_optional(&mut *$transaction)
+        .await?;
+        known.map(|known| known.0)
+    }};
+}
+
+pub(crate) use {advance, enqueue, in_flight};
 
 impl Store {
     /// Puts a job into the queue. `Err(name)` inside is the job in flight that has the same key.
@@ -275,21 +309,10 @@ impl Store {
         job: &NewJob,
         now: Timestamp,
     ) -> Result<Result<(), Uuid>, StoreError> {
-        let known: Option<(Uuid,)> = writing!(self, transaction => {
-            if enqueue!(transaction, job, now) {
-                None
-            } else {
-                sqlx::query_as(
-                    "SELECT job_id FROM jobs \
-                     WHERE kind = $1 AND dedupe_key = $2 AND finished_at IS NULL",
-                )
-                .bind(job.kind.as_str())
-                .bind(job.dedupe_key.as_deref())
-                .fetch_optional(&mut *transaction)
-                .await?
-            }
+        let known: Option<Uuid> = writing!(self, transaction => {
+            if enqueue!(transaction, job, now) { None } else { in_flight!(transaction, job) }
         });
-        Ok(known.map_or(Ok(()), |known| Err(known.0)))
+        Ok(known.map_or(Ok(()), Err))
     }
 
     /// Takes the next job that waits or whose worker is gone, and leases it to a worker. One whose
@@ -423,18 +446,18 @@ impl Store {
     }
 
     /// Calls a job off: at once where it waits, at its next step where it is worked on. Whether there
-    /// was anything to call off.
+    /// was anything to call off; only then it is noted.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn cancel_job(&self, job_id: Uuid, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn cancel_job(&self, job_id: Uuid, note: &AuditRow) -> Result<bool, StoreError> {
         let touched = writing!(self, transaction => {
             let waiting = sqlx::query(
                 "UPDATE jobs SET state = 'cancelled', cancel_asked = $1, finished_at = $2 \
                  WHERE job_id = $3 AND state = 'queued'",
             )
             .bind(true)
-            .bind(At(now))
+            .bind(At(note.happened_at))
             .bind(job_id)
             .execute(&mut *transaction)
             .await?
@@ -447,6 +470,9 @@ impl Store {
             .execute(&mut *transaction)
             .await?
             .rows_affected();
+            if waiting + running > 0 {
+                audit!(transaction, note);
+            }
             waiting + running
         });
         Ok(touched > 0)
@@ -466,6 +492,26 @@ impl Store {
             .await?
         });
         Ok(row.map(JobRow::from))
+    }
+
+    /// Several jobs, in no order.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn jobs_of(&self, job_ids: &[Uuid]) -> Result<Vec<JobRow>, StoreError> {
+        if job_ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<Raw> = reading!(self, pool => {
+            let mut query =
+                QueryBuilder::new(format!("SELECT {COLUMNS} FROM jobs WHERE job_id IN ("));
+            let mut list = query.separated(", ");
+            for job_id in job_ids {
+                list.push_bind(*job_id);
+            }
+            query.push(")").build_query_as().fetch_all(pool).await?
+        });
+        Ok(rows.into_iter().map(JobRow::from).collect())
     }
 
     /// Jobs, the newest first.

@@ -6,6 +6,7 @@
 
 mod access;
 mod commit;
+mod coverage;
 mod database;
 mod decisions;
 mod gaps;
@@ -15,6 +16,7 @@ mod models;
 mod news;
 mod prices;
 mod quarantine;
+mod retention;
 mod schedules;
 mod series;
 mod totals;
@@ -22,6 +24,7 @@ mod values;
 
 pub use access::{ApiKeyRow, AuditRow};
 pub use commit::Receipt;
+pub use coverage::SeriesSpan;
 pub use database::PostgresServer;
 pub use decisions::{DecisionFilter, DecisionRecord, DecisionSummary, Part, StoredDecision};
 
@@ -32,6 +35,7 @@ pub use models::{ModelFilter, ModelRow};
 pub use news::News;
 pub use prices::{Ingested, PriceBatch, PriceFilter, PricePoint, PriceSeries, SpotPriceRow};
 pub use quarantine::QuarantinedRow;
+pub use retention::Forgotten;
 pub use schedules::ScheduleRow;
 pub use series::{KnownSeries, SeriesPoint};
 pub use sqlx::types::Uuid;

@@ -5,8 +5,9 @@ use jiff::civil::Date;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, QueryBuilder};
 
+use crate::access::{AuditRow, audit};
 use crate::database::{reading, writing};
-use crate::values::{At, Day, signed};
+use crate::values::{At, Day, signed, unsigned};
 use crate::{Store, StoreError};
 
 /// A model.
@@ -79,17 +80,46 @@ impl From<Raw> for ModelRow {
 const COLUMNS: &str = "model_id, model_name, model_version, model_type, trained_until_date, \
      upload_date, uploaded_by, active, model_metadata, last_refresh_date";
 
+/// Makes a model the active one of its type; gives the one that was.
+macro_rules! activate {
+    ($transaction:ident, $model_id:expr, $kind:expr) => {{
+        // Whoever activates a model of this type at the same time waits here.
+        sqlx::query(
+            "UPDATE ml_models SET active = active WHERE model_id = ( \
+               SELECT model_id FROM ml_models WHERE model_type = $1 ORDER BY model_id LIMIT 1)",
+        )
+        .bind($kind.as_str())
+        .execute(&mut *$transaction)
+        .await?;
+        let before: Option<(Uuid,)> = sqlx::query_as(
+            "UPDATE ml_models SET active = $1 WHERE model_type = $2 AND active RETURNING model_id",
+        )
+        .bind(false)
+        .bind($kind.as_str())
+        .fetch_optional(&mut *$transaction)
+        .await?;
+        sqlx::query("UPDATE ml_models SET active = $1 WHERE model_id = $2")
+            .bind(true)
+            .bind($model_id)
+            .execute(&mut *$transaction)
+            .await?;
+        before.map(|row| row.0)
+    }};
+}
+
 impl Store {
-    /// Records a model; `false` when there is one of this name and version.
+    /// Records a model and notes who did; `false` when there is one of this name and version, and then
+    /// nothing is changed. An active one takes the place of the active one of its type.
     ///
     /// # Errors
     /// The database did not take it.
-    pub async fn add_model(&self, model: &ModelRow) -> Result<bool, StoreError> {
+    pub async fn add_model(&self, model: &ModelRow, note: &AuditRow) -> Result<bool, StoreError> {
         let added = writing!(self, transaction => {
-            sqlx::query(
+            let added = sqlx::query(
                 "INSERT INTO ml_models (model_id, model_name, model_version, model_type, \
                    trained_until_date, upload_date, uploaded_by, active, model_file_path, model_metadata) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', $9) ON CONFLICT DO NOTHING",
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', $9) \
+                 ON CONFLICT (model_name, model_version) DO NOTHING",
             )
             .bind(model.model_id)
             .bind(model.name.as_str())
@@ -98,11 +128,19 @@ impl Store {
             .bind(Day(model.trained_until))
             .bind(At(model.uploaded_at))
             .bind(model.uploaded_by.as_deref())
-            .bind(model.active)
+            // Active only once the one before is not: one of a type is, at every instant.
+            .bind(false)
             .bind(model.metadata.as_ref().map(Json))
             .execute(&mut *transaction)
             .await?
-            .rows_affected()
+            .rows_affected();
+            if added > 0 {
+                if model.active {
+                    let _ = activate!(transaction, model.model_id, &model.model_type);
+                }
+                audit!(transaction, note);
+            }
+            added
         });
         Ok(added > 0)
     }
@@ -123,12 +161,12 @@ impl Store {
         Ok(row.map(ModelRow::from))
     }
 
-    /// Models, the newest first.
+    /// Models, the newest first, and how many there are.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn models(&self, filter: &ModelFilter) -> Result<Vec<ModelRow>, StoreError> {
-        let rows: Vec<Raw> = reading!(self, pool => {
+    pub async fn models(&self, filter: &ModelFilter) -> Result<(Vec<ModelRow>, u64), StoreError> {
+        let (rows, count): (Vec<Raw>, i64) = reading!(self, pool => {
             let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM ml_models"));
             if let Some(active) = filter.active {
                 query.push(" WHERE active = ").push_bind(active);
@@ -136,9 +174,14 @@ impl Store {
             query.push(" ORDER BY upload_date DESC, model_id LIMIT ");
             query.push_bind(signed(filter.limit));
             query.push(" OFFSET ").push_bind(signed(filter.offset));
-            query.build_query_as().fetch_all(pool).await?
+            let rows = query.build_query_as().fetch_all(pool).await?;
+            let mut count = QueryBuilder::new("SELECT count(*) FROM ml_models");
+            if let Some(active) = filter.active {
+                count.push(" WHERE active = ").push_bind(active);
+            }
+            (rows, count.build_query_scalar().fetch_one(pool).await?)
         });
-        Ok(rows.into_iter().map(ModelRow::from).collect())
+        Ok((rows.into_iter().map(ModelRow::from).collect(), unsigned(count)))
     }
 
     /// Makes a model the active one of its type, and the one before inactive. The model that was
@@ -146,7 +189,11 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn activate_model(&self, model_id: Uuid) -> Result<Option<Option<Uuid>>, StoreError> {
+    pub async fn activate_model(
+        &self,
+        model_id: Uuid,
+        note: &AuditRow,
+    ) -> Result<Option<Option<Uuid>>, StoreError> {
         Ok(writing!(self, transaction => {
             let kind: Option<(String,)> =
                 sqlx::query_as("SELECT model_type FROM ml_models WHERE model_id = $1")
@@ -156,20 +203,9 @@ impl Store {
             match kind {
                 None => None,
                 Some((kind,)) => {
-                    let before: Option<(Uuid,)> = sqlx::query_as(
-                        "UPDATE ml_models SET active = $1 WHERE model_type = $2 AND active \
-                         RETURNING model_id",
-                    )
-                    .bind(false)
-                    .bind(kind)
-                    .fetch_optional(&mut *transaction)
-                    .await?;
-                    sqlx::query("UPDATE ml_models SET active = $1 WHERE model_id = $2")
-                        .bind(true)
-                        .bind(model_id)
-                        .execute(&mut *transaction)
-                        .await?;
-                    Some(before.map(|row| row.0))
+                    let before = activate!(transaction, model_id, &kind);
+                    audit!(transaction, note);
+                    Some(before)
                 }
             }
         }))

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 use sqlx::types::{Json, Uuid};
 
+use crate::access::{AuditRow, audit};
 use crate::database::{reading, writing};
 use crate::jobs::{NewJob, enqueue};
 use crate::values::At;
@@ -67,13 +68,17 @@ impl From<Raw> for ScheduleRow {
 
 impl Store {
     /// Makes a schedule, or changes the one of the same name, which keeps its identifier. The
-    /// identifier.
+    /// identifier. The change is noted.
     ///
     /// # Errors
     /// The database did not take it.
-    pub async fn set_schedule(&self, schedule: &ScheduleRow) -> Result<Uuid, StoreError> {
+    pub async fn set_schedule(
+        &self,
+        schedule: &ScheduleRow,
+        note: &AuditRow,
+    ) -> Result<Uuid, StoreError> {
         let (schedule_id,): (Uuid,) = writing!(self, transaction => {
-            sqlx::query_as(
+            let kept = sqlx::query_as(
                 "INSERT INTO schedules (schedule_id, name, kind, payload, cron, enabled, \
                    next_run_at, created_by, created_at) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
@@ -92,7 +97,9 @@ impl Store {
             .bind(schedule.created_by.as_str())
             .bind(At(schedule.created_at))
             .fetch_one(&mut *transaction)
-            .await?
+            .await?;
+            audit!(transaction, note);
+            kept
         });
         Ok(schedule_id)
     }
@@ -106,6 +113,58 @@ impl Store {
             sqlx::query_as("SELECT * FROM schedules ORDER BY name").fetch_all(pool).await?
         });
         Ok(rows.into_iter().map(ScheduleRow::from).collect())
+    }
+
+    /// Lets a schedule fire, from an instant on, or not. `false` when there is none of this name.
+    ///
+    /// # Errors
+    /// The database did not take it.
+    pub async fn enable_schedule(
+        &self,
+        schedule_id: Uuid,
+        enabled: bool,
+        next_run_at: Timestamp,
+        note: &AuditRow,
+    ) -> Result<bool, StoreError> {
+        Ok(writing!(self, transaction => {
+            let changed = sqlx::query(
+                "UPDATE schedules SET enabled = $1, next_run_at = $2 WHERE schedule_id = $3",
+            )
+            .bind(enabled)
+            .bind(At(next_run_at))
+            .bind(schedule_id)
+            .execute(&mut *transaction)
+            .await?
+            .rows_affected()
+                > 0;
+            if changed {
+                audit!(transaction, note);
+            }
+            changed
+        }))
+    }
+
+    /// Removes a schedule; the record of its runs stays. `false` when there is none of this name.
+    ///
+    /// # Errors
+    /// The database did not take it.
+    pub async fn remove_schedule(
+        &self,
+        schedule_id: Uuid,
+        note: &AuditRow,
+    ) -> Result<bool, StoreError> {
+        Ok(writing!(self, transaction => {
+            let removed = sqlx::query("DELETE FROM schedules WHERE schedule_id = $1")
+                .bind(schedule_id)
+                .execute(&mut *transaction)
+                .await?
+                .rows_affected()
+                > 0;
+            if removed {
+                audit!(transaction, note);
+            }
+            removed
+        }))
     }
 
     /// Fires a schedule whose time has come: queues its job and moves on to its next time, however

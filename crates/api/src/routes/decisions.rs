@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use app::App;
+use app::access::Caller;
 use app::bundle::Bundle;
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use facts::decision::EngineName;
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -28,30 +29,33 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// `POST /decision`: the body says what.
 pub(crate) async fn decide(
     state: State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    answer(state, None, &headers, body).await
+    answer(state, &caller, None, &headers, body).await
 }
 
 /// `POST /decision/{decision}`: the path says what.
 pub(crate) async fn decide_one(
     state: State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Path(decision): Path<String>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    answer(state, Some(&decision), &headers, body).await
+    answer(state, &caller, Some(&decision), &headers, body).await
 }
 
 async fn answer(
     State(app): State<Arc<App>>,
+    caller: &Caller,
     decision: Option<&str>,
     headers: &HeaderMap,
     content: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     body::must_be_json(headers)?;
-    let answer = app.answer(decision, content?).await?;
+    let answer = app.answer(decision, content?, caller).await?;
     let mut response = (StatusCode::OK, answer.json).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     if answer.repeated {
@@ -63,24 +67,28 @@ async fn answer(
 /// `GET /decisions/{id}`.
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let json = app.decision(&id).await?;
+    let json = app.decision(&id, &caller).await?;
     Ok(([(header::CONTENT_TYPE, JSON)], json).into_response())
 }
 
 /// `GET /decisions/{id}/bundle`.
 pub(crate) async fn bundle(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<Bundle>, Problem> {
-    Ok(Json(app.bundle(&id).await?))
+    Ok(Json(app.bundle(&id, &caller).await?))
 }
 
 /// Filters and paging.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HistoryQuery {
+    /// Only of this customer; a tenant sees its own whatever this says.
+    customer_id: Option<String>,
     /// Only of this cluster.
     cluster_id: Option<String>,
     /// Only of this engine, by name.
@@ -102,6 +110,8 @@ pub(crate) struct HistoryRow {
     decision_id: String,
     /// What was asked for.
     decision_type: String,
+    /// The customer whose key asked.
+    customer_id: Option<String>,
     /// The cluster, where it was named.
     cluster_id: Option<String>,
     /// The caller's name for the request.
@@ -119,19 +129,21 @@ pub(crate) struct HistoryRow {
 /// `GET /decisions/history`.
 pub(crate) async fn history(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     query: Result<Query<HistoryQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
     let (limit, offset) =
         (query.limit.unwrap_or(50).clamp(1, LARGEST_PAGE), query.offset.unwrap_or(0));
     let filter = DecisionFilter {
+        customer_id: query.customer_id.clone(),
         cluster_id: query.cluster_id.clone(),
         decision_type: query.decision_type.clone(),
         engine_name: query.engine_id.clone(),
         offset,
         limit,
     };
-    let (rows, total) = app.decisions(&filter).await?;
+    let (rows, total) = app.decisions(&filter, &caller).await?;
     let rows: Vec<HistoryRow> = rows.into_iter().map(row).collect();
     let mut response = Json(rows).into_response();
     let headers = response.headers_mut();
@@ -148,6 +160,7 @@ pub(crate) async fn history(
 fn next_page(query: &HistoryQuery, offset: u64, limit: u64) -> String {
     let mut link = format!("/api/v1/ml/decisions/history?limit={limit}&offset={offset}");
     for (name, value) in [
+        ("customer_id", &query.customer_id),
         ("cluster_id", &query.cluster_id),
         ("engine_id", &query.engine_id),
         ("decision_type", &query.decision_type),
@@ -177,6 +190,7 @@ fn row(summary: DecisionSummary) -> HistoryRow {
         execution_id: summary.decision_id.clone(),
         decision_id: summary.decision_id,
         decision_type: summary.decision_type,
+        customer_id: summary.customer_id,
         cluster_id: summary.cluster_id,
         request_id: summary.request_id,
         engine: EngineName { name: summary.engine_name, version: summary.engine_version },

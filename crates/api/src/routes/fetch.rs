@@ -3,27 +3,23 @@
 use std::sync::Arc;
 
 use app::App;
+use app::access::Caller;
 use app::fetch::{FetchRequest, FetchStatus, LogLine};
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::body;
+use crate::body::{self, LogQuery};
+use crate::list;
 use crate::problem::Problem;
 
 /// The most rows of one answer.
 const LARGEST_PAGE: u64 = 500;
-
-/// The most lines of one answer.
-const MOST_LINES: u64 = 10_000;
-
-/// The longest name that a caller may give to a request.
-const LONGEST_KEY: usize = 255;
 
 /// Which jobs.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -35,34 +31,18 @@ pub(crate) struct FetchQuery {
     offset: Option<u64>,
 }
 
-/// Which lines of a log.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LogQuery {
-    /// Only lines behind this one.
-    after: Option<u64>,
-    /// How many, 1 to 10,000; 1,000 when absent.
-    limit: Option<u64>,
-}
-
 /// `POST /pricing/fetch`.
 pub(crate) async fn start(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let request: FetchRequest = body::json(&headers, &body?)?;
-    let key = idempotency_key(&headers)?;
-    let started = app.start_fetch(&request, key, "api").await?;
+    let key = body::idempotency_key(&headers)?;
+    let started = app.start_fetch(&request, key, &caller.name).await?;
     let place = format!("/api/v1/ml/pricing/fetch/{}", started.task_id);
-    let mut response = (StatusCode::ACCEPTED, Json(&started)).into_response();
-    if let Ok(place) = HeaderValue::from_str(&place) {
-        response.headers_mut().insert(header::LOCATION, place);
-    }
-    if started.known {
-        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
-    }
-    Ok(response)
+    Ok(list::accepted(&place, &started, started.known))
 }
 
 /// `GET /pricing/fetch`.
@@ -90,24 +70,14 @@ pub(crate) async fn log(
     query: Result<Query<LogQuery>, QueryRejection>,
 ) -> Result<Json<Vec<LogLine>>, Problem> {
     let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
-    let limit = query.limit.unwrap_or(1000).clamp(1, MOST_LINES);
-    Ok(Json(app.fetch_log(&task_id, query.after.unwrap_or(0), limit).await?))
+    Ok(Json(app.fetch_log(&task_id, query.after(), query.limit()).await?))
 }
 
 /// `POST /pricing/fetch/{task_id}/cancel`.
 pub(crate) async fn cancel(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Path(task_id): Path<String>,
 ) -> Result<Json<FetchStatus>, Problem> {
-    Ok(Json(app.cancel_fetch(&task_id).await?))
-}
-
-/// The caller's own name for a request.
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= LONGEST_KEY);
-    key.map(Some).ok_or_else(|| {
-        let detail = format!("Idempotency-Key: expected 1 to {LONGEST_KEY} printable letters");
-        Problem::new(StatusCode::BAD_REQUEST, "invalid_header", detail)
-    })
+    Ok(Json(app.cancel_fetch(&task_id, &caller).await?))
 }

@@ -1,7 +1,10 @@
 //! The HTTP interface, asked in process.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod access;
+mod data;
 mod fetch;
+mod models;
 mod pricing;
 
 use std::path::PathBuf;
@@ -20,9 +23,14 @@ use store::Store;
 use tower::ServiceExt;
 
 async fn server() -> Router {
+    app_and_router().await.1
+}
+
+async fn app_and_router() -> (Arc<App>, Router) {
     let now = "2026-08-01T00:00:00Z".parse().unwrap();
     let store = Store::in_memory().await.unwrap();
-    api::router(Arc::new(App::new(Desk::new(market::bundled()), store, Clock::fixed(now))))
+    let app = Arc::new(App::new(Desk::new(market::bundled()), store, Clock::fixed(now)));
+    (Arc::clone(&app), api::router(app))
 }
 
 async fn ask(router: &Router, request: Request<Body>) -> Response<Body> {

@@ -8,6 +8,7 @@ use store::{JobFilter, JobRow, JobState, NewJob, Uuid};
 use super::request::checked;
 use super::status::status;
 use super::{FETCH_PRICES, FetchRequest, FetchStatus};
+use crate::access::Caller;
 use crate::{App, Error};
 
 /// How often a try may fail before the job does.
@@ -122,9 +123,11 @@ impl App {
     ///
     /// # Errors
     /// No such job, or a store that does not answer.
-    pub async fn cancel_fetch(&self, task_id: &str) -> Result<FetchStatus, Error> {
+    pub async fn cancel_fetch(&self, task_id: &str, caller: &Caller) -> Result<FetchStatus, Error> {
         let job = self.fetch_job(task_id).await?;
-        self.store.cancel_job(job.job_id, self.clock.now()).await?;
+        let detail = serde_json::json!({ "kind": job.kind });
+        let note = self.note(caller, "job.cancel", job.job_id.to_string(), detail);
+        self.store.cancel_job(job.job_id, &note).await?;
         self.fetch_status(task_id).await
     }
 

@@ -7,10 +7,10 @@ use facts::names::Region;
 use jobs::{JobFailure, Running};
 use market::{AdvisorFile, ImportReport, OnDemandFile};
 use serde::{Deserialize, Serialize};
-use store::QuarantinedRow;
+use store::{Progress, QuarantinedRow};
 
 use super::failure::{Remedy, remedy};
-use super::{FetchPrices, PriceSources, matches_any};
+use super::{PriceSources, matches_any};
 use crate::pricing::{advisor_points, on_demand_points};
 
 /// How far the files were worked off: the cursor of such a job, or a part of it.
@@ -39,6 +39,19 @@ impl ListFront {
     }
 }
 
+/// Which lists are fetched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListRange {
+    /// Names of types, or patterns such as `m5.*`; all types when empty.
+    pub instance_types: Vec<String>,
+    /// The regions; all when empty.
+    pub regions: Vec<Region>,
+}
+
+/// What is kept with a file: where its job stands, of so many units in all.
+pub(crate) type Step<'a> =
+    dyn Fn(&ListFront, Option<u64>) -> Result<Progress, JobFailure> + Send + Sync + 'a;
+
 /// Fetches the Spot Advisor's one file and keeps what it says of the wanted types and regions.
 ///
 /// # Errors
@@ -46,9 +59,10 @@ impl ListFront {
 pub(crate) async fn fetch_advisor(
     sources: &PriceSources,
     running: &Running,
-    wanted: &FetchPrices,
+    wanted: &ListRange,
+    mut front: ListFront,
+    step: &Step<'_>,
 ) -> Result<ListFront, JobFailure> {
-    let mut front: ListFront = running.cursor()?.unwrap_or_default();
     if !front.done.is_empty() {
         return Ok(front);
     }
@@ -65,21 +79,21 @@ pub(crate) async fn fetch_advisor(
     });
     front.note(&file.report);
     front.done.insert("*".to_owned());
-    let inserted = keep_advisor(sources, running, &front, &file).await?;
+    let inserted = keep_advisor(sources, &front, &file, step).await?;
     running.log(&format!("Spot Advisor: {} rows, {inserted} new", file.rows.len())).await?;
     Ok(front)
 }
 
 async fn keep_advisor(
     sources: &PriceSources,
-    running: &Running,
     front: &ListFront,
     file: &AdvisorFile,
+    step: &Step<'_>,
 ) -> Result<u64, JobFailure> {
     let now = sources.clock.now();
     let rows = quarantined("spot_advisor", &file.origin.source, &file.report, now);
     sources.store.quarantine(&rows).await?;
-    let progress = running.step(front, 1, Some(1))?;
+    let progress = step(front, Some(1))?;
     let kept = sources.store.keep_advisor(&advisor_points(file), Some(&progress), now).await?;
     Ok(kept.inserted)
 }
@@ -91,9 +105,10 @@ async fn keep_advisor(
 pub(crate) async fn fetch_on_demand(
     sources: &PriceSources,
     running: &Running,
-    wanted: &FetchPrices,
+    wanted: &ListRange,
+    mut front: ListFront,
+    step: &Step<'_>,
 ) -> Result<ListFront, JobFailure> {
-    let mut front: ListFront = running.cursor()?.unwrap_or_default();
     let index = sources.aws.price_list_regions().await.map_err(|error| {
         match remedy("the price list's index", &error) {
             Remedy::Skip(why) => JobFailure::Never(why),
@@ -117,7 +132,7 @@ pub(crate) async fn fetch_on_demand(
                     .retain(|row| matches_any(&wanted.instance_types, row.instance_type.as_str()));
                 front.note(&file.report);
                 front.done.insert(region.to_string());
-                let inserted = keep_on_demand(sources, running, &front, &file, all).await?;
+                let inserted = keep_on_demand(sources, &front, &file, step, all).await?;
                 let rows = file.rows.len();
                 running.log(&format!("{region}: {rows} On-Demand prices, {inserted} new")).await?;
             }
@@ -125,7 +140,7 @@ pub(crate) async fn fetch_on_demand(
                 Remedy::Skip(why) => {
                     running.log(&format!("{why}; the region is left out")).await?;
                     front.given_up.insert(region.clone(), why);
-                    let progress = running.step(&front, front.done(), all)?;
+                    let progress = step(&front, all)?;
                     sources.store.advance_job(&progress, 0).await?;
                 }
                 Remedy::End(failure) => return Err(failure),
@@ -137,15 +152,15 @@ pub(crate) async fn fetch_on_demand(
 
 async fn keep_on_demand(
     sources: &PriceSources,
-    running: &Running,
     front: &ListFront,
     file: &OnDemandFile,
+    step: &Step<'_>,
     all: Option<u64>,
 ) -> Result<u64, JobFailure> {
     let now = sources.clock.now();
     let rows = quarantined("on_demand_prices", &file.origin.source, &file.report, now);
     sources.store.quarantine(&rows).await?;
-    let progress = running.step(front, front.done(), all)?;
+    let progress = step(front, all)?;
     let kept = sources.store.keep_on_demand(&on_demand_points(file), Some(&progress), now).await?;
     Ok(kept.inserted)
 }

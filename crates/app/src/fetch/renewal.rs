@@ -4,15 +4,13 @@ use facts::names::Region;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use jobs::next_run;
-use store::ScheduleRow;
+use store::{AuditRow, ScheduleRow};
 
 use super::ask::new_id;
 use super::request::checked;
 use super::{DataType, FETCH_PRICES, FetchRequest};
+use crate::access::{Caller, ITSELF};
 use crate::{App, Error};
-
-/// Who asks for what nobody asked for.
-const ITSELF: &str = "the server itself";
 
 impl App {
     /// Fetches the Spot Advisor and the On-Demand prices of some regions where there are none yet, and
@@ -35,9 +33,9 @@ impl App {
             let schedule = match known.iter().find(|schedule| schedule.name == name) {
                 Some(known) if known.enabled => continue,
                 Some(known) => ScheduleRow { enabled: true, ..known.clone() },
-                None => self.schedule(&request, name, hour, now)?,
+                None => self.renewal(&request, name, hour, now)?,
             };
-            self.store.set_schedule(&schedule).await?;
+            self.store.set_schedule(&schedule, &self.scheduled(&schedule)).await?;
         }
         Ok(())
     }
@@ -50,13 +48,19 @@ impl App {
         for schedule in self.store.schedules().await? {
             let ours = public(&[]).iter().any(|(_, _, name, _)| *name == schedule.name);
             if ours && schedule.enabled {
-                self.store.set_schedule(&ScheduleRow { enabled: false, ..schedule }).await?;
+                let schedule = ScheduleRow { enabled: false, ..schedule };
+                self.store.set_schedule(&schedule, &self.scheduled(&schedule)).await?;
             }
         }
         Ok(())
     }
 
-    fn schedule(
+    fn scheduled(&self, schedule: &ScheduleRow) -> AuditRow {
+        let detail = serde_json::json!({ "cron": schedule.cron, "enabled": schedule.enabled });
+        self.note(&Caller::server(), "schedule.set", schedule.name.clone(), detail)
+    }
+
+    fn renewal(
         &self,
         request: &FetchRequest,
         name: &str,

@@ -15,7 +15,7 @@ use testkit::{ACCESS_KEY_ID, FakeAws, Fault, Rule, SECRET_ACCESS_KEY, World, gen
 use tokio::sync::watch;
 
 /// Ten pools with eight days of prices that end now.
-fn world() -> World {
+pub(crate) fn world() -> World {
     let now = Clock::system().now();
     generated(&"us-east-1".parse().unwrap(), 10, 8, now, 7)
 }
@@ -23,12 +23,12 @@ fn world() -> World {
 pub(crate) struct Place {
     pub(crate) app: Arc<App>,
     pub(crate) fake: FakeAws,
-    stop: watch::Sender<bool>,
-    running: tokio::task::JoinHandle<()>,
+    pub(crate) stop: watch::Sender<bool>,
+    pub(crate) running: tokio::task::JoinHandle<()>,
 }
 
 impl Place {
-    async fn new(world: World, rules: &[Rule], keys: Keys) -> Place {
+    pub(crate) async fn new(world: World, rules: &[Rule], keys: Keys) -> Place {
         Place::at(world, rules, keys, Clock::system()).await
     }
 
@@ -67,7 +67,7 @@ impl Place {
         lines.into_iter().map(|line| line.message).collect()
     }
 
-    async fn stored(&self) -> u64 {
+    pub(crate) async fn stored(&self) -> u64 {
         self.app.price_stats().await.unwrap().spot_prices_count
     }
 
@@ -79,7 +79,7 @@ impl Place {
 }
 
 #[allow(clippy::disallowed_methods, reason = "the handle is kept and awaited")]
-fn start(
+pub(crate) fn start(
     fake: &FakeAws,
     store: &Store,
     keys: Keys,
@@ -233,7 +233,7 @@ async fn a_job_is_called_off_while_aws_keeps_silent() {
     let place = Place::new(world(), &[silent], keys()).await;
     let task = place.ask(&spot()).await;
     place.when(&task, |status| status.records_inserted > 0).await;
-    place.app.cancel_fetch(&task).await.unwrap();
+    place.app.cancel_fetch(&task, &app::access::Caller::command_line()).await.unwrap();
     let status = place.end(&task).await;
     assert_eq!(status.status, "cancelled");
     assert_eq!(status.records_inserted, place.stored().await);

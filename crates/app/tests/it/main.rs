@@ -2,4 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod fetch;
+mod gaps;
 mod published_files;
+mod refresh;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::App;
+use app::access::Caller;
 use app::decide::Desk;
 use app::fetch::PriceSources;
 use app::stored_market::StoredMarket;
@@ -25,12 +26,6 @@ use crate::exit::{Exit, Failure};
 use crate::{demo, market_files};
 
 pub(crate) fn run(arguments: &Serve) -> Result<Exit, Failure> {
-    if !arguments.host.is_loopback() {
-        // Whoever can reach the port can read every decision.
-        let reason = "there are no access keys yet, so only an address of this machine is taken, \
-                      such as 127.0.0.1; put a proxy that authenticates in front";
-        return Err(Failure::Serve(reason.to_owned()));
-    }
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(
@@ -52,6 +47,13 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let (market, followed) = market(arguments, &store, clock.now()).await?;
     let app = App::new(Desk::over(market), store.clone(), clock);
     let app = Arc::new(app.with_cache(arguments.redis.cache()?));
+    let open = app.is_open().await?;
+    if open && !arguments.host.is_loopback() {
+        // Whoever can reach the port could do everything.
+        let reason = "there are no access keys, so only an address of this machine is taken, such as \
+                      127.0.0.1; `cloudoptim keys create --role admin --label NAME` makes the first key";
+        return Err(Failure::Serve(reason.to_owned()));
+    }
     let failed = |error: std::io::Error| {
         Failure::Serve(format!("cannot listen on {}:{}: {error}", arguments.host, arguments.port))
     };
@@ -60,7 +62,7 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     if arguments.demo {
         decide_demo(&app).await?;
     }
-    tell(arguments, address);
+    tell(arguments, address, open);
     let (stop, mut stopped) = watch::channel(false);
     let mut background = JoinSet::new();
     background.spawn(runner(arguments, sources)?.run(stopped.clone()));
@@ -176,7 +178,7 @@ async fn open_store(arguments: &Serve) -> Result<Store, Failure> {
 async fn decide_demo(app: &Arc<App>) -> Result<(), Failure> {
     for (decision, request) in demo::requests() {
         let body = request.to_string().into_bytes();
-        match app.answer(Some(decision), body).await {
+        match app.answer(Some(decision), body, &Caller::development()).await {
             Ok(_) => {}
             Err(app::Error::NotFound(_)) => {}
             Err(error) => return Err(Failure::Serve(format!("the demo failed: {error}"))),
@@ -185,7 +187,7 @@ async fn decide_demo(app: &Arc<App>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn tell(arguments: &Serve, address: SocketAddr) {
+fn tell(arguments: &Serve, address: SocketAddr, open: bool) {
     eprintln!("CloudOptim ML Server answers on http://{address}");
     eprintln!("  decisions   http://{address}/");
     eprintln!("  API         http://{address}/api");
@@ -194,7 +196,13 @@ fn tell(arguments: &Serve, address: SocketAddr) {
     } else {
         eprintln!("  database    {}", arguments.database.shown());
     }
-    eprintln!("  no access keys are set: everybody on this machine can ask and read");
+    if open {
+        eprintln!(
+            "  DEVELOPMENT MODE: there are no access keys, so everybody on this machine can do"
+        );
+        eprintln!("  everything; `cloudoptim keys create --role admin --label NAME` ends it");
+        tracing::warn!("development mode: no access keys, every call is let in");
+    }
 }
 
 /// Ends when the process is asked to, by a terminal or by what runs it.

@@ -1,6 +1,7 @@
 //! The real binary, end to end.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod keys;
 mod pricing;
 mod resumed;
 
@@ -134,7 +135,8 @@ fn exit_codes_and_messages_say_what_is_wrong() {
     check(&["decide", "bin-pack", "-i", &bad], 2, "/pods/0/cpu");
     check(&["replay", &bad], 2, "missing field");
     check(&["decide", "bin-pack", "--now", "yesterday"], 2, "--now");
-    check(&["serve", "--host", "0.0.0.0"], 1, "127.0.0.1");
+    let data = here.join("data").display().to_string();
+    check(&["serve", "--host", "0.0.0.0", "--data", &data], 1, "cloudoptim keys create");
 }
 
 #[test]

@@ -7,8 +7,18 @@ use std::time::Duration;
 use clock::Clock;
 use jiff::SignedDuration;
 use jobs::{JobFailure, Runner, RunnerConfig, Running};
-use store::{JobFilter, JobRow, JobState, NewJob, ScheduleRow, Store, Uuid};
+use store::{AuditRow, JobFilter, JobRow, JobState, NewJob, ScheduleRow, Store, Uuid};
 use tokio::sync::watch;
+
+fn note() -> AuditRow {
+    AuditRow {
+        happened_at: Clock::system().now(),
+        actor: "test".to_owned(),
+        action: "test".to_owned(),
+        subject: String::new(),
+        detail: serde_json::json!({}),
+    }
+}
 
 fn job(number: u128) -> NewJob {
     NewJob {
@@ -143,7 +153,7 @@ async fn a_job_that_is_called_off_ends() {
     store.add_job(&job(1), Clock::system().now()).await.unwrap().unwrap();
     let server = Server::start(&store, "a", Before::Wait);
     when(&store, 1, |job| job.state == JobState::Running).await;
-    assert!(store.cancel_job(Uuid::from_u128(1), Clock::system().now()).await.unwrap());
+    assert!(store.cancel_job(Uuid::from_u128(1), &note()).await.unwrap());
     let done = when(&store, 1, |job| job.state.is_over()).await;
     assert_eq!(done.state, JobState::Cancelled);
     server.stop().await;
@@ -180,7 +190,7 @@ async fn two_servers_fire_a_missed_schedule_once() {
         created_by: "test".to_owned(),
         created_at: now,
     };
-    store.set_schedule(&schedule).await.unwrap();
+    store.set_schedule(&schedule, &note()).await.unwrap();
     let one = Server::start(&store, "a", Before::Nothing);
     let two = Server::start(&store, "b", Before::Nothing);
     let all = JobFilter { limit: 10, ..JobFilter::default() };

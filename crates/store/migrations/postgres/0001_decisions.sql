@@ -5,8 +5,10 @@ CREATE TABLE decision_parts (
     content BYTEA  NOT NULL
 );
 
--- One row for each decision that left the server. Money is billionths of a dollar.
+-- One row for each decision that left the server; the customer is empty where no key named one.
+-- Money is billionths of a dollar.
 CREATE TABLE decisions (
+    customer_id      TEXT             NOT NULL,
     cluster_id       TEXT             NOT NULL,
     decision_id      UUID             NOT NULL,
     decision_type    TEXT             NOT NULL,
@@ -26,15 +28,11 @@ CREATE TABLE decisions (
     savings_nanos    BIGINT,
     confidence       DOUBLE PRECISION NOT NULL,
     answer_front     TEXT             NOT NULL,
-    PRIMARY KEY (cluster_id, decision_id)
+    PRIMARY KEY (customer_id, cluster_id, decision_id)
 );
 
 -- Names begin with the instant (UUID version 7), so this is the order of time too.
 CREATE INDEX decisions_by_id ON decisions (decision_id);
+-- Few decisions are a customer's own: the rest costs this index nothing.
+CREATE INDEX decisions_by_customer ON decisions (customer_id, decision_id) WHERE customer_id <> '';
 CREATE INDEX decisions_by_request ON decisions (request_id, decided_at DESC) WHERE request_id IS NOT NULL;
-
-CREATE VIEW decision_execution_log AS
-    SELECT decision_id AS execution_id, engine_name, engine_version, decision_type, cluster_id,
-           confidence AS confidence_score, savings_nanos::numeric / 1000000000 AS estimated_savings,
-           decided_at AS executed_at
-    FROM decisions;

@@ -21,10 +21,11 @@ CREATE TABLE price_points (
     PRIMARY KEY (series_id, observed_at)
 );
 
+-- When a single price was written is not kept.
 CREATE VIEW spot_prices AS
-    SELECT p.series_id, s.instance_type, s.zone AS availability_zone, s.region,
+    SELECT p.series_id * 8589934592 + extract(epoch FROM p.observed_at)::bigint AS price_id, s.instance_type, s.zone AS availability_zone, s.region,
            p.nanos::numeric / 1000000000 AS spot_price, p.observed_at AS "timestamp",
-           s.product AS product_description
+           s.product AS product_description, NULL::timestamptz AS created_at
     FROM price_points p JOIN price_series s ON s.series_id = p.series_id;
 
 -- A list price holds from its date until the next one.
@@ -41,7 +42,8 @@ CREATE TABLE on_demand_points (
 );
 
 CREATE VIEW on_demand_prices AS
-    SELECT instance_type, region, nanos::numeric / 1000000000 AS hourly_price, operating_system,
+    SELECT hashtextextended(concat_ws('/', instance_type, region, operating_system, effective_at), 0) AS price_id,
+           instance_type, region, nanos::numeric / 1000000000 AS hourly_price, operating_system,
            effective_at::date AS effective_date, recorded_at AS created_at
     FROM on_demand_points WHERE tenancy = 'shared';
 
@@ -68,9 +70,11 @@ CREATE TABLE fetched_documents (
 
 CREATE VIEW spot_advisor_data AS
     SELECT DISTINCT ON (instance_type, region, operating_system)
+           hashtextextended(concat_ws('/', instance_type, region, operating_system), 0) AS advisor_id,
            instance_type, region, operating_system,
            (ARRAY['<5%', '5-10%', '10-15%', '15-20%', '>20%'])[bucket + 1] AS interruption_rate,
-           savings_percent AS savings_over_od, observed_at AS last_updated
+           savings_percent AS savings_over_od, observed_at AS last_updated,
+           jsonb_build_object('r', bucket, 's', savings_percent) AS raw_data
     FROM advisor_points
     ORDER BY instance_type, region, operating_system, observed_at DESC;
 

@@ -31,8 +31,20 @@ CREATE TABLE decision_engines (
 );
 CREATE UNIQUE INDEX decision_engines_active ON decision_engines (engine_type) WHERE active;
 
+CREATE VIEW decision_execution_log AS
+    SELECT d.decision_id AS execution_id, e.engine_id, d.engine_name, d.engine_version,
+           d.decision_type, d.cluster_id, d.customer_id,
+           convert_from(i.content, 'UTF8')::jsonb AS input_state,
+           (d.answer_front || convert_from(a.content, 'UTF8'))::jsonb -> 'recommendations' AS recommendations,
+           d.confidence AS confidence_score,
+           d.savings_nanos::numeric / 1000000000 AS estimated_savings, d.decided_at AS executed_at
+    FROM decisions d
+    LEFT JOIN decision_parts i ON i.digest = d.input_digest
+    LEFT JOIN decision_parts a ON a.digest = d.answer_digest
+    LEFT JOIN decision_engines e ON e.engine_name = d.engine_name AND e.engine_version = d.engine_version;
+
 -- A gap is a set of intervals of pools; the dates are its outer limits. Its progress is its job's.
-CREATE TABLE data_gaps (
+CREATE TABLE gap_fills (
     gap_id           UUID         NOT NULL PRIMARY KEY,
     model_id         UUID         REFERENCES ml_models (model_id),
     job_id           UUID         NOT NULL,
@@ -44,12 +56,22 @@ CREATE TABLE data_gaps (
     instance_types   JSONB        NOT NULL,
     records_expected BIGINT,
     permanent_before TIMESTAMPTZ,
-    created_at       TIMESTAMPTZ  NOT NULL
+    created_at       TIMESTAMPTZ  NOT NULL,
+    outcome          JSONB
 );
-CREATE INDEX data_gaps_by_time ON data_gaps (created_at);
-CREATE INDEX data_gaps_by_job ON data_gaps (job_id);
+CREATE INDEX gap_fills_by_time ON gap_fills (created_at);
+CREATE INDEX gap_fills_by_job ON gap_fills (job_id);
 
-CREATE TABLE model_refresh_history (
+CREATE VIEW data_gaps AS
+    SELECT g.gap_id, g.model_id, g.gap_start_date, g.gap_end_date, g.gap_days, g.data_type,
+           ARRAY(SELECT jsonb_array_elements_text(g.regions)) AS regions,
+           ARRAY(SELECT jsonb_array_elements_text(g.instance_types)) AS instance_types,
+           CASE j.state WHEN 'queued' THEN 'pending' WHEN 'running' THEN 'filling' ELSE j.state END AS status,
+           j.row_count AS records_filled, g.records_expected, g.created_at, j.started_at,
+           j.finished_at AS completed_at, j.error AS error_message
+    FROM gap_fills g JOIN jobs j ON j.job_id = g.job_id;
+
+CREATE TABLE refreshes (
     refresh_id        UUID        NOT NULL PRIMARY KEY,
     model_id          UUID        REFERENCES ml_models (model_id),
     job_id            UUID        NOT NULL,
@@ -58,9 +80,19 @@ CREATE TABLE model_refresh_history (
     data_fetched_to   DATE        NOT NULL,
     auto_activate     BOOLEAN     NOT NULL,
     triggered_by      TEXT,
-    started_at        TIMESTAMPTZ NOT NULL
+    started_at        TIMESTAMPTZ NOT NULL,
+    outcome           JSONB
 );
-CREATE INDEX model_refresh_history_by_model ON model_refresh_history (model_id, started_at);
+CREATE INDEX refreshes_by_model ON refreshes (model_id, started_at);
+
+CREATE VIEW model_refresh_history AS
+    SELECT r.refresh_id, r.model_id, r.refresh_type, r.data_fetched_from, r.data_fetched_to,
+           j.row_count AS records_fetched,
+           CASE WHEN j.state IN ('queued', 'running') THEN 'in_progress' ELSE j.state END AS status,
+           r.triggered_by, r.started_at, j.finished_at AS completed_at,
+           extract(epoch FROM j.finished_at - r.started_at)::integer AS duration_seconds,
+           j.error AS error_message
+    FROM refreshes r JOIN jobs j ON j.job_id = r.job_id;
 
 -- The model is in every key: a distributed database keeps a model's predictions together.
 CREATE TABLE predictions_log (

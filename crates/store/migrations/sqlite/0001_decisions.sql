@@ -5,9 +5,10 @@ CREATE TABLE decision_parts (
     content BLOB    NOT NULL
 ) WITHOUT ROWID;
 
--- One row for each decision that left the server. Instants are microseconds since 1970, money is
--- billionths of a dollar.
+-- One row for each decision that left the server; the customer is empty where no key named one.
+-- Instants are microseconds since 1970, money is billionths of a dollar.
 CREATE TABLE decisions (
+    customer_id      TEXT    NOT NULL,
     cluster_id       TEXT    NOT NULL,
     decision_id      BLOB    NOT NULL,
     decision_type    TEXT    NOT NULL,
@@ -27,9 +28,11 @@ CREATE TABLE decisions (
     savings_nanos    INTEGER,
     confidence       REAL    NOT NULL,
     answer_front     TEXT    NOT NULL,
-    PRIMARY KEY (cluster_id, decision_id)
+    PRIMARY KEY (customer_id, cluster_id, decision_id)
 ) WITHOUT ROWID;
 
 -- Names begin with the instant (UUID version 7), so this is the order of time too.
 CREATE INDEX decisions_by_id ON decisions (decision_id);
+-- Few decisions are a customer's own: the rest costs this index nothing.
+CREATE INDEX decisions_by_customer ON decisions (customer_id, decision_id) WHERE customer_id <> '';
 CREATE INDEX decisions_by_request ON decisions (request_id, decided_at DESC) WHERE request_id IS NOT NULL;

@@ -32,7 +32,7 @@ CREATE TABLE decision_engines (
 CREATE UNIQUE INDEX decision_engines_active ON decision_engines (engine_type) WHERE active;
 
 -- A gap is a set of intervals of pools; the dates are its outer limits. Its progress is its job's.
-CREATE TABLE data_gaps (
+CREATE TABLE gap_fills (
     gap_id           BLOB     NOT NULL PRIMARY KEY,
     model_id         BLOB     REFERENCES ml_models (model_id),
     job_id           BLOB     NOT NULL,
@@ -44,12 +44,13 @@ CREATE TABLE data_gaps (
     instance_types   TEXT     NOT NULL,
     records_expected INTEGER,
     permanent_before INTEGER,
-    created_at       INTEGER  NOT NULL
+    created_at       INTEGER  NOT NULL,
+    outcome          TEXT
 );
-CREATE INDEX data_gaps_by_time ON data_gaps (created_at);
-CREATE INDEX data_gaps_by_job ON data_gaps (job_id);
+CREATE INDEX gap_fills_by_time ON gap_fills (created_at);
+CREATE INDEX gap_fills_by_job ON gap_fills (job_id);
 
-CREATE TABLE model_refresh_history (
+CREATE TABLE refreshes (
     refresh_id        BLOB    NOT NULL PRIMARY KEY,
     model_id          BLOB    REFERENCES ml_models (model_id),
     job_id            BLOB    NOT NULL,
@@ -58,9 +59,10 @@ CREATE TABLE model_refresh_history (
     data_fetched_to   TEXT    NOT NULL,
     auto_activate     BOOLEAN NOT NULL,
     triggered_by      TEXT,
-    started_at        INTEGER NOT NULL
+    started_at        INTEGER NOT NULL,
+    outcome           TEXT
 );
-CREATE INDEX model_refresh_history_by_model ON model_refresh_history (model_id, started_at);
+CREATE INDEX refreshes_by_model ON refreshes (model_id, started_at);
 
 -- The model is in every key: a distributed database keeps a model's predictions together.
 CREATE TABLE predictions_log (

@@ -6,7 +6,7 @@ use crate::backends;
 use crate::prices::at;
 
 #[tokio::test]
-async fn a_key_is_worth_something_until_it_ends() {
+async fn keys_are_kept_and_every_change_is_noted() {
     for backend in backends::all().await {
         let (store, name) = (&backend.store, backend.name);
         let key = ApiKeyRow {
@@ -28,14 +28,29 @@ async fn a_key_is_worth_something_until_it_ends() {
             detail: serde_json::json!({"label": "collector"}),
         };
         store.add_key(&key, [7; 32], &note("api_key.create", 0)).await.unwrap();
-        assert_eq!(store.key_of([7; 32], at(9)).await.unwrap(), Some(key.clone()), "{name}");
-        assert_eq!(store.key_of([7; 32], at(10)).await.unwrap(), None, "{name}: expired");
-        assert_eq!(store.key_of([8; 32], at(9)).await.unwrap(), None, "{name}");
+        assert_eq!(store.keys().await.unwrap(), [(key.clone(), [7; 32])], "{name}");
         assert!(store.revoke_key(key.key_id, &note("api_key.revoke", 5)).await.unwrap(), "{name}");
         assert!(!store.revoke_key(key.key_id, &note("api_key.revoke", 6)).await.unwrap(), "{name}");
-        assert_eq!(store.key_of([7; 32], at(9)).await.unwrap(), None, "{name}: revoked");
-        assert_eq!(store.keys().await.unwrap()[0].revoked_at, Some(at(5)), "{name}");
+        assert_eq!(store.keys().await.unwrap()[0].0.revoked_at, Some(at(5)), "{name}");
         let audit = store.audit(10, 0).await.unwrap();
         assert_eq!(audit, [note("api_key.revoke", 5), note("api_key.create", 0)], "{name}");
+        store.note(&note("access.refused", 7)).await.unwrap();
+        assert_eq!(store.audit(1, 0).await.unwrap(), [note("access.refused", 7)], "{name}");
     }
+}
+
+/// What is noted of a change in tests.
+pub(crate) fn note(action: &str, hour: i64) -> AuditRow {
+    AuditRow {
+        happened_at: at(hour),
+        actor: "test".to_owned(),
+        action: action.to_owned(),
+        subject: "something".to_owned(),
+        detail: serde_json::json!({}),
+    }
+}
+
+/// The actions that were noted, the newest first.
+pub(crate) async fn noted(store: &store::Store) -> Vec<String> {
+    store.audit(100, 0).await.unwrap().into_iter().map(|row| row.action).collect()
 }

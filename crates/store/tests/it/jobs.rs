@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use store::{JobEnd, JobFilter, JobState, NewJob, Progress, ScheduleRow, Store, StoreError, Uuid};
 
+use crate::access::{note, noted};
 use crate::backends;
 use crate::prices::{all_of, at, batch};
 
@@ -42,7 +43,10 @@ async fn a_job_in_flight_is_not_made_twice() {
         assert_eq!(store.add_job(&job(1, Some("k")), at(0)).await.unwrap(), Ok(()), "{name}");
         let second = store.add_job(&job(2, Some("k")), at(0)).await.unwrap();
         assert_eq!(second, Err(Uuid::from_u128(1)), "{name}");
-        assert!(store.cancel_job(Uuid::from_u128(1), at(1)).await.unwrap(), "{name}");
+        assert!(
+            store.cancel_job(Uuid::from_u128(1), &note("job.cancel", 1)).await.unwrap(),
+            "{name}"
+        );
         assert_eq!(store.add_job(&job(2, Some("k")), at(0)).await.unwrap(), Ok(()), "{name}");
         assert_eq!(store.add_job(&job(3, None), at(0)).await.unwrap(), Ok(()), "{name}");
         let filter = JobFilter { in_flight: true, limit: 10, ..JobFilter::default() };
@@ -103,10 +107,13 @@ async fn a_running_job_hears_that_it_is_called_off() {
         store.add_job(&job(1, None), at(0)).await.unwrap().unwrap();
         let running = claim(store, "a", 1, 0).await.unwrap();
         assert!(!store.renew_lease(running.job_id, 1, at(2)).await.unwrap(), "{name}");
-        assert!(store.cancel_job(running.job_id, at(1)).await.unwrap(), "{name}");
+        assert!(store.cancel_job(running.job_id, &note("job.cancel", 1)).await.unwrap(), "{name}");
         assert!(store.renew_lease(running.job_id, 1, at(2)).await.unwrap(), "{name}");
         store.end_job(running.job_id, 1, &JobEnd::Cancelled, at(1)).await.unwrap();
-        assert!(!store.cancel_job(running.job_id, at(2)).await.unwrap(), "{name}: it is over");
+        assert!(
+            !store.cancel_job(running.job_id, &note("job.cancel", 2)).await.unwrap(),
+            "{name}: it is over"
+        );
     }
 }
 
@@ -150,25 +157,33 @@ async fn workers_at_once_share_the_jobs() {
     }
 }
 
+fn nightly() -> ScheduleRow {
+    ScheduleRow {
+        schedule_id: Uuid::from_u128(7),
+        name: "nightly".to_owned(),
+        kind: "fetch".to_owned(),
+        payload: serde_json::json!({}),
+        cron: "0 2 * * *".to_owned(),
+        enabled: true,
+        next_run_at: at(2),
+        last_run_at: None,
+        created_by: "test".to_owned(),
+        created_at: at(0),
+    }
+}
+
 #[tokio::test]
 async fn a_due_time_fires_once() {
     for backend in backends::all().await {
         let (store, name) = (&backend.store, backend.name);
-        let schedule = ScheduleRow {
-            schedule_id: Uuid::from_u128(7),
-            name: "nightly".to_owned(),
-            kind: "fetch".to_owned(),
-            payload: serde_json::json!({}),
-            cron: "0 2 * * *".to_owned(),
-            enabled: true,
-            next_run_at: at(2),
-            last_run_at: None,
-            created_by: "test".to_owned(),
-            created_at: at(0),
-        };
-        store.set_schedule(&schedule).await.unwrap();
+        let schedule = nightly();
+        store.set_schedule(&schedule, &note("schedule.set", 0)).await.unwrap();
         let renamed = ScheduleRow { schedule_id: Uuid::from_u128(8), ..schedule.clone() };
-        assert_eq!(store.set_schedule(&renamed).await.unwrap(), schedule.schedule_id, "{name}");
+        assert_eq!(
+            store.set_schedule(&renamed, &note("schedule.set", 0)).await.unwrap(),
+            schedule.schedule_id,
+            "{name}"
+        );
         // Two servers saw it due; three days were missed and make one job.
         let fire = |number| {
             let (store, schedule) = (store.clone(), schedule.clone());
@@ -183,5 +198,47 @@ async fn a_due_time_fires_once() {
         assert_eq!(jobs.len(), 1, "{name}");
         let now = store.schedules().await.unwrap();
         assert_eq!((now[0].next_run_at, now[0].last_run_at), (at(98), Some(at(80))), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn schedules_are_switched_and_removed() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        let schedule = nightly();
+        let id = schedule.schedule_id;
+        store.set_schedule(&schedule, &note("schedule.set", 0)).await.unwrap();
+        let switched = note("schedule.switch", 1);
+        assert!(store.enable_schedule(id, false, at(9), &switched).await.unwrap(), "{name}");
+        let off = store.schedules().await.unwrap();
+        assert_eq!((off[0].enabled, off[0].next_run_at), (false, at(9)), "{name}");
+        let fired = store.fire_schedule(&off[0], &job(1, None), at(20), at(10)).await.unwrap();
+        assert!(!fired, "{name}: it is switched off");
+        let nobody = Uuid::from_u128(99);
+        assert!(!store.enable_schedule(nobody, true, at(9), &switched).await.unwrap(), "{name}");
+        let removed = note("schedule.remove", 2);
+        assert!(store.remove_schedule(id, &removed).await.unwrap(), "{name}");
+        assert!(!store.remove_schedule(id, &removed).await.unwrap(), "{name}");
+        assert!(store.schedules().await.unwrap().is_empty(), "{name}");
+        let expected = ["schedule.remove", "schedule.switch", "schedule.set"];
+        assert_eq!(noted(store).await, expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn several_jobs_are_looked_up_at_once_and_noted() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        for number in 1..=3 {
+            store.add_job(&job(number, Some("one at a time")), at(0)).await.unwrap().ok();
+            store.add_job(&job(10 + number, None), at(0)).await.unwrap().unwrap();
+        }
+        let wanted = [Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(12)];
+        let mut found: Vec<Uuid> =
+            store.jobs_of(&wanted).await.unwrap().iter().map(|job| job.job_id).collect();
+        found.sort();
+        assert_eq!(found, [wanted[0], wanted[2]], "{name}");
+        assert!(store.jobs_of(&[]).await.unwrap().is_empty(), "{name}");
+        assert_eq!(noted(store).await, ["job.queue"; 4], "{name}");
     }
 }

@@ -130,6 +130,31 @@ async fn the_price_in_force_is_the_last_one_before() {
 }
 
 #[tokio::test]
+async fn forgetting_keeps_the_price_in_force() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        store.keep_prices(&batch(0..10), None, at(10)).await.unwrap();
+        let limit = at(6) + SignedDuration::from_mins(30);
+        let first = store.forget_prices(limit, 0, 1, at(11)).await.unwrap();
+        assert_eq!(first.prices, 6, "{name}");
+        let after = first.last_series.unwrap();
+        let second = store.forget_prices(limit, after, 10, at(11)).await.unwrap();
+        assert_eq!(second.prices, 6, "{name}");
+        let end = store.forget_prices(limit, second.last_series.unwrap(), 10, at(11)).await;
+        assert_eq!(end.unwrap(), store::Forgotten::default(), "{name}");
+        for kind in ["m5.large", "c5.large"] {
+            let instants: Vec<Timestamp> =
+                all_of(store, kind).await.into_iter().map(|(at, _)| at).collect();
+            assert_eq!(instants, [at(6), at(7), at(8), at(9)], "{name}");
+        }
+        let totals = &store.totals().await.unwrap()[0];
+        assert_eq!((totals.rows, totals.oldest), (8, Some(at(6))), "{name}");
+        let again = store.forget_prices(limit, 0, 10, at(12)).await.unwrap();
+        assert_eq!(again.prices, 0, "{name}: what is in force stays");
+    }
+}
+
+#[tokio::test]
 async fn list_prices_and_advice_keep_only_what_changed() {
     for backend in backends::all().await {
         let (store, name) = (&backend.store, backend.name);
@@ -170,5 +195,48 @@ async fn list_prices_and_advice_keep_only_what_changed() {
         assert_eq!(store.advisor(&filter).await.unwrap(), [advice(3, 2, None)], "{name}");
         let elsewhere = ListFilter { region: Some("eu-west-1".to_owned()), ..filter };
         assert!(store.advisor(&elsewhere).await.unwrap().is_empty(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_there_is_told_by_series_and_instant() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        store.keep_prices(&batch(0..10), None, at(0)).await.unwrap();
+        let mut other = PriceBatch::default();
+        let windows =
+            PriceSeries { product: "Windows".to_owned(), ..series("m5.large", "us-east-1a") };
+        other.push(windows, at(3), UsdPerHour::from_nanos(1));
+        let west =
+            PriceSeries { region: "eu-west-1".to_owned(), ..series("r5.large", "eu-west-1a") };
+        other.push(west, at(3), UsdPerHour::from_nanos(1));
+        store.keep_prices(&other, None, at(0)).await.unwrap();
+        let linux = store.series_in_region("us-east-1", &["Linux/UNIX"]).await.unwrap();
+        let types: Vec<&str> =
+            linux.iter().map(|span| span.series.instance_type.as_str()).collect();
+        assert_eq!(types, ["c5.large", "m5.large"], "{name}");
+        assert_eq!((linux[0].oldest, linux[0].newest), (at(0), at(9)), "{name}");
+        assert_eq!(store.series_in_region("us-east-1", &[]).await.unwrap().len(), 3, "{name}");
+        let ids: Vec<i64> = linux.iter().map(|span| span.series_id).collect();
+        let instants = store.price_instants(&ids, at(2), at(5)).await.unwrap();
+        assert_eq!(instants[&ids[0]], [at(2), at(3), at(4)], "{name}");
+        assert_eq!(instants.len(), 2, "{name}");
+        assert!(store.price_instants(&ids, at(50), at(60)).await.unwrap().is_empty(), "{name}");
+        assert!(store.price_instants(&[], at(0), at(60)).await.unwrap().is_empty(), "{name}");
+        let row = OnDemandPoint {
+            instance_type: "z1d.large".to_owned(),
+            region: "us-east-1".to_owned(),
+            operating_system: "Linux".to_owned(),
+            tenancy: "shared".to_owned(),
+            effective_at: at(0),
+            price: UsdPerHour::from_nanos(5),
+            source: "test".to_owned(),
+        };
+        store.keep_on_demand(&[row], None, at(0)).await.unwrap();
+        let known = store.priced_types(&["us-east-1"]).await.unwrap();
+        assert_eq!(known, ["c5.large", "m5.large", "z1d.large"], "{name}");
+        assert!(store.priced_types(&[]).await.unwrap().is_empty(), "{name}");
+        let regions = store.priced_regions().await.unwrap();
+        assert_eq!(regions, [("eu-west-1".to_owned(), 1), ("us-east-1".to_owned(), 3)], "{name}");
     }
 }

@@ -1,0 +1,103 @@
+//! The door: who calls, and whether the route is theirs.
+
+use std::sync::Arc;
+
+use app::App;
+use app::access::{Refusal, Right};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::problem::Problem;
+
+/// What stands before a route.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) app: Arc<App>,
+    pub(crate) right: Right,
+}
+
+/// Lets a call through with its [`app::access::Caller`] beside it, or refuses it and notes that.
+pub(crate) async fn guard(
+    State(Door { app, right }): State<Door>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let sent = key_of(request.headers());
+    let refusal = match app.admit(sent, right).await {
+        Ok(Ok(caller)) => {
+            request.extensions_mut().insert(caller);
+            return next.run(request).await;
+        }
+        Ok(Err(refusal)) => refusal,
+        Err(error) => return Problem::from(error).into_response(),
+    };
+    let what = format!("{} {}", request.method(), request.uri().path());
+    app.note_refusal(&what, sent, &refusal).await;
+    refused(&refusal, right)
+}
+
+/// The key of a call: `Authorization: Bearer …`, else `X-API-Key`.
+fn key_of(headers: &HeaderMap) -> Option<&str> {
+    // A header that is no text, or of another scheme, is a key all the same, though no good one.
+    let bearer = headers.get(header::AUTHORIZATION).map(|value| {
+        let value = value.to_str().unwrap_or_default();
+        let (scheme, key) = value.split_once(' ').unwrap_or((value, ""));
+        if scheme.eq_ignore_ascii_case("bearer") { key.trim() } else { "" }
+    });
+    bearer.or_else(|| headers.get("x-api-key").map(|value| value.to_str().unwrap_or_default()))
+}
+
+fn refused(refusal: &Refusal, right: Right) -> Response {
+    let (status, code, detail) = match refusal {
+        Refusal::NoKey => (
+            StatusCode::UNAUTHORIZED,
+            "key_required",
+            "send a key as `Authorization: Bearer …` or `X-API-Key: …`; \
+             `cloudoptim keys create` makes one"
+                .to_owned(),
+        ),
+        Refusal::BadKey => (
+            StatusCode::UNAUTHORIZED,
+            "key_invalid",
+            "the key is unknown, has ended or was revoked".to_owned(),
+        ),
+        Refusal::Role(role) => {
+            let roles: Vec<&str> = right.roles().map(app::access::Role::name).collect();
+            let detail = format!(
+                "the key's role is {}; this needs one of {}",
+                role.name(),
+                roles.join(", ")
+            );
+            (StatusCode::FORBIDDEN, "forbidden", detail)
+        }
+    };
+    let mut response = Problem::new(status, code, detail).into_response();
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer realm=\"cloudoptim\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_in_either_header() {
+        let check = |name: &'static str, value: &'static [u8], expected: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_bytes(value).unwrap());
+            assert_eq!(key_of(&headers), expected, "{name}");
+        };
+        check("authorization", b"Bearer cok_a", Some("cok_a"));
+        check("authorization", b"bearer  cok_a ", Some("cok_a"));
+        check("authorization", b"Basic cok_a", Some(""));
+        check("authorization", b"Bearer", Some(""));
+        check("x-api-key", b"cok_a", Some("cok_a"));
+        check("x-api-key", b"\xff", Some(""));
+        check("cookie", b"cok_a", None);
+    }
+}
