@@ -109,7 +109,9 @@ fn relations(sql: &str) -> Result<Vec<Relation<'_>>, String> {
             rest = after.trim_start();
             continue;
         }
-        let (statement, after) = statement(rest).ok_or("a statement without an end")?;
+        // The body of a function ends with its second quotes, not with its first statement.
+        let end = if rest.starts_with("CREATE FUNCTION") { "$$;" } else { ";" };
+        let (statement, after) = rest.split_once(end).ok_or("a statement without an end")?;
         rest = after.trim_start();
         let remark = std::mem::take(&mut remark).join(" ");
         if let Some(table) = statement.strip_prefix("CREATE TABLE ") {
@@ -119,6 +121,8 @@ fn relations(sql: &str) -> Result<Vec<Relation<'_>>, String> {
         } else if let Some(view) = statement.strip_prefix("CREATE VIEW ") {
             let (name, query) = view.split_once(" AS").ok_or("a view without a query")?;
             found.push(Relation { name, remark, body: Body::View(query), indexes: Vec::new() });
+        } else if statement.starts_with("CREATE FUNCTION") {
+            // The trigger that calls it is shown.
         } else if statement.starts_with("CREATE") {
             found.last_mut().ok_or("an index before its table")?.indexes.push(statement);
         } else if !statement.starts_with("INSERT") {
@@ -126,18 +130,6 @@ fn relations(sql: &str) -> Result<Vec<Relation<'_>>, String> {
         }
     }
     Ok(found)
-}
-
-/// The first statement and what comes behind it. The body of a function has ends of its own.
-fn statement(text: &str) -> Option<(&str, &str)> {
-    let mut from = 0;
-    loop {
-        let end = from + text.get(from..)?.find(';')?;
-        if text.get(..end)?.matches("$$").count().is_multiple_of(2) {
-            return Some((text.get(..end)?, text.get(end + 1..)?));
-        }
-        from = end + 1;
-    }
 }
 
 fn table_body(inner: &str) -> Body<'_> {

@@ -228,7 +228,8 @@ async fn a_fill_goes_on_at_the_next_server_and_ends_the_same() {
         until(&place, &started.gap_id, |status| status.records_filled >= rows).await;
         place.stop.send(true).unwrap();
         place.running.await.unwrap();
-        let (stop, running) = start(&place.fake, place.app.store(), keys(), Clock::system());
+        let (stop, running) =
+            start(&place.fake, place.app.store(), keys(), place.app.clock().clone());
         place = Place { stop, running, ..place };
     }
     let status = over(&place, &started.gap_id).await;
