@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Instant;
 
-use crate::servers::Postgres;
+use crate::servers::{Postgres, Redis};
 
 /// Runs every check.
 pub(crate) fn run() -> Result<(), String> {
@@ -18,9 +18,11 @@ pub(crate) fn run() -> Result<(), String> {
     )?;
     let started = Instant::now();
     let postgres = Postgres::start()?;
+    let redis = Redis::start()?;
     took("servers", started);
     let tests = ["test", "--workspace", "--quiet", "--no-fail-fast"];
-    command("tests", &tests, &[("TEST_POSTGRES", &postgres.url)])
+    let port = redis.port.to_string();
+    command("tests", &tests, &[("TEST_POSTGRES", &postgres.url), ("TEST_REDIS", &port)])
 }
 
 /// Runs cargo with arguments and says how long it took.

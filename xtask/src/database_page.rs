@@ -31,6 +31,7 @@ const PLACES: &[(&str, Place)] = &[
     ("feature_usage", Place::By("cluster_id")),
     ("fetched_documents", Place::By("digest")),
     ("findings", Place::By("cluster_id")),
+    ("installation", Place::Everywhere),
     ("job_log", Place::Local),
     ("jobs", Place::Local),
     ("ml_models", Place::Everywhere),
@@ -124,7 +125,7 @@ fn relations(sql: &str) -> Result<Vec<Relation<'_>>, String> {
             // The trigger that calls it is shown.
         } else if statement.starts_with("CREATE") {
             found.last_mut().ok_or("an index before its table")?.indexes.push(statement);
-        } else {
+        } else if !statement.starts_with("INSERT") {
             return Err(format!("the page cannot show `{statement}`"));
         }
     }

@@ -50,6 +50,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer { name: "checker", ours: &["facts", "units"], heavy: PURE },
     Layer { name: "engines", ours: &["facts", "market", "packing", "units"], heavy: PURE },
     Layer { name: "store", ours: &["facts", "units"], heavy: &["sqlx", "tokio", "tracing"] },
+    Layer { name: "cache", ours: &[], heavy: &["redis", "tokio", "tracing"] },
     Layer { name: "jobs", ours: &["clock", "store"], heavy: &["tokio", "tracing"] },
     Layer {
         name: "aws",
@@ -69,7 +70,10 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer { name: "testkit", ours: &["facts", "units"], heavy: &["socket2"] },
     Layer {
         name: "app",
-        ours: &["aws", "checker", "clock", "engines", "facts", "jobs", "market", "store", "units"],
+        ours: &[
+            "aws", "cache", "checker", "clock", "engines", "facts", "jobs", "market", "store",
+            "units",
+        ],
         // Randomness for access keys alone.
         heavy: &["getrandom", "tokio", "tracing"],
     },
@@ -81,7 +85,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer {
         name: "cloudoptim",
         ours: &[
-            "api", "app", "aws", "checker", "clock", "engines", "facts", "jobs", "market",
+            "api", "app", "aws", "cache", "checker", "clock", "engines", "facts", "jobs", "market",
             "snapshot", "store", "units",
         ],
         heavy: &["axum", "clap", "indicatif", "tokio", "tracing", "tracing-subscriber"],

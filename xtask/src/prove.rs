@@ -3,6 +3,7 @@
 //! Each proof runs the released program as a user would, and writes a table under `docs/proofs`.
 
 mod packing;
+mod pricing;
 mod product;
 
 use std::path::PathBuf;
@@ -14,7 +15,8 @@ struct Proof {
 }
 
 /// Every proof.
-const PROOFS: &[Proof] = &[Proof { name: "packing", run: packing::run }];
+const PROOFS: &[Proof] =
+    &[Proof { name: "packing", run: packing::run }, Proof { name: "pricing", run: pricing::run }];
 
 /// What a proof works with.
 struct Setting {

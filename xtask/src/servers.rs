@@ -2,12 +2,13 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// A PostgreSQL server of its own, with an empty data folder.
 pub(crate) struct Postgres {
-    programs: PathBuf,
+    pub(crate) programs: PathBuf,
     data: PathBuf,
+    settings: String,
     /// Where it answers, without the name of a database.
     pub(crate) url: String,
 }
@@ -35,23 +36,77 @@ impl Postgres {
             "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off \
              -c max_connections=200"
         );
-        let log = data.join("server.log").display().to_string();
-        let control = program("pg_ctl");
-        run_unprivileged(&control, &["start", "-w", "-D", &shown, "-l", &log, "-o", &settings])?;
         let url = format!("postgres://postgres@127.0.0.1:{port}");
+        let postgres = Postgres { programs, data, settings, url };
+        postgres.start_again()?;
         eprintln!("== PostgreSQL answers on port {port}");
-        Ok(Postgres { programs, data, url })
+        Ok(postgres)
+    }
+
+    /// Starts the server on its folder.
+    pub(crate) fn start_again(&self) -> Result<(), String> {
+        let (control, data) = (self.control(), self.data.display().to_string());
+        let log = self.data.join("server.log").display().to_string();
+        let start = ["start", "-w", "-D", &data, "-l", &log, "-o", &self.settings];
+        run_unprivileged(&control, &start)
+    }
+
+    /// Stops the server as a loss of power would, as far as its processes see.
+    pub(crate) fn stop(&self) -> Result<(), String> {
+        let data = self.data.display().to_string();
+        run_unprivileged(&self.control(), &["stop", "-m", "immediate", "-D", &data])
+    }
+
+    fn control(&self) -> String {
+        self.programs.join("pg_ctl").display().to_string()
     }
 }
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let control = self.programs.join("pg_ctl").display().to_string();
-        let data = self.data.display().to_string();
-        if let Err(error) = run_unprivileged(&control, &["stop", "-m", "immediate", "-D", &data]) {
+        if let Err(error) = self.stop() {
             eprintln!("{error}");
         }
         let _ = std::fs::remove_dir_all(&self.data);
+    }
+}
+
+/// A Redis server of its own that keeps nothing on the disk.
+pub(crate) struct Redis {
+    process: Child,
+    /// Where it answers on this machine.
+    pub(crate) port: u16,
+}
+
+impl Redis {
+    /// Starts a server, installing Redis first where it is missing and Debian's packages can be had.
+    pub(crate) fn start() -> Result<Redis, String> {
+        let port = free_port()?;
+        let start = || {
+            Command::new("redis-server")
+                .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+                .current_dir(std::env::temp_dir())
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .spawn()
+        };
+        let process = match start() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                install("redis-server")?;
+                start()
+            }
+            started => started,
+        };
+        let process = process.map_err(|error| format!("redis-server: {error}"))?;
+        eprintln!("== Redis answers on port {port}");
+        Ok(Redis { process, port })
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

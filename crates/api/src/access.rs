@@ -25,6 +25,10 @@ pub(crate) async fn guard(
     next: Next,
 ) -> Response {
     let sent = key_of(request.headers());
+    if sent.is_none() && right != Right::Anybody && is_foreign(request.headers()) {
+        let detail = "a page of another site may not call this server without a key".to_owned();
+        return Problem::new(StatusCode::FORBIDDEN, "cross_site", detail).into_response();
+    }
     let refusal = match app.admit(sent, right).await {
         Ok(Ok(caller)) => {
             request.extensions_mut().insert(caller);
@@ -36,6 +40,13 @@ pub(crate) async fn guard(
     let what = format!("{} {}", request.method(), request.uri().path());
     app.note_refusal(&what, sent, &refusal).await;
     refused(&refusal, right)
+}
+
+/// Whether a browser says that a page of another site makes the call. Without keys such a page could
+/// otherwise do whatever everybody on this machine can.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    site.is_some_and(|site| site != b"same-origin" && site != b"none")
 }
 
 /// The key of a call: `Authorization: Bearer …`, else `X-API-Key`.

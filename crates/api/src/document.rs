@@ -1,6 +1,7 @@
 //! The API document (OpenAPI 3.1), made from the list of routes and the types themselves.
 
 use app::access::{Right, Role};
+use app::coverage::CoverageRow;
 use app::fetch::{FetchRequest, FetchStatus, LogLine, Started};
 use engines::registry::BUILT_IN;
 use engines::request::DecisionRequestSchema;
@@ -11,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::body::LogQuery;
 use crate::problem::Problem;
+use crate::routes::coverage::CoverageQuery;
 use crate::routes::decisions::{HistoryQuery, HistoryRow};
 use crate::routes::fetch::FetchQuery;
 use crate::routes::pricing::{
@@ -129,6 +131,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
                 body(&reference::<FetchRequest>(generator), &fetch_example());
             parameters.push(idempotency_key());
         }
+        Takes::CoverageQuery => parameters.extend(query_parameters::<CoverageQuery>()),
         Takes::FetchQuery => parameters.extend(query_parameters::<FetchQuery>()),
         Takes::TaskLog => parameters.extend(query_parameters::<LogQuery>()),
         Takes::Nothing | Takes::DecisionId | Takes::TaskId => {}
@@ -157,6 +160,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             let status = reference::<FetchStatus>(generator);
             responses(&status, generator)
         }
+        Gives::Coverage => list::<CoverageRow>(generator),
         Gives::Fetches => list::<FetchStatus>(generator),
         Gives::Log => list::<LogLine>(generator),
         Gives::Health => {

@@ -1,5 +1,6 @@
 //! Every route on one screen: the router and the API document are both made from this list.
 
+pub(crate) mod coverage;
 pub(crate) mod decisions;
 pub(crate) mod fetch;
 pub(crate) mod gaps;
@@ -66,6 +67,8 @@ pub enum Takes {
     SpotPriceQuery,
     /// Which list prices or advice, in the query.
     PriceListQuery,
+    /// Which part of the coverage, in the query.
+    CoverageQuery,
     /// Which prices are to be fetched.
     FetchRequest,
     /// Paging of jobs in the query.
@@ -103,6 +106,8 @@ pub enum Gives {
     Advice,
     /// How many prices there are.
     PriceStats,
+    /// What the spot prices cover.
+    Coverage,
     /// A job that was made, with status 202 and its place in `Location`.
     FetchStarted,
     /// How far a job got.
@@ -170,6 +175,8 @@ pub const ROUTES: &[Route] = routes! {
         "What the Spot Advisor said last of each pool.";
     get "/api/v1/ml/pricing/stats" "priceStats" LookAtOwn Nothing PriceStats pricing::stats,
         "How many prices there are and what they cover; exact.";
+    get "/api/v1/ml/pricing/coverage" "priceCoverage" LookAtOwn CoverageQuery Coverage coverage::coverage,
+        "Which types and regions have spot prices, from when to when, and how many a day.";
     post "/api/v1/ml/pricing/fetch" "startFetch" Operate FetchRequest FetchStarted fetch::start,
         "Fetch prices from AWS in the background; Idempotency-Key gives the same job again.";
     get "/api/v1/ml/pricing/fetch" "listFetches" LookAtOperations FetchQuery Fetches fetch::list,

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use store::{DecisionRecord, Part};
 
 use crate::access::Caller;
-use crate::decide::Outcome;
+use crate::decide::{Desk, Outcome};
 use crate::kept::{Front, KeptAnswer, Question};
 use crate::{App, Error, FieldError};
 
@@ -46,20 +46,21 @@ impl App {
             return Ok(answer);
         }
         let now = self.clock.now();
-        if let Some(kept) = self.desk.kept.find(question, now) {
+        let desk = self.desk();
+        if let Some(kept) = desk.kept.find(question, now) {
             return self.give(kept.again(request.request_id.as_deref(), now)).await;
         }
         let prepared = engine.prepare(&request)?;
         let steady = prepared.is_steady(now);
         let outcome = if prepared.is_quick() {
-            self.desk.complete(engine, prepared.as_ref(), &request, now, None)?
+            desk.complete(engine, prepared.as_ref(), &request, now, None)?
         } else {
             drop(request);
-            self.compute_elsewhere(engine, prepared, body, now).await?
+            self.compute_elsewhere(&desk, engine, prepared, body, now).await?
         };
         let record = record(&outcome, customer)?;
         if steady && record.work_stopped_at.is_none() {
-            self.desk.kept.keep(question, KeptAnswer::new(engine, record.clone()));
+            desk.kept.keep(question, KeptAnswer::new(engine, record.clone()));
         }
         self.give(record).await
     }
@@ -98,7 +99,8 @@ impl App {
 
     /// Decides on a thread for long work. When the caller goes away, the search stops.
     async fn compute_elsewhere(
-        self: &Arc<Self>,
+        &self,
+        desk: &Arc<Desk>,
         engine: &'static dyn AnyEngine,
         prepared: Box<dyn Prepared>,
         body: impl AsRef<[u8]> + Send + 'static,
@@ -106,14 +108,14 @@ impl App {
     ) -> Result<Outcome, Error> {
         let permit = self.compute.acquire().await;
         let _permit = permit.map_err(|_| Error::Unavailable("shutting down".to_owned()))?;
-        let app = Arc::clone(self);
+        let desk = Arc::clone(desk);
         let gone = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&gone);
         let _guard = RaiseOnDrop(gone);
         let work = tokio::task::spawn_blocking(move || {
             let request = DecisionRequest::from_json(body.as_ref())?;
             let cancelled = || seen.load(Ordering::Relaxed);
-            app.desk.complete(engine, prepared.as_ref(), &request, now, Some(&cancelled))
+            desk.complete(engine, prepared.as_ref(), &request, now, Some(&cancelled))
         });
         let outcome = work.await.map_err(|_| Error::Internal("the decision failed".to_owned()))?;
         Ok(outcome?)

@@ -51,11 +51,13 @@ impl Desk {
     /// A desk with one market.
     #[must_use]
     pub fn new(market: Market) -> Desk {
-        Desk {
-            market: Arc::new(market),
-            gathered: Mutex::new(BTreeMap::new()),
-            kept: KeptAnswers::default(),
-        }
+        Desk::over(Arc::new(market))
+    }
+
+    /// A desk with a market that others hold too.
+    #[must_use]
+    pub fn over(market: Arc<Market>) -> Desk {
+        Desk { market, gathered: Mutex::new(BTreeMap::new()), kept: KeptAnswers::default() }
     }
 
     /// The market.

@@ -5,6 +5,7 @@ mod failure;
 mod lists;
 mod renewal;
 mod request;
+mod spot_lanes;
 mod spot_range;
 mod status;
 
@@ -22,7 +23,8 @@ pub use ask::{LogLine, Started};
 pub use lists::{ListFront, ListRange};
 pub(crate) use lists::{fetch_advisor, fetch_on_demand};
 pub use request::{FetchRequest, day_or_instant};
-pub use spot_range::{SpotFront, SpotRange, Standing, fetch_spot};
+pub use spot_lanes::{Standing, fetch_spot};
+pub use spot_range::{SpotFront, SpotRange};
 pub use status::{FetchStatus, seconds_left};
 
 /// The kind of job that fetches prices.

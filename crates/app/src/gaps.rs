@@ -80,6 +80,8 @@ pub(crate) struct FillGap {
     pub(crate) parts: Vec<Part>,
     /// What was missing when the fill was asked for.
     pub(crate) found: Extent,
+    /// Pools of `found` whose zones were guessed.
+    pub(crate) guessed_pools: u64,
     pub(crate) estimate: Estimate,
     /// Digest of the request as it was sent.
     pub(crate) asked: String,

@@ -17,11 +17,15 @@ pub(crate) fn timed_id(now: Timestamp, own: &[u8]) -> Uuid {
     Uuid::from_bytes(bytes)
 }
 
-/// The name that follows from a caller's own name for a request: a version 8 UUID.
-pub(crate) fn named_id(key: &str) -> Uuid {
+/// The name that follows from a caller's own name for a request: a version 8 UUID. Callers and kinds of
+/// work do not meet each other's names.
+pub(crate) fn named_id(kind: &str, caller: &str, key: &str) -> Uuid {
     let mut hasher = blake3::Hasher::new_derive_key("cloudoptim 2026 named request");
+    for part in [kind, caller, key] {
+        hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+    }
     let mut bytes = [0_u8; 16];
-    bytes.copy_from_slice(&hasher.update(key.as_bytes()).finalize().as_bytes()[..16]);
+    bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     bytes[6] = 0x80 | (bytes[6] & 0x0f);
     bytes[8] = 0x80 | (bytes[8] & 0x3f);
     Uuid::from_bytes(bytes)

@@ -5,6 +5,7 @@
 pub mod access;
 pub mod answer;
 pub mod bundle;
+pub mod coverage;
 pub mod decide;
 pub mod error;
 pub mod fetch;
@@ -15,16 +16,24 @@ mod kept;
 pub mod models;
 pub mod pricing;
 pub mod refresh;
+mod remembered;
 pub mod retention;
+pub mod stored_market;
 pub mod work;
 
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use cache::Cache;
 use clock::Clock;
+use market::Market;
 use store::Store;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 pub use error::{Error, FieldError};
 
 use decide::Desk;
+use stored_market::StoredMarket;
 
 /// The build that answers, as it is written into evidence: two builds with the same text give the
 /// same bytes.
@@ -33,11 +42,18 @@ pub const BUILD: &str = match option_env!("CLOUDOPTIM_BUILD") {
     None => concat!("cloudoptim ", env!("CARGO_PKG_VERSION")),
 };
 
+/// The least time between two markets.
+const SWAP_PAUSE: Duration = Duration::from_millis(300);
+
+/// After so many looks without news the market is put by.
+const PUT_BY_AFTER: u32 = 10;
+
 /// Everything that operations work on.
 pub struct App {
-    desk: Desk,
+    desk: RwLock<Arc<Desk>>,
     store: Store,
     clock: Clock,
+    cache: Cache,
     /// Long decisions that may run at once.
     compute: Semaphore,
     gate: access::Gate,
@@ -50,9 +66,10 @@ impl App {
     pub fn new(desk: Desk, store: Store, clock: Clock) -> App {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         App {
-            desk,
+            desk: RwLock::new(Arc::new(desk)),
             store,
             clock,
+            cache: Cache::none(),
             compute: Semaphore::new(cores),
             gate: access::Gate::default(),
             gap_settings: gaps::GapSettings::default(),
@@ -65,10 +82,63 @@ impl App {
         App { gap_settings, ..self }
     }
 
-    /// The market that decisions are made on.
+    /// The same application with a cache that it shares with others.
     #[must_use]
-    pub fn desk(&self) -> &Desk {
-        &self.desk
+    pub fn with_cache(self, cache: Cache) -> App {
+        App { cache, ..self }
+    }
+
+    /// The cache.
+    #[must_use]
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// The market that decisions are made on, as it is now: who holds it decides on one market to
+    /// the end.
+    #[must_use]
+    pub fn desk(&self) -> Arc<Desk> {
+        Arc::clone(&self.desk.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another market in the place of the one that decisions are made on. What was gathered from
+    /// and answered on the old one is forgotten.
+    pub fn set_market(&self, market: Arc<Market>) {
+        let desk = Arc::new(Desk::over(market));
+        *self.desk.write().unwrap_or_else(PoisonError::into_inner) = desk;
+    }
+
+    /// Lets decisions follow what is kept, until the server stops.
+    pub async fn follow_store(&self, mut stored: StoredMarket, mut stop: watch::Receiver<bool>) {
+        let mut news = self.store.news();
+        stored.put_by().await;
+        let mut quiet = 0_u32;
+        loop {
+            tokio::select! {
+                () = news.next() => {}
+                () = self.cache.hear() => {}
+                _ = stop.wait_for(|stop| *stop) => break,
+            }
+            match stored.follow(self.clock.now()).await {
+                Ok(true) => {
+                    self.set_market(Arc::clone(stored.market()));
+                    quiet = 0;
+                    // Who hears of it and finds nothing new says nothing, so this ends.
+                    self.cache.tell().await;
+                    // Batches that come one after another are seen together.
+                    tokio::time::sleep(SWAP_PAUSE).await;
+                }
+                Ok(false) => quiet = quiet.saturating_add(1),
+                Err(error) => {
+                    tracing::warn!(%error, "the market is not up to date");
+                    tokio::time::sleep(SWAP_PAUSE).await;
+                }
+            }
+            if quiet == PUT_BY_AFTER {
+                stored.put_by().await;
+            }
+        }
+        stored.put_by().await;
     }
 
     /// The clock.

@@ -41,6 +41,11 @@ impl ModelType {
 /// A model that is to be recorded.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{
+    "model_name": "spot", "model_version": "1", "model_type": "spot_predictor",
+    "trained_until_date": "2026-07-01", "active": true,
+    "metadata": { "instance_types": ["m5.*"], "regions": ["us-east-1"] }
+}]))]
 pub struct NewModel {
     /// What people call it.
     pub model_name: String,

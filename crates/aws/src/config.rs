@@ -50,6 +50,9 @@ pub struct AwsConfig {
     pub answer_bytes: usize,
     /// The largest bulk offer file, decompressed.
     pub bulk_bytes: usize,
+    /// Spot prices that are asked for at once, 1 to 1,000, which is what AWS answers at the most. A
+    /// page is kept in one transaction.
+    pub page_rows: u32,
     /// The most pages of one query; more mean that paging goes round in circles.
     pub pages: u32,
 }
@@ -121,6 +124,7 @@ impl Default for AwsConfig {
             parallelism: 4,
             answer_bytes: 64 << 20,
             bulk_bytes: 2 << 30,
+            page_rows: 1000,
             pages: 100_000,
         }
     }
@@ -179,6 +183,10 @@ impl AwsConfig {
                 return Err(Error::Configuration { field, detail: "must be above 0".to_owned() });
             }
         }
+        if !(1..=1000).contains(&self.page_rows) {
+            let detail = format!("{} is not from 1 to 1000", self.page_rows);
+            return Err(Error::Configuration { field: "page_rows", detail });
+        }
         Ok(())
     }
 }
@@ -212,6 +220,7 @@ mod tests {
         };
         check(|config| config.attempts = 0, "attempts");
         check(|config| config.parallelism = 0, "parallelism");
+        check(|config| config.page_rows = 1001, "page_rows");
         check(|config| config.advisor_url = "file:///etc/passwd".to_owned(), "advisor_url");
         let keys = Keys::Fixed {
             access_key_id: "AKIA".to_owned(),

@@ -16,9 +16,6 @@ const OPERATION: &str = "DescribeSpotPriceHistory";
 /// AWS answers no older prices. A gap further back is permanent.
 pub const SPOT_HISTORY_DAYS: i64 = 90;
 
-/// The most rows of one page.
-const ROWS_OF_A_PAGE: u32 = 1000;
-
 /// Which spot prices are wanted. Empty lists mean all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpotQuery {
@@ -82,7 +79,7 @@ impl Aws {
         let products = query.products.iter().map(|product| product.description());
         form.filter("product-description", products)?;
         form.filter("availability-zone", query.zones.iter().map(Zone::as_str))?;
-        form.page(&cursor.page, ROWS_OF_A_PAGE);
+        form.page(&cursor.page, self.requester.config.page_rows);
         let call = form.call(&self.requester, &query.region);
         let limits = self.page_limits();
         let page = self

@@ -2,7 +2,9 @@
 
 mod access;
 mod aws;
+mod data;
 mod pricing;
+mod redis;
 
 use std::path::PathBuf;
 
@@ -11,9 +13,14 @@ use jiff::Timestamp;
 
 pub(crate) use access::{Keys, KeysCommand};
 pub(crate) use aws::AwsSettings;
+pub(crate) use data::{
+    AutoRefreshArguments, Gap, GapArguments, GapCommand, Pools, Refresh, RefreshCommand,
+    ScheduleCommand, ToFill, ToRefresh, ToSchedule,
+};
 pub(crate) use pricing::{
     Dataset, ExportFormat, Exported, Kept, Listed, Pricing, PricingCommand, ToFetch,
 };
+pub(crate) use redis::Redis;
 
 /// Facts in, decisions out: Kubernetes cost decisions for clusters on AWS.
 #[derive(Debug, Parser)]
@@ -36,9 +43,13 @@ pub(crate) enum Command {
     /// Look at prices and interruption rates.
     Market(Market),
     /// Answer over HTTP, on an embedded database or on PostgreSQL.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Prices that the server keeps: bring them in, look at them, take them out.
     Pricing(Pricing),
+    /// Gaps in the spot prices: find them and fill them from AWS.
+    Gap(Gap),
+    /// Fresh prices for models, now or by schedule.
+    Refresh(Refresh),
     /// Access keys: make, list and revoke them, on the database itself.
     Keys(Keys),
     /// Make the tables of the database, or bring them up to date.
@@ -78,6 +89,12 @@ pub(crate) struct Serve {
     pub(crate) price_retention_days: Option<u32>,
     #[command(flatten)]
     pub(crate) aws: AwsSettings,
+    #[command(flatten)]
+    pub(crate) gaps: GapArguments,
+    #[command(flatten)]
+    pub(crate) refresh: AutoRefreshArguments,
+    #[command(flatten)]
+    pub(crate) redis: Redis,
     /// Start with a made-up cluster, labelled as such, in a database that is gone afterwards.
     #[arg(long)]
     pub(crate) demo: bool,

@@ -3,10 +3,12 @@
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod decide;
+pub(crate) mod gap;
 pub(crate) mod keys;
 pub(crate) mod market;
 pub(crate) mod migrate;
 pub(crate) mod pricing;
+pub(crate) mod refresh;
 pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod snapshot;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use app::App;
 use app::decide::Desk;
+use app::gaps::GapSettings;
 use clock::Clock;
-use market::MarketBuilder;
+use market::{Market, MarketBuilder};
 use store::{PostgresServer, Store};
 
 use crate::cli::Database;
@@ -54,14 +55,32 @@ pub(crate) fn with_app<T>(
     database: &Database,
     work: impl AsyncFnOnce(Arc<App>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
+    over(database, MarketBuilder::new().build(), GapSettings::default(), work)
+}
+
+/// The same, where instance types must be known that have no prices yet.
+pub(crate) fn with_known_types<T>(
+    database: &Database,
+    settings: GapSettings,
+    work: impl AsyncFnOnce(Arc<App>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    over(database, market::bundled(), settings, work)
+}
+
+fn over<T>(
+    database: &Database,
+    market: Market,
+    settings: GapSettings,
+    work: impl AsyncFnOnce(Arc<App>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::Database(format!("no threads: {error}")))?;
     runtime.block_on(async {
         let store = database.open().await?;
-        let desk = Desk::new(MarketBuilder::new().build());
-        let app = Arc::new(App::new(desk, store.clone(), Clock::system()));
+        let app = App::new(Desk::new(market), store.clone(), Clock::system());
+        let app = Arc::new(app.with_gap_settings(settings));
         let done = work(app).await;
         store.close().await;
         done

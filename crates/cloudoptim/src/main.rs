@@ -11,6 +11,7 @@ mod input;
 mod market_files;
 mod output;
 mod progress;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,8 @@ fn main() -> ExitCode {
         Command::Snapshot(arguments) => commands::snapshot::run(arguments),
         Command::Market(arguments) => commands::market::run(arguments),
         Command::Pricing(arguments) => commands::pricing::run(arguments),
+        Command::Gap(arguments) => commands::gap::run(arguments),
+        Command::Refresh(arguments) => commands::refresh::run(arguments),
         Command::Keys(arguments) => commands::keys::run(arguments),
         Command::Migrate(arguments) => commands::migrate::run(arguments),
         Command::Serve(arguments) => commands::serve::run(arguments),

@@ -43,6 +43,16 @@ pub fn bundled_files() -> Vec<MarketFile> {
     .collect()
 }
 
+/// A digest of the bundled tables in hexadecimal: builds with the same tables have the same.
+#[must_use]
+pub fn bundled_digest() -> String {
+    let mut hasher = blake3::Hasher::new();
+    for table in [INSTANCES, ON_DEMAND, ON_DEMAND_CHANGES, ADVISOR] {
+        hasher.update(&(table.len() as u64).to_le_bytes()).update(table.as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
 /// Source and date from the remarks `# source: …` and `# observed_at: …` at the head of a table.
 fn header(table: &str) -> Origin {
     let remark = |key: &str| {

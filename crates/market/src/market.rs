@@ -255,6 +255,12 @@ impl Market {
         self.spot.counts()
     }
 
+    /// What there are spot prices of, sorted.
+    #[must_use]
+    pub fn spot_keys(&self) -> &[crate::SeriesKey] {
+        self.spot.keys()
+    }
+
     /// The series of one type, with their positions.
     pub(crate) fn series_of<'a>(
         &'a self,

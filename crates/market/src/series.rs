@@ -92,6 +92,51 @@ impl SeriesTable {
         table
     }
 
+    /// Adds a series whose columns are in order; its key comes behind all others.
+    pub(crate) fn push(
+        &mut self,
+        key: SeriesKey,
+        change_at: &[i64],
+        change_price: &[UsdPerHour],
+        repeat_at: &[i64],
+    ) {
+        self.keys.push(key);
+        self.change_starts.push(self.change_at.len());
+        self.repeat_starts.push(self.repeat_at.len());
+        self.change_at.extend_from_slice(change_at);
+        self.change_price.extend_from_slice(change_price);
+        self.repeat_at.extend_from_slice(repeat_at);
+    }
+
+    /// The table in which the series of another one take the place of those with the same key.
+    pub(crate) fn exchanged(&self, changed: SeriesTable) -> SeriesTable {
+        let mut table = SeriesTable::default();
+        let (mut here, mut there) = (0, 0);
+        loop {
+            let (old, new) = (self.keys.get(here), changed.keys.get(there));
+            let from_old = match (old, new) {
+                (None, None) => return table,
+                (Some(old), Some(new)) => old < new,
+                (old, _) => old.is_some(),
+            };
+            here += usize::from(from_old || old == new);
+            let (source, position) = if from_old { (self, here - 1) } else { (&changed, there) };
+            there += usize::from(!from_old);
+            let series = source.series(position);
+            if let Some(key) = source.keys.get(position)
+                && !series.change_at.is_empty()
+            {
+                table.push(key.clone(), series.change_at, series.change_price, series.repeat_at);
+            }
+        }
+    }
+
+    /// The first and the last instant of all points; `None` when there are none.
+    pub(crate) fn span(&self) -> Option<(i64, i64)> {
+        let all = || self.change_at.iter().chain(&self.repeat_at);
+        Some((*all().min()?, *all().max()?))
+    }
+
     pub(crate) fn keys(&self) -> &[SeriesKey] {
         &self.keys
     }

@@ -16,6 +16,9 @@ use crate::StoreError;
 /// How long a statement waits for another process before it fails.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// How long a connection to PostgreSQL is waited for: who asks then hears that the database is away.
+const CONNECTION_PATIENCE: Duration = Duration::from_secs(2);
+
 /// An open database.
 #[derive(Clone, Debug)]
 pub(crate) enum Database {
@@ -179,7 +182,7 @@ pub(crate) async fn postgres(
     let options = server.options()?.application_name("cloudoptim");
     let pool = PgPoolOptions::new()
         .max_connections(connections.max(2))
-        .acquire_timeout(BUSY)
+        .acquire_timeout(CONNECTION_PATIENCE)
         .connect_with(options)
         .await?;
     sqlx::migrate!("./migrations/postgres").run(&pool).await.map_err(StoreError::from_migration)?;

@@ -13,6 +13,7 @@ mod gaps;
 mod jobs;
 mod list_prices;
 mod models;
+mod news;
 mod prices;
 mod quarantine;
 mod retention;
@@ -31,6 +32,7 @@ pub use gaps::{GapRow, RefreshRow};
 pub use jobs::{JobEnd, JobFilter, JobRow, JobState, NewJob, Progress};
 pub use list_prices::{AdvisorPoint, ListFilter, OnDemandPoint};
 pub use models::{ModelFilter, ModelRow};
+pub use news::News;
 pub use prices::{Ingested, PriceBatch, PriceFilter, PricePoint, PriceSeries, SpotPriceRow};
 pub use quarantine::QuarantinedRow;
 pub use retention::Forgotten;
@@ -40,6 +42,7 @@ pub use sqlx::types::Uuid;
 pub use totals::DatasetTotals;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use commit::Commits;
 use database::{Database, Sqlite, reading};
@@ -49,6 +52,8 @@ use database::{Database, Sqlite, reading};
 pub struct Store {
     database: Database,
     commits: Commits,
+    /// How often this process has changed prices.
+    changes: Arc<tokio::sync::watch::Sender<u64>>,
 }
 
 /// Why the store did not do what was asked.
@@ -120,7 +125,7 @@ impl Store {
 
     async fn over(database: Database) -> Result<Store, StoreError> {
         let commits = Commits::start(&database).await?;
-        Ok(Store { database, commits })
+        Ok(Store { database, commits, changes: Arc::default() })
     }
 
     /// What the database is: `postgresql` or `sqlite`.

@@ -222,7 +222,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Ingested, StoreError> {
         let rows = once_each(rows, |a, b| on_demand_key(a).cmp(&on_demand_key(b)));
-        Ok(match &self.database {
+        let kept = match &self.database {
             Database::Postgres(pool) => {
                 let mut transaction = pool.begin().await?;
                 keep_on_demand!(sqlx::Postgres, transaction, rows, progress, now)
@@ -231,7 +231,11 @@ impl Store {
                 let mut transaction = pools.writer.begin_with("BEGIN IMMEDIATE").await?;
                 keep_on_demand!(sqlx::Sqlite, transaction, rows, progress, now)
             }
-        })
+        };
+        if kept.inserted + kept.changed > 0 {
+            self.tell();
+        }
+        Ok(kept)
     }
 
     /// Keeps what the advisor said, where it differs from what it said last, together with the
@@ -245,7 +249,7 @@ impl Store {
         progress: Option<&Progress>,
         now: Timestamp,
     ) -> Result<Ingested, StoreError> {
-        Ok(match &self.database {
+        let kept = match &self.database {
             Database::Postgres(pool) => {
                 let mut transaction = pool.begin().await?;
                 keep_advisor!(sqlx::Postgres, transaction, rows, progress, now)
@@ -254,7 +258,11 @@ impl Store {
                 let mut transaction = pools.writer.begin_with("BEGIN IMMEDIATE").await?;
                 keep_advisor!(sqlx::Sqlite, transaction, rows, progress, now)
             }
-        })
+        };
+        if kept.inserted + kept.changed > 0 {
+            self.tell();
+        }
+        Ok(kept)
     }
 
     /// List prices by type, region, operating system and date.

@@ -330,7 +330,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Ingested, StoreError> {
         let points = batch.in_order();
-        Ok(match &self.database {
+        let kept = match &self.database {
             Database::Postgres(pool) => {
                 let mut transaction = pool.begin().await?;
                 keep_batch!(
@@ -347,7 +347,11 @@ impl Store {
                 let mut transaction = pools.writer.begin_with("BEGIN IMMEDIATE").await?;
                 keep_batch!(Sqlite, transaction, batch, points, progress, now, keep_points_sqlite)
             }
-        })
+        };
+        if kept.inserted + kept.changed > 0 {
+            self.tell();
+        }
+        Ok(kept)
     }
 
     /// Prices of one type in one region, the oldest first; those of one instant by zone and product.

@@ -17,6 +17,10 @@ pub struct KnownSeries {
     pub series_id: i64,
     /// What it is about.
     pub series: PriceSeries,
+    /// The instant of its first point.
+    pub oldest: Timestamp,
+    /// The instant of its last point.
+    pub newest: Timestamp,
     /// The revision of the spot prices with which its points changed last.
     pub revision: u64,
 }
@@ -40,6 +44,8 @@ struct RawSeries {
     zone_id: Option<String>,
     region: String,
     product: String,
+    oldest: At,
+    newest: At,
     revision: i64,
 }
 
@@ -54,7 +60,7 @@ impl Store {
     pub async fn price_series(&self, after: u64) -> Result<Vec<KnownSeries>, StoreError> {
         let rows: Vec<RawSeries> = reading!(self, pool => {
             sqlx::query_as(
-                "SELECT series_id, instance_type, zone, zone_id, region, product, revision \
+                "SELECT series_id, instance_type, zone, zone_id, region, product, oldest, newest, revision \
                  FROM price_series WHERE revision > $1 ORDER BY series_id",
             )
             .bind(signed(after))
@@ -70,6 +76,8 @@ impl Store {
                 region: raw.region,
                 product: raw.product,
             },
+            oldest: raw.oldest.0,
+            newest: raw.newest.0,
             revision: unsigned(raw.revision),
         };
         Ok(rows.into_iter().map(known).collect())

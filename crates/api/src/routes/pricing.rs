@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use app::App;
 use app::fetch::day_or_instant;
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -12,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{ListFilter, PriceFilter};
+use store::{AdvisorPoint, ListFilter, OnDemandPoint, PriceFilter};
 use units::UsdPerHour;
 
 use crate::body;
@@ -127,6 +126,17 @@ pub(crate) async fn spot(
     query: Asked<SpotPriceQuery>,
 ) -> Result<Response, Problem> {
     let query = asked(query)?;
+    let make = async || written(query.format, &spot_items(&app, &query).await?);
+    // A range that ends with the present is a new question each time.
+    let body = if query.as_of.is_some() || query.end_date.is_some() {
+        app.remembered("spot_prices", &format!("{query:?}"), make).await?
+    } else {
+        make().await?
+    };
+    Ok(answered(query.format, body))
+}
+
+async fn spot_items(app: &App, query: &SpotPriceQuery) -> Result<Vec<SpotPriceItem>, Problem> {
     let rows = match query.as_of {
         Some(at) => app.spot_prices_at(&query.instance_type, &query.region, at).await?,
         None => {
@@ -164,7 +174,7 @@ pub(crate) async fn spot(
         spot_price: row.price,
         timestamp: row.observed_at,
     });
-    listed(query.format, &items.collect::<Vec<_>>())
+    Ok(items.collect())
 }
 
 /// `GET /pricing/on-demand`.
@@ -173,7 +183,15 @@ pub(crate) async fn on_demand(
     query: Asked<PriceListQuery>,
 ) -> Result<Response, Problem> {
     let query = asked(query)?;
-    let rows = app.on_demand_prices(&query.filter()).await?;
+    let question = format!("{query:?}");
+    let body = app.remembered("on_demand_prices", &question, async || {
+        let rows = app.on_demand_prices(&query.filter()).await?;
+        written(query.format, &on_demand_items(rows))
+    });
+    Ok(answered(query.format, body.await?))
+}
+
+fn on_demand_items(rows: Vec<OnDemandPoint>) -> Vec<OnDemandItem> {
     let items = rows.into_iter().map(|row| OnDemandItem {
         instance_type: row.instance_type,
         region: row.region,
@@ -183,7 +201,7 @@ pub(crate) async fn on_demand(
         effective_date: row.effective_at,
         source: row.source,
     });
-    listed(query.format, &items.collect::<Vec<_>>())
+    items.collect()
 }
 
 /// `GET /pricing/spot-advisor`.
@@ -192,7 +210,15 @@ pub(crate) async fn advisor(
     query: Asked<PriceListQuery>,
 ) -> Result<Response, Problem> {
     let query = asked(query)?;
-    let rows = app.advice(&query.filter()).await?;
+    let question = format!("{query:?}");
+    let body = app.remembered("spot_advisor", &question, async || {
+        let rows = app.advice(&query.filter()).await?;
+        written(query.format, &advisor_items(rows))
+    });
+    Ok(answered(query.format, body.await?))
+}
+
+fn advisor_items(rows: Vec<AdvisorPoint>) -> Vec<AdvisorItem> {
     let items = rows.into_iter().map(|row| AdvisorItem {
         instance_type: row.instance_type,
         region: row.region,
@@ -207,7 +233,7 @@ pub(crate) async fn advisor(
         savings_over_od: row.savings_percent,
         last_updated: row.observed_at,
     });
-    listed(query.format, &items.collect::<Vec<_>>())
+    items.collect()
 }
 
 /// `GET /pricing/stats`.
@@ -241,7 +267,7 @@ impl PriceListQuery {
 }
 
 /// A day or an instant.
-fn instant(name: &str, text: &str) -> Result<Timestamp, Problem> {
+pub(crate) fn instant(name: &str, text: &str) -> Result<Timestamp, Problem> {
     day_or_instant(text).ok_or_else(|| {
         let detail = format!(
             "{name}: `{text}` is neither a day such as 2025-11-28 nor an instant such as \
@@ -252,14 +278,14 @@ fn instant(name: &str, text: &str) -> Result<Timestamp, Problem> {
 }
 
 /// A list in the format that was asked for.
-fn listed<T: Serialize>(format: Option<ListFormat>, items: &[T]) -> Result<Response, Problem> {
+fn written<T: Serialize>(format: Option<ListFormat>, items: &[T]) -> Result<Vec<u8>, Problem> {
     let failed = |error: String| {
         tracing::error!(%error, "a list could not be written");
         let detail = "a fault of the server; it was logged".to_owned();
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
     };
     match format.unwrap_or(ListFormat::Json) {
-        ListFormat::Json => Ok(Json(items).into_response()),
+        ListFormat::Json => serde_json::to_vec(items).map_err(|error| failed(error.to_string())),
         ListFormat::Jsonl => {
             let mut body = Vec::new();
             for item in items {
@@ -267,15 +293,24 @@ fn listed<T: Serialize>(format: Option<ListFormat>, items: &[T]) -> Result<Respo
                     .map_err(|error| failed(error.to_string()))?;
                 body.push(b'\n');
             }
-            Ok(([(header::CONTENT_TYPE, "application/jsonl")], body).into_response())
+            Ok(body)
         }
         ListFormat::Csv => {
             let mut writer = csv::Writer::from_writer(Vec::new());
             for item in items {
                 writer.serialize(item).map_err(|error| failed(error.to_string()))?;
             }
-            let body = writer.into_inner().map_err(|error| failed(error.to_string()))?;
-            Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], body).into_response())
+            writer.into_inner().map_err(|error| failed(error.to_string()))
         }
     }
+}
+
+/// A list that was written, as an answer.
+fn answered(format: Option<ListFormat>, body: Vec<u8>) -> Response {
+    let kind = match format.unwrap_or(ListFormat::Json) {
+        ListFormat::Json => "application/json",
+        ListFormat::Jsonl => "application/jsonl",
+        ListFormat::Csv => "text/csv; charset=utf-8",
+    };
+    ([(header::CONTENT_TYPE, kind)], body).into_response()
 }

@@ -21,7 +21,7 @@ pub(crate) struct Health {
     status: &'static str,
     /// `up` or `down`.
     database: &'static str,
-    /// `not_configured`: the cache is inside of the process.
+    /// `up`, `down` (answers are the same and made anew) or `not_configured`.
     redis: &'static str,
     /// Models that serve predictions.
     models_loaded: u32,
@@ -49,7 +49,8 @@ pub(crate) struct MarketAge {
 pub(crate) async fn health(State(app): State<Arc<App>>) -> Response {
     let up = app.store().ping().await.is_ok();
     let now = app.clock().now();
-    let market = app.desk().market().provenance().iter().map(|part| MarketAge {
+    let desk = app.desk();
+    let market = desk.market().provenance().iter().map(|part| MarketAge {
         dataset: part.dataset,
         newest: part.newest,
         age_hours: (now.duration_since(part.newest).as_secs() as f64 / 360.0).round() / 10.0,
@@ -58,7 +59,11 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Response {
     let health = Health {
         status: if up { "healthy" } else { "degraded" },
         database: if up { "up" } else { "down" },
-        redis: "not_configured",
+        redis: match app.cache().is_up().await {
+            None => "not_configured",
+            Some(true) => "up",
+            Some(false) => "down",
+        },
         models_loaded: 0,
         build: app::BUILD,
         market: market.collect(),

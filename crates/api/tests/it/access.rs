@@ -15,6 +15,7 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("get", "/api/v1/ml/pricing/on-demand", "viewer operator admin platform tenant"),
     ("get", "/api/v1/ml/pricing/spot-advisor", "viewer operator admin platform tenant"),
     ("get", "/api/v1/ml/pricing/stats", "viewer operator admin platform tenant"),
+    ("get", "/api/v1/ml/pricing/coverage", "viewer operator admin platform tenant"),
     ("post", "/api/v1/ml/pricing/fetch", "operator admin"),
     ("get", "/api/v1/ml/pricing/fetch", "viewer operator admin platform"),
     ("get", "/api/v1/ml/pricing/fetch/{task_id}", "viewer operator admin platform"),
@@ -257,4 +258,20 @@ async fn post_as(router: &Router, key: &str, cluster: &str) -> String {
     let request = Request::post("/api/v1/ml/decision/bin-pack").header("x-api-key", key);
     let answer = ask(router, request.body(Body::from(body)).unwrap()).await;
     json_of(answer).await["decision_id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_do_not_reach_a_server_without_keys() {
+    let (_, router) = app_and_router().await;
+    let check = async |site: &str, expected: StatusCode| {
+        let request = Request::post("/api/v1/ml/keys").header("sec-fetch-site", site);
+        let body = r#"{"label":" ","role":"admin"}"#;
+        let answer = ask(&router, request.body(Body::from(body)).unwrap()).await;
+        assert_eq!(answer.status(), expected, "{site}");
+    };
+    check("cross-site", StatusCode::FORBIDDEN).await;
+    check("same-site", StatusCode::FORBIDDEN).await;
+    // It gets as far as its body, which is wrong.
+    check("same-origin", StatusCode::BAD_REQUEST).await;
+    check("none", StatusCode::BAD_REQUEST).await;
 }

@@ -97,3 +97,28 @@ async fn counts_are_exact_and_cost_nothing_when_known() {
     let none = json_of(get(&server, "/api/v1/ml/pricing/on-demand?region=us-east-1").await).await;
     assert_eq!(none, json!([]));
 }
+
+#[tokio::test]
+async fn coverage_shows_spans_and_days_without_prices() {
+    let server = server().await;
+    let spans = json_of(get(&server, "/api/v1/ml/pricing/coverage").await).await;
+    assert_eq!(
+        spans,
+        json!([{
+            "instance_type": "m5.large", "region": "us-east-1", "product_description": "Linux/UNIX",
+            "zones": 1, "oldest": "2026-07-30T00:00:00Z", "newest": "2026-07-31T23:00:00Z",
+            "days": null,
+        }])
+    );
+    let days = "/api/v1/ml/pricing/coverage?instance_type=c5.large,m5.*&region=us-east-1&start_date=2026-07-29";
+    let days = json_of(get(&server, days).await).await;
+    let day = |date: &str, records: u64, zones: u64| json!({ "date": date, "records": records, "zones": zones });
+    assert_eq!(
+        days[0]["days"],
+        json!([day("2026-07-29", 0, 0), day("2026-07-30", 24, 1), day("2026-07-31", 24, 1)])
+    );
+    let none = "/api/v1/ml/pricing/coverage?region=eu-west-1";
+    assert_eq!(json_of(get(&server, none).await).await, json!([]));
+    let long = get(&server, "/api/v1/ml/pricing/coverage?start_date=2020-01-01").await;
+    assert_eq!(long.status(), StatusCode::BAD_REQUEST);
+}

@@ -20,6 +20,9 @@ const BELIEVED_FOR: SignedDuration = SignedDuration::from_secs(2);
 /// record from outside.
 const NOTED_A_MINUTE: u32 = 60;
 
+/// Letters of what was called, and with which key, that are noted.
+const LONGEST_NOTE: usize = 200;
+
 /// Why a call was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -113,19 +116,22 @@ impl App {
     pub async fn note_refusal(&self, what: &str, sent: Option<&str>, refusal: &Refusal) {
         let now = self.clock.now();
         let sent = sent.map(Secret::sent);
-        let prefix = sent.as_ref().and_then(Secret::shown_prefix);
+        // What was sent may be anything, and as long as it likes.
+        let short = |text: &str| -> String { text.chars().take(LONGEST_NOTE).collect() };
+        let prefix = sent.as_ref().and_then(Secret::shown_prefix).map(short);
         let why = match refusal {
             Refusal::NoKey => "no key",
             Refusal::BadKey => "a key that is worth nothing",
             Refusal::Role(_) => "a key without the right",
         };
+        let what = short(what);
         tracing::warn!(call = what, key = prefix, "refused: {why}");
         let Some(passed_over) = self.gate.count_refusal(now) else { return };
         let row = AuditRow {
             happened_at: now,
-            actor: prefix.unwrap_or("nobody").to_owned(),
+            actor: prefix.unwrap_or_else(|| "nobody".to_owned()),
             action: "access.refuse".to_owned(),
-            subject: what.to_owned(),
+            subject: what,
             detail: serde_json::json!({ "why": why, "refused_without_note_before": passed_over }),
         };
         if let Err(error) = self.store.note(&row).await {

@@ -17,6 +17,7 @@ const LONGEST_NAME: usize = 200;
 /// A key that is to be made.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "label": "collector", "role": "operator", "expires_in_days": 365 }]))]
 pub struct NewKey {
     /// What it is for, in your words.
     pub label: String,

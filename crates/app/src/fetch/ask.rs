@@ -55,7 +55,7 @@ impl App {
     ) -> Result<Started, Error> {
         let now = self.clock.now();
         let asked = digest_of(request);
-        let (wanted, notes) = checked(request, &asked, self.desk.market(), now)?;
+        let (wanted, notes) = checked(request, &asked, self.desk().market(), now)?;
         let payload =
             serde_json::to_value(&wanted).map_err(|error| Error::Internal(error.to_string()))?;
         let job_id = match key {

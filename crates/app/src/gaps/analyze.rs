@@ -26,6 +26,9 @@ const REMEMBERED_FILLS: u64 = 200;
 /// What is to be looked at.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{
+    "required_lookback_days": 15, "instance_types": ["m5.*"], "regions": ["us-east-1"]
+}]))]
 pub struct AnalyzeRequest {
     /// The model whose data is meant; the active spot predictor when absent, and none where there is
     /// none.

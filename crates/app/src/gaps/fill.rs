@@ -33,6 +33,7 @@ const ROWS_OF_A_PAGE: u64 = 1000;
 /// What is to be filled.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "instance_types": ["m5.*"], "regions": ["us-east-1"] }]))]
 pub struct FillRequest {
     /// The model that needs the data; its types are filled first. The active spot predictor when
     /// absent.
@@ -94,8 +95,8 @@ impl App {
     /// Has gaps filled. `key`, the caller's own name for the request, gives the same fill again.
     ///
     /// # Errors
-    /// Fields that are wrong, no such model, filling that is switched off, a fill of the same that is
-    /// at work, a store that does not answer.
+    /// Fields that are wrong, no such model, filling that is switched off, a store that does not answer.
+    /// While the same is being filled, no second fill is made.
     pub async fn fill_gaps(
         &self,
         request: &FillRequest,
@@ -109,7 +110,8 @@ impl App {
         }
         let now = self.clock.now();
         let asked = digest_of(request);
-        if let Some(known) = self.named_fill(key, &asked).await? {
+        let name = key.map(|key| named_id(FILL_GAP, &caller.name, key));
+        if let Some(known) = self.named_fill(name, &asked).await? {
             return Ok(known);
         }
         let model = self.model_or_active(request.model_id.as_deref()).await?;
@@ -133,28 +135,39 @@ impl App {
             products: scope.products.clone(),
             parts,
             found: extent_of(&survey),
+            guessed_pools: survey.guessed_pools(),
             estimate,
             asked,
         };
-        let gap_id = key.map_or_else(|| timed_id(now, fill.asked.as_bytes()), named_id);
+        let gap_id = name.unwrap_or_else(|| timed_id(now, fill.asked.as_bytes()));
         let gap = gap_row(gap_id, &fill, model.map(|model| model.model_id), now);
         let job = job(gap_id, &fill, &scope, caller, now)?;
         if let Err(known) = self.store.add_gap(&gap, &job).await? {
-            return Err(Error::Taken(format!(
-                "gap {known} is being filled already, with the same pools and days"
-            )));
+            return self.fill_at_work(known).await;
         }
-        Ok(started(&job_row(&job), &fill, gap.permanent_before, scope.patterns, notes))
+        let standing = Standing { id: gap_id, state: "filling" };
+        Ok(started(&standing, &fill, gap.permanent_before, scope.patterns, notes))
+    }
+
+    /// The fill that does the same already.
+    async fn fill_at_work(&self, gap_id: Uuid) -> Result<FillStarted, Error> {
+        let gone = || Error::Taken(format!("gap {gap_id} was being filled; ask again"));
+        let job = self.store.job(gap_id).await?.ok_or_else(gone)?;
+        let fill: FillGap = serde_json::from_value(job.payload)
+            .map_err(|error| Error::Internal(error.to_string()))?;
+        let standing = Standing { id: gap_id, state: super::status::word(job.state) };
+        let notes = vec!["the same pools and days are being filled already".to_owned()];
+        Ok(FillStarted { known: true, ..started(&standing, &fill, None, Vec::new(), notes) })
     }
 
     /// The fill of this name, where it was asked for with the same request.
     async fn named_fill(
         &self,
-        key: Option<&str>,
+        name: Option<Uuid>,
         asked: &str,
     ) -> Result<Option<FillStarted>, Error> {
-        let Some(key) = key else { return Ok(None) };
-        let Some(job) = self.store.job(named_id(key)).await? else { return Ok(None) };
+        let Some(name) = name else { return Ok(None) };
+        let Some(job) = self.store.job(name).await? else { return Ok(None) };
         let fill: Option<FillGap> = (job.kind == FILL_GAP)
             .then(|| serde_json::from_value(job.payload.clone()).ok())
             .flatten();
@@ -227,10 +240,6 @@ impl App {
 struct Standing {
     id: Uuid,
     state: &'static str,
-}
-
-fn job_row(job: &NewJob) -> Standing {
-    Standing { id: job.job_id, state: "filling" }
 }
 
 fn started(

@@ -51,6 +51,9 @@ impl Part {
     }
 }
 
+/// What is asked for together: behind the model's types or not, which block, which types.
+type Together<'a> = (bool, i64, BTreeSet<&'a str>);
+
 /// The parts that fill every gap that can be. Types of the model come first.
 pub(crate) fn parts(
     gaps: &[PoolGap],
@@ -79,7 +82,7 @@ pub(crate) fn parts(
         }
     }
     // Regions that need the same are asked for together.
-    let mut joined: BTreeMap<(bool, i64, BTreeSet<&str>), (Vec<Region>, Window)> = BTreeMap::new();
+    let mut joined: BTreeMap<Together<'_>, (Vec<Region>, Window)> = BTreeMap::new();
     for ((tier, block, region), (types, window)) in needs {
         let key = (tier, priority.place(block), types);
         let known = joined.entry(key).or_insert_with(|| (Vec::new(), window));

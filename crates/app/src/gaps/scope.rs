@@ -86,7 +86,8 @@ impl App {
         if patterns.is_empty() {
             return self.everything(regions, products, priced).await;
         }
-        let instances = self.desk.market().instances();
+        let desk = self.desk();
+        let instances = desk.market().instances();
         let mut known: BTreeSet<String> =
             instances.iter().map(|instance| instance.instance_type.to_string()).collect();
         known.extend(priced);

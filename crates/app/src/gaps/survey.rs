@@ -93,6 +93,16 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
+    /// Pools whose zones are not known.
+    pub(crate) fn guessed_pools(&self) -> u64 {
+        let types = self.gaps.iter().filter(|gap| gap.zone.is_none());
+        // A gap that reaches beyond the horizon is listed in two parts.
+        let mut pools: Vec<_> =
+            types.map(|gap| (&gap.region, &gap.instance_type, gap.product, gap.pools)).collect();
+        pools.dedup();
+        pools.iter().map(|pool| pool.3).sum()
+    }
+
     /// Several surveys of one window as one.
     pub(crate) fn joined(parts: Vec<Survey>) -> Survey {
         let mut whole = Survey::default();
@@ -210,6 +220,14 @@ impl Pool<'_> {
         open.retain(|(window, touched)| !touched || length(*window) > LONGEST_SILENCE);
         parts.extend(open.into_iter().map(|(window, _)| (window, GapKind::Fillable)));
         parts.sort_by_key(|(window, _)| window.from);
+        // What several fills have asked for is one gap where it touches.
+        parts.dedup_by(|next, last| {
+            let touches = last.1 == next.1 && last.0.until == next.0.from;
+            if touches {
+                last.0.until = next.0.until;
+            }
+            touches
+        });
         into.extend(parts.into_iter().map(|(window, kind)| PoolGap {
             region: self.region.clone(),
             instance_type: self.named.to_owned(),
@@ -240,7 +258,6 @@ pub(crate) fn extent_of(survey: &Survey) -> Extent {
         (hours_of(GapKind::Fillable), hours_of(GapKind::TooOld), hours_of(GapKind::NoneAtAws));
     let missing = fillable + too_old + none;
     let all = survey.pools as f64 * survey.window_hours;
-    let covered = if all > 0.0 { 100.0 * (all - missing).max(0.0) / all } else { 100.0 };
     Extent {
         pools: survey.pools,
         gaps: survey.gaps.len() as u64,
@@ -249,8 +266,17 @@ pub(crate) fn extent_of(survey: &Survey) -> Extent {
         fillable_hours: tenths(fillable),
         too_old_hours: tenths(too_old),
         none_at_aws_hours: tenths(none),
-        coverage_percent: (covered * 100.0).floor() / 100.0,
+        coverage_percent: covered_percent(all, missing),
     }
+}
+
+/// Hours that are not missing, in percent of all; rounded down, so that only what is whole is 100.
+pub(crate) fn covered_percent(all: f64, missing: f64) -> f64 {
+    if missing <= 0.0 || all <= 0.0 {
+        return 100.0;
+    }
+    let covered = (all - missing).max(0.0) / all;
+    (covered * 10_000.0).floor().min(9_999.0) / 100.0
 }
 
 impl PoolGap {
@@ -269,5 +295,24 @@ fn hours(window: Window) -> f64 {
 }
 
 fn tenths(value: f64) -> f64 {
-    (value * 10.0).round() / 10.0
+    // An empty sum is a negative zero.
+    (value * 10.0).round() / 10.0 + 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_whole_is_a_hundred_percent() {
+        let check = |all: f64, missing: f64, expected: f64| {
+            assert_eq!(covered_percent(all, missing), expected, "{missing} of {all}");
+        };
+        check(1_502.733_333, 0.0, 100.0);
+        check(1_000_000.0, 0.1, 99.99);
+        check(100.0, 25.0, 75.0);
+        check(100.0, 100.0, 0.0);
+        check(100.0, 100.1, 0.0);
+        check(0.0, 0.0, 100.0);
+    }
 }

@@ -6,7 +6,7 @@ use facts::names::Region;
 use jobs::{JobFailure, Running};
 use serde::{Deserialize, Serialize};
 
-use super::survey::{Extent, Question, extent_of, survey};
+use super::survey::{Extent, Question, covered_percent, extent_of, survey};
 use super::{FillGap, Part};
 use crate::fetch::{PriceSources, SpotFront, Standing, fetch_spot};
 use crate::gaps::analyze::horizon;
@@ -28,7 +28,7 @@ pub(crate) struct FillCursor {
 /// What became of a gap.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Outcome {
-    /// What was missing when the fill was asked for.
+    /// What was missing when the fill was asked for, of the pools that are known now.
     pub found: Extent,
     /// What is missing now.
     pub left: Extent,
@@ -146,12 +146,13 @@ async fn outcome(
         asked: &asked,
     };
     let left = extent_of(&survey(&sources.store, &question).await?);
+    let found = found_now(fill, &left);
     let job = sources.store.job(running.job().job_id).await?;
     let tenths = |hours: f64| (hours * 10.0).round() / 10.0;
     Ok(Outcome {
-        found: fill.found,
+        found,
         left,
-        filled_hours: tenths((fill.found.missing_hours - left.missing_hours).max(0.0)),
+        filled_hours: tenths((found.missing_hours - left.missing_hours).max(0.0)),
         permanent_hours: tenths(left.too_old_hours + left.none_at_aws_hours),
         remaining_hours: left.fillable_hours,
         records_filled: job.map_or(0, |job| job.row_count),
@@ -159,4 +160,28 @@ async fn outcome(
         records_quarantined: cursor.quarantined + cursor.front.quarantined,
         given_up: given_up.clone(),
     })
+}
+
+/// What was missing at first, with the pools that turned up in the place of those that were guessed: of
+/// them, everything was.
+fn found_now(fill: &FillGap, left: &Extent) -> Extent {
+    let window_hours =
+        fill.window.until.duration_since(fill.window.from).as_secs_f64().max(0.0) / 3600.0;
+    let known = fill.found.pools.saturating_sub(fill.guessed_pools);
+    let turned_up = left.pools.saturating_sub(known);
+    let change = (turned_up as f64 - fill.guessed_pools as f64) * window_hours;
+    let tenths = |hours: f64| (hours * 10.0).round() / 10.0;
+    let found = fill.found;
+    let missing = found.missing_hours + change;
+    Extent {
+        pools: left.pools.max(known),
+        gaps: found.gaps,
+        pool_hours: left.pool_hours,
+        missing_hours: tenths(missing),
+        fillable_hours: tenths((missing - left.too_old_hours - found.none_at_aws_hours).max(0.0)),
+        // What is too old was so then, and nothing can have filled it.
+        too_old_hours: left.too_old_hours,
+        none_at_aws_hours: found.none_at_aws_hours,
+        coverage_percent: covered_percent(left.pool_hours, missing),
+    }
 }

@@ -28,6 +28,9 @@ pub(crate) const NO_VALIDATION: &str = "no file of a model is stored here yet, s
 /// What is to be refreshed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{
+    "instance_types": ["m5.*", "c5.*"], "regions": ["us-east-1"], "auto_activate": false
+}]))]
 pub struct RefreshRequest {
     /// The model whose data is meant; every active one when absent.
     #[serde(default)]
@@ -77,7 +80,8 @@ impl App {
     /// request, gives the same refresh again.
     ///
     /// # Errors
-    /// Fields that are wrong, no such model, the same refresh at work, a store that does not answer.
+    /// Fields that are wrong, no such model, a store that does not answer. While the same is at work, no
+    /// second refresh is made.
     pub async fn trigger_refresh(
         &self,
         request: &RefreshRequest,
@@ -86,7 +90,8 @@ impl App {
     ) -> Result<RefreshStarted, Error> {
         let now = self.clock.now();
         let asked = digest_of(request);
-        if let Some(known) = self.named_refresh(key, &asked).await? {
+        let name = key.map(|key| named_id(REFRESH_MODEL, &caller.name, key));
+        if let Some(known) = self.named_refresh(name, &asked).await? {
             return Ok(known);
         }
         let (scope, payload) = self.refresh_payload(request, caller, &asked).await?;
@@ -103,12 +108,21 @@ impl App {
             end: window.until,
         };
         let units = range.units();
-        let refresh_id = key.map_or_else(|| timed_id(now, asked.as_bytes()), named_id);
+        let refresh_id = name.unwrap_or_else(|| timed_id(now, asked.as_bytes()));
         let model_id = payload.model_id.as_deref().and_then(|id| id.parse::<Uuid>().ok());
         let row = refresh_row(refresh_id, model_id, &payload, window, now);
         let job = job(refresh_id, &payload, units, caller, now)?;
         if let Err(known) = self.store.add_refresh(&row, &job).await? {
-            return Err(Error::Taken(format!("refresh {known} does the same and is at work")));
+            let job = self.store.job(known).await?;
+            return Ok(RefreshStarted {
+                refresh_id: known.to_string(),
+                status: "in_progress",
+                estimated_duration_minutes: units.div_ceil(60).max(1),
+                window: job.and_then(|job| fixed_window(&job.payload)),
+                patterns: scope.patterns,
+                notes: vec!["the same is being refreshed already".to_owned()],
+                known: true,
+            });
         }
         Ok(RefreshStarted {
             refresh_id: refresh_id.to_string(),
@@ -169,11 +183,11 @@ impl App {
     /// The refresh of this name, where it was asked for with the same request.
     async fn named_refresh(
         &self,
-        key: Option<&str>,
+        name: Option<Uuid>,
         asked: &str,
     ) -> Result<Option<RefreshStarted>, Error> {
-        let Some(key) = key else { return Ok(None) };
-        let Some(job) = self.store.job(named_id(key)).await? else { return Ok(None) };
+        let Some(name) = name else { return Ok(None) };
+        let Some(job) = self.store.job(name).await? else { return Ok(None) };
         if job.kind == REFRESH_MODEL && job.payload["asked"] == asked {
             return Ok(Some(RefreshStarted {
                 refresh_id: job.job_id.to_string(),
@@ -223,6 +237,15 @@ fn window(request: &RefreshRequest, now: Timestamp) -> Result<(Window, Vec<Strin
         return Err(field("/refresh_from_date", "invalid", &detail));
     }
     Ok((Window { from, until }, notes))
+}
+
+/// The days of a job that has some of its own.
+fn fixed_window(payload: &serde_json::Value) -> Option<Window> {
+    let payload: RefreshModel = serde_json::from_value(payload.clone()).ok()?;
+    match payload.stretch {
+        Stretch::Fixed(window) => Some(window),
+        Stretch::LastDays(_) => None,
+    }
 }
 
 /// The record of a refresh.

@@ -32,6 +32,9 @@ pub enum ScheduleType {
 /// A schedule that is to be made, or changed where one of its name is there.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{
+    "schedule_type": "daily", "time": "02:00", "lookback_days": 7, "enabled": true
+}]))]
 pub struct NewSchedule {
     /// What people call it; one name stands for one schedule. Named after the model when absent.
     #[serde(default)]

@@ -29,12 +29,16 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) async fn new(world: World, rules: &[Rule], keys: Keys) -> Place {
+        Place::at(world, rules, keys, Clock::system()).await
+    }
+
+    /// A place where it is always the same time.
+    pub(crate) async fn at(world: World, rules: &[Rule], keys: Keys, clock: Clock) -> Place {
         let fake = FakeAws::start(world).unwrap();
         rules.iter().for_each(|rule| fake.script(rule.clone()));
         let store = Store::in_memory().await.unwrap();
-        let clock = Clock::system();
         let app = App::new(Desk::new(market::bundled()), store.clone(), clock.clone());
-        let (stop, running) = start(&fake, &store, keys);
+        let (stop, running) = start(&fake, &store, keys, clock);
         Place { app: Arc::new(app), fake, stop, running }
     }
 
@@ -79,6 +83,7 @@ pub(crate) fn start(
     fake: &FakeAws,
     store: &Store,
     keys: Keys,
+    clock: Clock,
 ) -> (watch::Sender<bool>, tokio::task::JoinHandle<()>) {
     let config = AwsConfig {
         keys,
@@ -87,8 +92,7 @@ pub(crate) fn start(
         slowdown: Duration::from_millis(5),
         ..AwsConfig::at(&fake.url())
     };
-    let aws = Aws::new(config, Clock::system()).unwrap();
-    let clock = Clock::system();
+    let aws = Aws::new(config, clock.clone()).unwrap();
     let sources = PriceSources { store: store.clone(), aws, clock: clock.clone(), lanes: 3 };
     let config = RunnerConfig {
         lease: SignedDuration::from_secs(1),
@@ -109,7 +113,7 @@ pub(crate) fn keys() -> Keys {
     }
 }
 
-fn request(data_type: DataType, regions: &[&str]) -> FetchRequest {
+pub(crate) fn request(data_type: DataType, regions: &[&str]) -> FetchRequest {
     FetchRequest {
         data_type,
         instance_types: Vec::new(),
@@ -244,7 +248,7 @@ async fn a_server_that_stops_hands_its_job_to_the_next() {
     let task = place.ask(&spot()).await;
     place.when(&task, |status| status.records_inserted > 0).await;
     place.stop.send(true).unwrap();
-    let (stop, running) = start(&place.fake, place.app.store(), keys());
+    let (stop, running) = start(&place.fake, place.app.store(), keys(), Clock::system());
     let place = Place { stop, running, ..place };
     let status = place.end(&task).await;
     assert_eq!((status.status, status.records_inserted), ("completed", prices), "{status:?}");

@@ -3,4 +3,5 @@
 
 mod fetch;
 mod gaps;
+mod published_files;
 mod refresh;

@@ -107,7 +107,8 @@ async fn a_refresh_goes_on_at_the_next_server_and_counts_exactly() {
         }
         place.stop.send(true).unwrap();
         place.running.await.unwrap();
-        let (stop, running) = start(&place.fake, place.app.store(), keys());
+        let (stop, running) =
+            start(&place.fake, place.app.store(), keys(), place.app.clock().clone());
         place = Place { stop, running, ..place };
     }
     let status = over(&place, &started.refresh_id).await;
@@ -201,7 +202,7 @@ async fn schedules_are_made_changed_switched_and_removed() {
 #[tokio::test]
 async fn a_missed_schedule_fires_once_whichever_server_sees_it() {
     let place = Place::new(world(), &[], keys()).await;
-    let (stop, second) = start(&place.fake, place.app.store(), keys());
+    let (stop, second) = start(&place.fake, place.app.store(), keys(), place.app.clock().clone());
     model(&place, "1", true).await;
     let caller = Caller::command_line();
     let made = place.app.schedule_refresh(&daily("nightly"), &caller).await.unwrap();

@@ -162,3 +162,12 @@ async fn questions_without_sense_are_not_asked() {
     check(many, window(1), "more than 200").await;
     assert_eq!(fake.seen(), []);
 }
+
+#[tokio::test]
+async fn pages_are_as_large_as_is_said() {
+    let fake = FakeAws::start(small()).unwrap();
+    let config = aws::AwsConfig { page_rows: 50, ..crate::quick(&fake) };
+    let (rows, pages, _) = all(&crate::aws_with(config), &query(), window(90)).await.unwrap();
+    assert_eq!(rows.len(), fake.world().spot.len());
+    assert_eq!(pages as usize, rows.len().div_ceil(50));
+}

@@ -43,6 +43,11 @@ pub(crate) struct AwsSettings {
     /// How often a question is asked again before its job waits.
     #[arg(long, env = "PRICING_DATA_RETRY_ATTEMPTS", value_name = "COUNT", default_value_t = 3)]
     pub(crate) retry_attempts: u32,
+    /// Spot prices that are asked for at once and kept in one transaction; AWS answers 1,000 at the
+    /// most.
+    #[arg(long, env = "GAP_FILLER_BATCH_SIZE", value_name = "ROWS", default_value_t = 1000,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) batch_size: u32,
     /// The longest wait before asking again the first time; it doubles each time.
     #[arg(long, env = "PRICING_DATA_RETRY_BACKOFF", value_name = "SECONDS", default_value_t = 2.0)]
     pub(crate) retry_backoff: f64,
@@ -75,6 +80,7 @@ impl AwsSettings {
             attempts: self.retry_attempts.saturating_add(1),
             backoff,
             parallelism: self.fetch_parallelism,
+            page_rows: self.batch_size,
             ..AwsConfig::default()
         })
     }

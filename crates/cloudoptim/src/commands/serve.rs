@@ -1,6 +1,7 @@
 //! `cloudoptim serve`: the server, its start and its end.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use app::App;
 use app::access::Caller;
 use app::decide::Desk;
 use app::fetch::PriceSources;
+use app::stored_market::StoredMarket;
 use clock::Clock;
 use facts::names::Region;
 use jiff::{SignedDuration, Timestamp};
@@ -40,14 +42,12 @@ pub(crate) fn run(arguments: &Serve) -> Result<Exit, Failure> {
 
 async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let clock = Clock::system();
-    let market = if arguments.demo {
-        demo_market(clock.now())
-    } else {
-        market_files::market(&arguments.market, clock.now())?
-    };
     let store = open_store(arguments).await?;
     let sources = arguments.aws.sources(&store, &clock)?;
-    let app = Arc::new(App::new(Desk::new(market), store.clone(), clock));
+    let (market, followed) = market(arguments, &store, clock.now()).await?;
+    let app = App::new(Desk::over(market), store.clone(), clock);
+    let app = app.with_cache(arguments.redis.cache()?);
+    let app = Arc::new(app.with_gap_settings(arguments.gaps.settings()));
     let open = app.is_open().await?;
     if open && !arguments.host.is_loopback() {
         // Whoever can reach the port could do everything.
@@ -64,11 +64,16 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
         decide_demo(&app).await?;
     }
     app.keep_spot_prices_for(arguments.price_retention_days).await?;
+    app.see_to_auto_refresh(&arguments.refresh.wanted()).await?;
     tell(arguments, address, open);
     let (stop, mut stopped) = watch::channel(false);
     let mut background = JoinSet::new();
     background.spawn(runner(arguments, sources)?.run(stopped.clone()));
     background.spawn(see_to_public_prices(Arc::clone(&app), arguments.renewed()));
+    if let Some(followed) = followed {
+        let (app, stopped) = (Arc::clone(&app), stopped.clone());
+        background.spawn(async move { app.follow_store(followed, stopped).await });
+    }
     background.spawn(async move {
         asked_to_stop().await;
         let _ = stop.send(true);
@@ -121,6 +126,38 @@ async fn see_to_public_prices(app: Arc<App>, regions: Option<Vec<Region>>) {
     };
     if let Err(error) = done {
         tracing::warn!(%error, "public prices are not renewed");
+    }
+}
+
+/// The market that decisions are made on, and what lets it follow the store: files that are named
+/// stand for themselves.
+async fn market(
+    arguments: &Serve,
+    store: &Store,
+    now: Timestamp,
+) -> Result<(Arc<Market>, Option<StoredMarket>), Failure> {
+    if arguments.demo {
+        return Ok((Arc::new(demo_market(now)), None));
+    }
+    if !arguments.market.is_empty() {
+        return Ok((Arc::new(market_files::market(&arguments.market, now)?), None));
+    }
+    let stored = StoredMarket::open(store, put_by(arguments), now)
+        .await
+        .map_err(|error| Failure::Database(error.to_string()))?;
+    Ok((Arc::clone(stored.market()), Some(stored)))
+}
+
+/// The file in which the market is put by; without a folder that can be written the next start takes
+/// longer, and that is all.
+fn put_by(arguments: &Serve) -> Option<PathBuf> {
+    let data = &arguments.database.data;
+    match std::fs::create_dir_all(data) {
+        Ok(()) => Some(data.join("market.bin")),
+        Err(error) => {
+            tracing::warn!(folder = %data.display(), %error, "the market is not put by");
+            None
+        }
     }
 }
 

@@ -33,3 +33,22 @@ fn keys_are_made_listed_and_revoked() {
     let csv = String::from_utf8(keys(&["list", "-o", "csv"]).stdout).unwrap();
     assert!(csv.lines().any(|line| line.contains(",revoked,")), "{csv}");
 }
+
+#[test]
+fn a_server_with_a_key_may_be_reached_from_elsewhere_and_asks_for_it() {
+    let data = folder("keys_served").display().to_string();
+    let made = run(&["keys", "create", "--label", "root", "--role", "admin", "--data", &data]);
+    let key = String::from_utf8(made.stdout).unwrap();
+    let server = Server::start(&["--host", "0.0.0.0", "--no-fetch", "--data", &data]);
+    assert_eq!(server.ask("GET /livez", "").0, 200);
+    let (status, problem) = server.ask("GET /api/v1/ml/pricing/stats", "");
+    assert_eq!(status, 401, "{problem}");
+    let header = format!("authorization: Bearer {}\r\n", key.trim());
+    assert_eq!(server.ask_as(&header, "GET /api/v1/ml/pricing/stats", "").0, 200);
+    // A key that another process revokes is worth nothing within seconds.
+    let prefix = key.trim().rsplit_once('_').unwrap().0;
+    assert_eq!(code(&run(&["keys", "revoke", prefix, "--data", &data])), 0);
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    assert_eq!(server.ask_as(&header, "GET /api/v1/ml/pricing/stats", "").0, 401);
+    assert_eq!(server.stop(), 0);
+}

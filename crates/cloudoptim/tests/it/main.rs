@@ -1,8 +1,10 @@
 //! The real binary, end to end.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod data;
 mod keys;
 mod pricing;
+mod resumed;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -11,7 +13,13 @@ use std::process::{Child, Command, Output, Stdio};
 
 fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cloudoptim"));
-    for name in ["DB_HOST", "DATABASE_URL", "CLOUDOPTIM_DATA_DIR"] {
+    for name in [
+        "DB_HOST",
+        "DATABASE_URL",
+        "CLOUDOPTIM_DATA_DIR",
+        "AUTO_REFRESH_ENABLED",
+        "GAP_FILLER_ENABLED",
+    ] {
         command.env_remove(name);
     }
     command.env_remove("ML_SERVER_PORT").env_remove("ML_SERVER_HOST").env("NO_COLOR", "1");
@@ -151,6 +159,14 @@ struct Server {
     port: u16,
 }
 
+/// A test that failed leaves no server behind.
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 impl Server {
     fn start(arguments: &[&str]) -> Server {
         let mut command = binary();
@@ -161,18 +177,27 @@ impl Server {
     fn of(mut command: Command) -> Server {
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let first = lines.next().unwrap().unwrap();
-        let port = first.rsplit(':').next().unwrap().parse().unwrap();
+        let address = lines
+            .by_ref()
+            .map(Result::unwrap)
+            .find(|line| line.contains("answers on http://"))
+            .unwrap();
+        let port = address.rsplit(':').next().unwrap().parse().unwrap();
         // Whoever writes to a closed pipe ends; so the rest is read to the end.
         std::thread::spawn(move || lines.for_each(drop));
         Server { process, port }
     }
 
     fn ask(&self, head: &str, body: &str) -> (u16, String) {
+        self.ask_as("", head, body)
+    }
+
+    /// Asks with a further header, `name: value` and a line's end.
+    fn ask_as(&self, header: &str, head: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         write!(
             stream,
-            "{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            "{head} HTTP/1.1\r\nhost: x\r\n{header}connection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         )
         .unwrap();

@@ -9,6 +9,7 @@ mod history;
 mod merging;
 mod prices;
 mod published_files;
+mod renewing;
 mod slices;
 
 use jiff::Timestamp;

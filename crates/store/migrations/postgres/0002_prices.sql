@@ -110,3 +110,9 @@ CREATE TABLE quarantined_rows (
     found_at      TIMESTAMPTZ NOT NULL
 );
 CREATE INDEX quarantined_rows_by_dataset ON quarantined_rows (dataset, found_at);
+
+-- What tells this database from every other one.
+CREATE TABLE installation (
+    installation_id UUID NOT NULL PRIMARY KEY
+);
+INSERT INTO installation (installation_id) VALUES (gen_random_uuid());

@@ -87,3 +87,9 @@ CREATE TABLE quarantined_rows (
     found_at      INTEGER NOT NULL
 );
 CREATE INDEX quarantined_rows_by_dataset ON quarantined_rows (dataset, found_at);
+
+-- What tells this database from every other one.
+CREATE TABLE installation (
+    installation_id BLOB NOT NULL PRIMARY KEY
+) WITHOUT ROWID;
+INSERT INTO installation (installation_id) VALUES (randomblob(16));

@@ -7,6 +7,7 @@ mod access;
 mod backends;
 mod decisions;
 mod jobs;
+mod news;
 mod prices;
 mod records;
 mod tables;

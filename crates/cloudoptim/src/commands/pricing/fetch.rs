@@ -1,23 +1,16 @@
 //! `cloudoptim pricing fetch`: the job that the server would do, done here and now.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use app::App;
 use app::fetch::{DataType, FetchRequest, FetchStatus, PriceSources};
 use clock::Clock;
-use indicatif::ProgressBar;
-use jobs::{Runner, RunnerConfig};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use crate::cli::{Dataset, Format, ToFetch};
 use crate::database::with_app;
 use crate::exit::{Exit, Failure};
-use crate::{output, progress};
-
-/// How often the bar moves.
-const LOOK: Duration = Duration::from_millis(150);
+use crate::output;
+use crate::worker::{Sight, see_through};
 
 pub(crate) fn run(wanted: &ToFetch) -> Result<Exit, Failure> {
     let request = request(wanted);
@@ -79,59 +72,23 @@ async fn fetch(
     if started.known {
         eprintln!("note: the same was asked for before and is {}; it goes on", started.status);
     }
-    let (stop, stopped) = watch::channel(false);
-    let worker = format!("command line {}", std::process::id());
-    let config = RunnerConfig { poll: LOOK, ..RunnerConfig::new(worker) };
-    let (store, clock) = (sources.store.clone(), sources.clock.clone());
-    let kinds = app::work::KINDS.to_vec();
-    let runner = Runner::new(store, clock, config, kinds, app::work::work(sources));
-    let mut background = JoinSet::new();
-    background.spawn(runner.run(stopped));
-    let bar = progress::units(&format!("fetching {}", started.task_id));
-    let watched = tokio::select! {
-        status = watched(app, &started.task_id, &bar) => Some(status),
-        _ = tokio::signal::ctrl_c() => None,
-    };
-    let _ = stop.send(true);
-    while background.join_next().await.is_some() {}
-    bar.finish_and_clear();
-    match watched {
-        Some(status) => status.map(Some).map_err(failed),
-        None => {
-            eprintln!("stopped; the same command, or a server, goes on where it ended");
-            Ok(None)
-        }
-    }
+    let what = format!("fetching {}", started.task_id);
+    see_through(sources, &what, async |line| look(app, &started.task_id, line).await).await
 }
 
-/// Shows how far the job got until it is over.
-async fn watched(app: &App, task_id: &str, bar: &ProgressBar) -> Result<FetchStatus, app::Error> {
-    let mut line = 0;
-    let mut said = None;
-    loop {
-        let status = app.fetch_status(task_id).await?;
-        bar.set_length(status.units_total.unwrap_or(0).max(1));
-        bar.set_position(status.units_done);
-        bar.set_message(format!(
-            "{} rows came, {} new",
-            status.records_fetched, status.records_inserted
-        ));
-        for logged in app.fetch_log(task_id, line, 1000).await? {
-            line = logged.line;
-            bar.println(logged.message);
-        }
-        if status.completed_at.is_some() {
-            return Ok(status);
-        }
-        // A try that failed is said once; the next one begins by itself.
-        if status.status == "queued" && status.error_message != said {
-            said.clone_from(&status.error_message);
-            if let Some(why) = &said {
-                eprintln!("note: {why}; it is tried again");
-            }
-        }
-        tokio::time::sleep(LOOK).await;
-    }
+/// How far the job got, and what it logged behind a line.
+async fn look(app: &App, task_id: &str, line: u64) -> Result<(FetchStatus, Sight), app::Error> {
+    let status = app.fetch_status(task_id).await?;
+    let queued = status.status == "queued";
+    let sight = Sight {
+        over: status.completed_at.is_some(),
+        done: status.units_done,
+        all: status.units_total.unwrap_or(0),
+        message: format!("{} rows came, {} new", status.records_fetched, status.records_inserted),
+        waits: status.error_message.clone().filter(|_| queued),
+        lines: app.fetch_log(task_id, line, 1000).await?,
+    };
+    Ok((status, sight))
 }
 
 fn words(error: &app::Error) -> String {
