@@ -30,17 +30,17 @@ impl App {
         let known = self.store.schedules().await?;
         let now = self.clock.now();
         for (_, request, name, hour) in public(regions) {
-            let schedule = match known.iter().find(|schedule| schedule.name == name) {
-                Some(known) if known.enabled => continue,
-                Some(known) => ScheduleRow { enabled: true, ..known.clone() },
-                None => self.renewal(&request, name, hour, now)?,
-            };
-            self.store.set_schedule(&schedule, &self.scheduled(&schedule)).await?;
+            // One that somebody has switched off stays so.
+            if known.iter().any(|schedule| schedule.name == name) {
+                continue;
+            }
+            let schedule = self.renewal(&request, name, hour, now)?;
+            self.store.set_schedule(&schedule, &self.scheduled(&schedule, "set")).await?;
         }
         Ok(())
     }
 
-    /// Ends the regular renewal.
+    /// Ends the regular renewal, until [`App::fetch_public_prices`] is asked for again.
     ///
     /// # Errors
     /// A store that does not answer.
@@ -48,16 +48,17 @@ impl App {
         for schedule in self.store.schedules().await? {
             let ours = public(&[]).iter().any(|(_, _, name, _)| *name == schedule.name);
             if ours && schedule.enabled {
-                let schedule = ScheduleRow { enabled: false, ..schedule };
-                self.store.set_schedule(&schedule, &self.scheduled(&schedule)).await?;
+                let note = self.scheduled(&schedule, "remove");
+                self.store.remove_schedule(schedule.schedule_id, &note).await?;
             }
         }
         Ok(())
     }
 
-    fn scheduled(&self, schedule: &ScheduleRow) -> AuditRow {
-        let detail = serde_json::json!({ "cron": schedule.cron, "enabled": schedule.enabled });
-        self.note(&Caller::server(), "schedule.set", schedule.name.clone(), detail)
+    fn scheduled(&self, schedule: &ScheduleRow, what: &str) -> AuditRow {
+        let detail = serde_json::json!({ "cron": schedule.cron });
+        let action = format!("schedule.{what}");
+        self.note(&Caller::server(), &action, schedule.name.clone(), detail)
     }
 
     fn renewal(

@@ -264,3 +264,26 @@ async fn the_environment_switches_auto_refresh_on_and_off() {
     assert!(matches!(place.app.see_to_auto_refresh(&wrong).await, Err(Error::Invalid(_))));
     place.stop().await;
 }
+
+#[tokio::test]
+async fn a_renewal_that_somebody_switched_off_stays_off() {
+    let place = Place::new(world(), &[], keys()).await;
+    let regions = [REGION.parse().unwrap()];
+    place.app.fetch_public_prices(&regions).await.unwrap();
+    let made = place.app.schedules().await.unwrap();
+    assert_eq!(made.iter().filter(|one| one.enabled).count(), 2);
+    let caller = Caller::command_line();
+    place.app.switch_schedule(&made[0].schedule_id, false, &caller).await.unwrap();
+    // The server starts again.
+    place.app.fetch_public_prices(&regions).await.unwrap();
+    let enabled = async || -> Vec<bool> {
+        place.app.schedules().await.unwrap().iter().map(|one| one.enabled).collect()
+    };
+    assert_eq!(enabled().await, [false, true]);
+    // With `--no-fetch`, and then without.
+    place.app.keep_public_prices().await.unwrap();
+    assert_eq!(enabled().await, [false]);
+    place.app.fetch_public_prices(&regions).await.unwrap();
+    assert_eq!(enabled().await, [false, true]);
+    place.stop().await;
+}
