@@ -116,3 +116,64 @@ fn killed(name: &str, ask: fn(&Server, &FakeAws) -> String) -> Value {
     assert_eq!(table(with_fake(&fake, &data)), undisturbed);
     ended
 }
+
+/// The address of an empty database of its own, where there is a server and `psql` to make it.
+fn database() -> Option<String> {
+    let Ok(server) = std::env::var("TEST_POSTGRES") else {
+        println!("skipped: TEST_POSTGRES is not set");
+        return None;
+    };
+    let name = format!("shared_{}", std::process::id());
+    let create = format!("CREATE DATABASE {name}");
+    let mut psql = Command::new("psql");
+    match psql.args(["-qd", &format!("{server}/postgres"), "-c", &create]).status() {
+        Ok(status) => assert!(status.success()),
+        Err(error) => {
+            println!("skipped: psql: {error}");
+            return None;
+        }
+    }
+    Some(format!("{server}/{name}"))
+}
+
+#[test]
+fn two_servers_share_the_jobs_and_see_the_same_market() {
+    let Some(url) = database() else { return };
+    let here = folder("shared");
+    let fake = fake(20, 20);
+    let start = |data: &str| {
+        let mut command = with_fake(&fake, &here.join(data));
+        command.env("DATABASE_URL", &url).args(["serve", "--port", "0"]);
+        Server::of(command)
+    };
+    let (mut one, two) = (start("one"), start("two"));
+    fake.script(Rule::always("DescribeSpotPriceHistory", Fault::Slow(Duration::from_millis(3))));
+    let ask = |pattern: &str| {
+        let body = json!({
+            "data_type": "spot_prices", "regions": ["us-east-1"], "instance_types": [pattern],
+            "start_date": (fake.world().now - SignedDuration::from_hours(21 * 24)).to_string(),
+        });
+        let started = json(two.ask("POST /api/v1/ml/pricing/fetch", &body.to_string()));
+        format!("/api/v1/ml/pricing/fetch/{}", started["task_id"].as_str().unwrap())
+    };
+    let paths: Vec<String> = ["m5.*", "c5.*", "r5.*", "m6g.*", "c7a.*"].map(ask).to_vec();
+    // More jobs than one server takes at once: one of them is killed in the middle of its own.
+    until(&two, &paths[0], |status| inserted(status) > 0);
+    one.process.kill().unwrap();
+    one.process.wait().unwrap();
+    let ended = paths.iter().map(|path| {
+        let status = until(&two, path, |status| status["completed_at"].is_string());
+        assert_eq!(status["status"], "completed", "{status}");
+        inserted(&status)
+    });
+    let all = fake.world().spot.len() as u64;
+    assert_eq!(ended.sum::<u64>(), all);
+    let one = start("one");
+    let market = |server: &Server| {
+        let health = json(server.ask("GET /api/v1/ml/health", ""));
+        health["market"].as_array().unwrap().iter().map(|part| part["rows"].clone()).collect()
+    };
+    let expected: Vec<Value> = market(&one);
+    until(&two, "/api/v1/ml/health", |_| market(&two) == expected);
+    assert_eq!((one.stop(), two.stop()), (0, 0));
+}
