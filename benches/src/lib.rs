@@ -77,7 +77,7 @@ impl Server {
         let each = requests.div_ceil(CONNECTIONS).max(1);
         let connections = CONNECTIONS.min(requests.max(1));
         let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
         let threads: Vec<_> = (0..connections)

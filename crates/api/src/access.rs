@@ -1,10 +1,12 @@
 //! The door: who calls, and whether the route is theirs.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use app::App;
 use app::access::{Refusal, Right};
 use axum::extract::{Request, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -26,7 +28,9 @@ pub(crate) async fn guard(
 ) -> Response {
     let sent = key_of(request.headers());
     if sent.is_none() && right != Right::Anybody && is_foreign(request.headers()) {
-        let detail = "a page of another site may not call this server without a key".to_owned();
+        let detail = "without a key only this machine's own names may call this server, such as \
+                      localhost, and no page of another site"
+            .to_owned();
         return Problem::new(StatusCode::FORBIDDEN, "cross_site", detail).into_response();
     }
     let refusal = match app.admit(sent, right).await {
@@ -42,11 +46,21 @@ pub(crate) async fn guard(
     refused(&refusal, right)
 }
 
-/// Whether a browser says that a page of another site makes the call. Without keys such a page could
-/// otherwise do whatever everybody on this machine can.
+/// Whether a page of another site makes the call, as far as can be told. Without keys such a page could
+/// otherwise do whatever everybody on this machine can: a browser says so itself, or, where the name
+/// of the page's site was made to lead here, calls this machine by that name.
 fn is_foreign(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-    site.is_some_and(|site| site != b"same-origin" && site != b"none")
+    let elsewhere = site.is_some_and(|site| site != b"same-origin" && site != b"none");
+    let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+    elsewhere || host.is_some_and(|host| !names_this_machine(host))
+}
+
+fn names_this_machine(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    is_loopback || name.eq_ignore_ascii_case("localhost") || name.ends_with(".localhost")
 }
 
 /// The key of a call: `Authorization: Bearer …`, else `X-API-Key`.
@@ -95,6 +109,23 @@ fn refused(refusal: &Refusal, right: Right) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_need_no_key() {
+        for (host, expected) in [
+            ("localhost:8001", true),
+            ("127.0.0.1:8001", true),
+            ("[::1]:8001", true),
+            ("ui.localhost", true),
+            ("evil.example:8001", false),
+            ("127.0.0.1.evil.example", false),
+            ("localhost.evil.example", false),
+            ("10.0.0.1", false),
+            ("a b", false),
+        ] {
+            assert_eq!(names_this_machine(host), expected, "{host}");
+        }
+    }
 
     #[test]
     fn keys_come_in_either_header() {
