@@ -57,7 +57,9 @@ pub(crate) fn run() -> Result<(), String> {
                 break;
             }
         };
-        let file = crate::root().join("docs/proofs").join(format!("{}.md", proof.name));
+        let folder = crate::root().join("docs/proofs");
+        std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+        let file = folder.join(format!("{}.md", proof.name));
         std::fs::write(&file, table).map_err(|error| format!("{}: {error}", file.display()))?;
         eprintln!("== wrote {}", file.display());
     }

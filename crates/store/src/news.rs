@@ -14,7 +14,7 @@ use crate::{Store, StoreError};
 const CHANNEL: &str = "cloudoptim_prices";
 
 /// How long a look at SQLite may be put off: another process may have written to the file.
-const SQLITE_PATIENCE: Duration = Duration::from_millis(500);
+const SQLITE_PATIENCE: Duration = Duration::from_millis(300);
 
 /// How long a look at PostgreSQL may be put off when its word is lost.
 const POSTGRES_PATIENCE: Duration = Duration::from_secs(5);

@@ -27,13 +27,15 @@ pub(super) fn run(setting: &Setting) -> Result<String, String> {
         &[],
     )?;
     let postgres = Postgres::start()?;
-    let calm = Fake::start(setting, &[])?;
+    // Both fakes have the same prices at the same instants.
+    let now = now()?;
+    let calm = Fake::start(setting, &now, &[])?;
     let data = setting.scratch.join("undisturbed");
     let done =
         setting.program(&calm, &data, None, &["pricing", "fetch", "spot", "--from", FROM])?;
     ended_well(done)?;
     let expected = table(setting, &calm, &data, None)?;
-    let fake = Fake::start(setting, &["--fault", "DescribeSpotPriceHistory:1-:slow=5"])?;
+    let fake = Fake::start(setting, &now, &["--fault", "DescribeSpotPriceHistory:1-:slow=5"])?;
     let mut text = heading(expected.len());
     let mut differ = false;
     let mut row = |name: &str, found: Found| {
@@ -199,6 +201,13 @@ fn ended_well(output: std::process::Output) -> Result<(), String> {
     Err(format!("it ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr)))
 }
 
+/// The present, to the second.
+fn now() -> Result<String, String> {
+    let output = Command::new("date").args(["-u", "+%FT%TZ"]).output();
+    let output = output.map_err(|error| format!("date: {error}"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
 /// The fake AWS as a process.
 struct Fake {
     process: Child,
@@ -206,13 +215,10 @@ struct Fake {
 }
 
 impl Fake {
-    fn start(setting: &Setting, more: &[&str]) -> Result<Fake, String> {
-        let now = Command::new("date").args(["-u", "+%FT%TZ"]).output();
-        let now = now.map_err(|error| format!("date: {error}"))?.stdout;
-        let now = String::from_utf8_lossy(&now).trim().to_owned();
+    fn start(setting: &Setting, now: &str, more: &[&str]) -> Result<Fake, String> {
         let program = setting.program.with_file_name("fake-aws");
         let mut process = Command::new(&program)
-            .args(["--pools", "50", "--days", "90", "--seed", "3", "--now", &now])
+            .args(["--pools", "50", "--days", "90", "--seed", "3", "--now", now])
             .args(more)
             .stdout(Stdio::piped())
             .spawn()
