@@ -52,6 +52,18 @@ impl Server {
         Ok(nanos / 1e3)
     }
 
+    /// Resident memory in megabytes.
+    ///
+    /// # Errors
+    /// The process is gone.
+    pub fn resident_mb(&self) -> Result<u64, String> {
+        let path = format!("/proc/{}/status", self.process.id());
+        let text = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        Ok(kib.ok_or("no resident memory")? / 1_000)
+    }
+
     /// CPU per request in microseconds, size of an answer, requests per second.
     ///
     /// # Errors
