@@ -1,5 +1,6 @@
 //! `cloudoptim serve`: the server, its start and its end.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ use crate::{demo, market_files};
 pub(crate) fn run(arguments: &Serve) -> Result<Exit, Failure> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        // Colours are for people: in a file they are noise.
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("LOG_LEVEL")
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
