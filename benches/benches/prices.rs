@@ -89,6 +89,8 @@ fn measure(database: &str, place: &[&str], end: Timestamp) -> Result<(), Failure
             began.elapsed().as_secs_f64() * 1e3,
             server.resident_mb()?
         );
+        // The market is put by soon after a start, and once only.
+        std::thread::sleep(std::time::Duration::from_secs(5));
     }
     let server = Server::start(&program("cloudoptim")?, &arguments)?;
     let bare = Server::start(&program("echo")?, &[])?;
