@@ -5,7 +5,7 @@ mod decision;
 mod rows;
 mod spot;
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 
 use checker::Violation;
 use comfy_table::presets::UTF8_BORDERS_ONLY;
@@ -33,16 +33,25 @@ pub(super) fn table(header: &[&str]) -> Table {
 /// Text to standard output.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    let done = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));
+    written(out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")))
+}
+
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    // A snapshot can be large: it is written as it is made.
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let done = serde_json::to_writer_pretty(&mut out, value)
+        .map_err(std::io::Error::from)
+        .and_then(|()| out.write_all(b"\n"))
+        .and_then(|()| out.flush());
+    written(done)
+}
+
+fn written(done: std::io::Result<()>) -> Result<(), Failure> {
     match done {
         // Whoever reads has seen enough.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         done => done.map_err(|error| Failure::Output(error.to_string())),
     }
-}
-
-pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    print(&serde_json::to_string_pretty(value).map_err(|error| Failure::Output(error.to_string()))?)
 }
 
 pub(crate) fn print_yaml(value: &impl Serialize) -> Result<(), Failure> {

@@ -19,7 +19,7 @@ fn quota(effort: Effort, items: usize) -> u64 {
         Effort::Fast => 0,
         Effort::Balanced => (1_000_000 * items).min(900_000_000),
         Effort::Best => {
-            (22_000_000 * items).min(2_000_000_000 + 6_500_000 * items).min(13_000_000_000)
+            (17_000_000 * items).min(1_800_000_000 + 5_600_000 * items).min(13_000_000_000)
         }
     }
 }
