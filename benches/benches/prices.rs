@@ -21,8 +21,7 @@ const ASKED: usize = 2_000;
 fn main() -> Result<(), Failure> {
     build()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    // Up to now, so that a market is made of the last days.
-    let end = Timestamp::from_second(Timestamp::now().as_second() / 3_600 * 3_600)?;
+    let end = last_hour()?;
     let folder = std::env::temp_dir().join(format!("cloudoptim-prices-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let data = folder.display().to_string();
@@ -44,6 +43,12 @@ fn main() -> Result<(), Failure> {
     }
     std::fs::remove_dir_all(folder)?;
     Ok(())
+}
+
+/// The full hour before now: a market is made of the last days.
+#[expect(clippy::disallowed_methods, reason = "the server that is measured goes by the clock")]
+fn last_hour() -> Result<Timestamp, Failure> {
+    Ok(Timestamp::from_second(Timestamp::now().as_second() / 3_600 * 3_600)?)
 }
 
 async fn statement(server: &str, sql: &str) -> Result<(), Failure> {
