@@ -47,9 +47,9 @@ pub(crate) fn proven(
             count: Some(*count),
         })
         .collect();
-    machines.extend(undominated(&certificate.candidates).map(|(capacity, cost)| Alike {
-        capacity: wide(capacity),
-        cost,
+    machines.extend(undominated(&certificate.candidates).map(|candidate| Alike {
+        capacity: wide(&candidate.capacity),
+        cost: i128::from(candidate.nanos_per_hour),
         count: None,
     }));
     let scale = i128::from(certificate.scale);
@@ -84,20 +84,18 @@ pub(crate) fn proven(
 
 /// Candidates of which none is at least as large and at most as dear as another: who would take such a
 /// one can take the other.
-fn undominated(candidates: &[CandidateCapacity]) -> impl Iterator<Item = (&[u64], i128)> {
-    let better = |one: &CandidateCapacity, other: &CandidateCapacity| {
+fn undominated(candidates: &[CandidateCapacity]) -> impl Iterator<Item = &CandidateCapacity> {
+    let as_good = |one: &CandidateCapacity, other: &CandidateCapacity| {
         one.nanos_per_hour <= other.nanos_per_hour
             && one.capacity.iter().zip(&other.capacity).all(|(one, other)| one >= other)
     };
-    let kept = move |(at, one): &(usize, &CandidateCapacity)| {
-        !candidates.iter().enumerate().any(|(place, other)| {
+    candidates.iter().enumerate().filter_map(move |(at, one)| {
+        let replaced = candidates.iter().enumerate().any(|(place, other)| {
             // Of two that are alike the first stays.
-            place != *at && better(other, one) && (place < *at || !better(one, other))
-        })
-    };
-    let parts = |(_, one): (usize, &'_ CandidateCapacity)| i128::from(one.nanos_per_hour);
-    let all = candidates.iter().enumerate().filter(kept);
-    all.map(move |pair| (&pair.1.capacity[..], parts(pair)))
+            place != at && as_good(other, one) && (place < at || !as_good(one, other))
+        });
+        (!replaced).then_some(one)
+    })
 }
 
 /// The least that a unit of one resource costs, as cost and amount; `None` when no machine has any.

@@ -203,7 +203,7 @@ impl Store {
 }
 
 /// Fills a group that has begun, until it is as large as the last one or nobody came for a while.
-async fn gather(group: &mut Vec<Waiting>, waiting: &mut mpsc::Receiver<Waiting>, last: usize) {
+async fn gather(group: &mut Vec<Waiting>, waiting: &mut mpsc::Receiver<Waiting>, last_size: usize) {
     // Requests that have arrived already join: one turn of the runtime costs far less than the wait
     // for the disk that a group of their own would need.
     tokio::task::yield_now().await;
@@ -214,7 +214,7 @@ async fn gather(group: &mut Vec<Waiting>, waiting: &mut mpsc::Receiver<Waiting>,
         {
             group.push(one);
         }
-        if group.len() >= last {
+        if group.len() >= last_size {
             return;
         }
         // Who has just been answered is likely to ask again.
@@ -229,10 +229,11 @@ async fn gather(group: &mut Vec<Waiting>, waiting: &mut mpsc::Receiver<Waiting>,
 async fn write_groups(mut writer: Writer, mut waiting: mpsc::Receiver<Waiting>) {
     let mut written: BTreeSet<[u8; 32]> = BTreeSet::new();
     let mut group = Vec::with_capacity(LARGEST_GROUP);
-    let mut size = 1;
+    let mut last_size = 1;
     while waiting.recv_many(&mut group, LARGEST_GROUP).await > 0 {
-        gather(&mut group, &mut waiting, size).await;
-        size = group.len();
+        gather(&mut group, &mut waiting, last_size).await;
+        let size = group.len();
+        last_size = size;
         match writer.write(&group, &mut written).await {
             Ok(()) => {
                 for one in group.drain(..) {

@@ -3,40 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::QueryBuilder;
 
 use crate::database::reading;
-use crate::prices::PriceSeries;
+use crate::series::{KnownSeries, SERIES, SERIES_AT_ONCE, SeriesRow};
 use crate::values::{At, unsigned};
 use crate::{Store, StoreError};
-
-/// A pool and product with the instants of its first and last price.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SeriesSpan {
-    /// Its number in this store.
-    pub series_id: i64,
-    /// What it is.
-    pub series: PriceSeries,
-    /// The first price that is kept.
-    pub oldest: Timestamp,
-    /// The last one.
-    pub newest: Timestamp,
-}
-
-#[derive(FromRow)]
-struct SpanRow {
-    series_id: i64,
-    instance_type: String,
-    zone: String,
-    zone_id: Option<String>,
-    region: String,
-    product: String,
-    oldest: At,
-    newest: At,
-}
-
-/// How many numbers of series one statement names.
-const AT_ONCE: usize = 500;
 
 impl Store {
     /// Every series of a region, by type, zone and product; of all products when none is named.
@@ -47,13 +19,10 @@ impl Store {
         &self,
         region: &str,
         products: &[&str],
-    ) -> Result<Vec<SeriesSpan>, StoreError> {
-        let rows: Vec<SpanRow> = reading!(self, pool => {
-            let mut query = QueryBuilder::new(
-                "SELECT series_id, instance_type, zone, zone_id, region, product, oldest, newest \
-                 FROM price_series WHERE region = ",
-            );
-            query.push_bind(region);
+    ) -> Result<Vec<KnownSeries>, StoreError> {
+        let rows: Vec<SeriesRow> = reading!(self, pool => {
+            let mut query = QueryBuilder::new(SERIES);
+            query.push(" WHERE region = ").push_bind(region);
             if !products.is_empty() {
                 query.push(" AND product IN (");
                 let mut list = query.separated(", ");
@@ -65,19 +34,7 @@ impl Store {
             query.push(" ORDER BY instance_type, zone, product");
             query.build_query_as().fetch_all(pool).await?
         });
-        let span = |row: SpanRow| SeriesSpan {
-            series_id: row.series_id,
-            series: PriceSeries {
-                instance_type: row.instance_type,
-                zone: row.zone,
-                zone_id: row.zone_id,
-                region: row.region,
-                product: row.product,
-            },
-            oldest: row.oldest.0,
-            newest: row.newest.0,
-        };
-        Ok(rows.into_iter().map(span).collect())
+        Ok(rows.into_iter().map(KnownSeries::from).collect())
     }
 
     /// The instants of the prices of some series from an instant on, up to before another; those of one
@@ -92,7 +49,7 @@ impl Store {
         until: Timestamp,
     ) -> Result<BTreeMap<i64, Vec<Timestamp>>, StoreError> {
         let mut found: BTreeMap<i64, Vec<Timestamp>> = BTreeMap::new();
-        for chunk in series_ids.chunks(AT_ONCE) {
+        for chunk in series_ids.chunks(SERIES_AT_ONCE) {
             let rows: Vec<(i64, At)> = reading!(self, pool => {
                 let mut query = QueryBuilder::new(
                     "SELECT series_id, observed_at FROM price_points WHERE series_id IN (",

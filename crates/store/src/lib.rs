@@ -24,7 +24,6 @@ mod values;
 
 pub use access::{ApiKeyRow, AuditRow};
 pub use commit::Receipt;
-pub use coverage::SeriesSpan;
 pub use database::PostgresServer;
 pub use decisions::{DecisionFilter, DecisionRecord, DecisionSummary, Part, StoredDecision};
 

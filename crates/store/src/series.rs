@@ -36,8 +36,9 @@ pub struct SeriesPoint {
     pub price: UsdPerHour,
 }
 
+/// A row of the dictionary.
 #[derive(FromRow)]
-struct RawSeries {
+pub(crate) struct SeriesRow {
     series_id: i64,
     instance_type: String,
     zone: String,
@@ -49,8 +50,30 @@ struct RawSeries {
     revision: i64,
 }
 
+/// Reads [`SeriesRow`]s.
+pub(crate) const SERIES: &str = "SELECT series_id, instance_type, zone, zone_id, region, product, \
+     oldest, newest, revision FROM price_series";
+
 /// Series of one statement on SQLite, which limits its variables.
-const SERIES_AT_ONCE: usize = 500;
+pub(crate) const SERIES_AT_ONCE: usize = 500;
+
+impl From<SeriesRow> for KnownSeries {
+    fn from(row: SeriesRow) -> KnownSeries {
+        KnownSeries {
+            series_id: row.series_id,
+            series: PriceSeries {
+                instance_type: row.instance_type,
+                zone: row.zone,
+                zone_id: row.zone_id,
+                region: row.region,
+                product: row.product,
+            },
+            oldest: row.oldest.0,
+            newest: row.newest.0,
+            revision: unsigned(row.revision),
+        }
+    }
+}
 
 impl Store {
     /// The series whose points changed after a revision of the spot prices (0 for all), by number.
@@ -58,29 +81,12 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn price_series(&self, after: u64) -> Result<Vec<KnownSeries>, StoreError> {
-        let rows: Vec<RawSeries> = reading!(self, pool => {
-            sqlx::query_as(
-                "SELECT series_id, instance_type, zone, zone_id, region, product, oldest, newest, revision \
-                 FROM price_series WHERE revision > $1 ORDER BY series_id",
-            )
-            .bind(signed(after))
-            .fetch_all(pool)
-            .await?
+        let rows: Vec<SeriesRow> = reading!(self, pool => {
+            let mut query = QueryBuilder::new(SERIES);
+            query.push(" WHERE revision > ").push_bind(signed(after)).push(" ORDER BY series_id");
+            query.build_query_as().fetch_all(pool).await?
         });
-        let known = |raw: RawSeries| KnownSeries {
-            series_id: raw.series_id,
-            series: PriceSeries {
-                instance_type: raw.instance_type,
-                zone: raw.zone,
-                zone_id: raw.zone_id,
-                region: raw.region,
-                product: raw.product,
-            },
-            oldest: raw.oldest.0,
-            newest: raw.newest.0,
-            revision: unsigned(raw.revision),
-        };
-        Ok(rows.into_iter().map(known).collect())
+        Ok(rows.into_iter().map(KnownSeries::from).collect())
     }
 
     /// The points of some series from an instant up to before another, in no order.

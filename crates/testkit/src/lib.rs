@@ -14,7 +14,7 @@ pub use fake_aws::spot::POISONED_ROWS;
 pub use fake_aws::{FakeAws, Seen};
 pub use generated::generated;
 pub use offer::Offer;
-pub use reference::{ReferenceError, from_reference};
+pub use reference::{ReferenceError, from_reference, published_folder};
 pub use world::{SpotPrice, World};
 
 /// The key id that the fake knows for ever.

@@ -26,6 +26,17 @@ impl std::fmt::Display for ReferenceError {
 
 impl std::error::Error for ReferenceError {}
 
+/// The folder of published data beside the workspace; without it says that the test is skipped.
+#[must_use]
+pub fn published_folder() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference");
+    if !folder.is_dir() {
+        println!("skipped: no published files at {}", folder.display());
+        return None;
+    }
+    Some(folder)
+}
+
 /// A world of the published files: the Spot Advisor of 2025, the offer fragments, the samples of
 /// `GetProducts` and `DescribeInstanceTypes`, and the named files of `spot-history` (all that name
 /// zones when none is named).

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use market::Product;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{SeriesSpan, Store, StoreError};
+use store::{KnownSeries, Store, StoreError};
 
 use super::missing::{self, LONGEST_SILENCE};
 use super::{Part, Window};
@@ -138,7 +138,7 @@ pub(crate) async fn survey(store: &Store, question: &Question<'_>) -> Result<Sur
         let all = store.series_in_region(region.as_str(), &products).await?;
         let zones: BTreeSet<&str> = all.iter().map(|span| span.series.zone.as_str()).collect();
         let usual_zones = if zones.is_empty() { USUAL_ZONES } else { zones.len() as u64 };
-        let known: Vec<&SeriesSpan> =
+        let known: Vec<&KnownSeries> =
             all.iter().filter(|span| wanted.contains(span.series.instance_type.as_str())).collect();
         let mut unknown: BTreeSet<(&str, Product)> = BTreeSet::new();
         for product in question.products {
@@ -174,7 +174,7 @@ pub(crate) async fn survey(store: &Store, question: &Question<'_>) -> Result<Sur
 
 async fn instants(
     store: &Store,
-    spans: &[&SeriesSpan],
+    spans: &[&KnownSeries],
     window: Window,
 ) -> Result<BTreeMap<i64, Vec<Timestamp>>, StoreError> {
     let from = window.from.saturating_sub(LONGEST_SILENCE).unwrap_or(window.from);

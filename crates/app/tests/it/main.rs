@@ -5,3 +5,4 @@ mod fetch;
 mod gaps;
 mod published_files;
 mod refresh;
+mod retention;

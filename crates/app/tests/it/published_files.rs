@@ -1,30 +1,19 @@
 //! The published files, served by the fake, end in the store with the counts of the folder's README,
 //! where that folder lies beside the workspace.
 
-use std::path::{Path, PathBuf};
-
 use app::fetch::{DataType, FetchRequest};
 use app::pricing::keep_file;
 use clock::Clock;
 use jiff::SignedDuration;
 use market::{Limits, Origin};
 use store::Store;
-use testkit::from_reference;
+use testkit::{from_reference, published_folder};
 
 use crate::fetch::{Place, keys, request};
 
-fn folder() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference");
-    if !folder.is_dir() {
-        println!("skipped: no published files at {}", folder.display());
-        return None;
-    }
-    Some(folder)
-}
-
 #[tokio::test]
 async fn spot_history_ends_in_the_store() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = published_folder() else { return };
     let check = async |file: &str, region: &str, count: u64| {
         let world = from_reference(&folder, &[file]).unwrap();
         let clock = Clock::fixed(world.now + SignedDuration::from_secs(1));
@@ -49,7 +38,7 @@ async fn spot_history_ends_in_the_store() {
 
 #[tokio::test]
 async fn the_advisor_and_the_price_list_end_in_the_store() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = published_folder() else { return };
     let none = ["spot-us-east-1-c5a.2xlarge-linux-2023-11-11_2023-12-30.csv"];
     let world = from_reference(&folder, &none).unwrap();
     let clock = Clock::fixed("2026-08-01T00:00:00Z".parse().unwrap());
@@ -68,7 +57,7 @@ async fn the_advisor_and_the_price_list_end_in_the_store() {
 
 #[tokio::test]
 async fn on_demand_tables_end_in_the_store() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = published_folder() else { return };
     let now = "2026-08-01T00:00:00Z".parse().unwrap();
     let check = async |file: &str, count: u64| {
         let store = Store::in_memory().await.unwrap();

@@ -2,29 +2,19 @@
 //! beside the workspace. The counts are those of the folder's README.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use aws::{Cursor, Fetched, SpotCursor, SpotQuery};
 use clock::Clock;
 use facts::names::OperatingSystem;
 use jiff::Timestamp;
 use market::Product;
-use testkit::{FakeAws, from_reference};
+use testkit::{FakeAws, from_reference, published_folder};
 
 use crate::{all, aws, quick};
 
-fn folder() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference");
-    if !folder.is_dir() {
-        println!("skipped: no published files at {}", folder.display());
-        return None;
-    }
-    Some(folder)
-}
-
 #[tokio::test]
 async fn spot_history() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = published_folder() else { return };
     let check = async |file: &str, region: &str, count: usize, pools: usize| {
         let fake = FakeAws::start(from_reference(&folder, &[file]).unwrap()).unwrap();
         let aws = aws::Aws::new(quick(&fake), Clock::fixed(fake.world().now)).unwrap();
@@ -60,7 +50,7 @@ async fn spot_history() {
 
 #[tokio::test]
 async fn advisor_price_list_and_samples() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = published_folder() else { return };
     let none = ["spot-us-east-1-c5a.2xlarge-linux-2023-11-11_2023-12-30.csv"];
     let world = from_reference(&folder, &none).unwrap();
     let fake = FakeAws::start(world).unwrap();

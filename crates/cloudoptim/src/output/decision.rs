@@ -163,10 +163,14 @@ fn warnings(text: &mut String, decision: &ErasedDecision) {
 
 fn sources(text: &mut String, decision: &ErasedDecision) {
     for source in &decision.evidence.data {
-        let old = source.age_hours.map_or_else(|| "age unknown".to_owned(), age);
+        let old = match source.age_hours {
+            None => "of unknown age".to_owned(),
+            Some(hours) if hours < 0.0 => age(hours),
+            Some(hours) => format!("{} old", age(hours)),
+        };
         let _ = writeln!(
             text,
-            "  data: {} from {}, {old} old, {} rows",
+            "  data: {} from {}, {old}, {} rows",
             source.dataset, source.source, source.rows
         );
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use facts::bound::{Certificate, ExistingCapacity};
 use facts::decision::{PriceUsed, Savings, Verdict, Warning};
 use facts::reason::ReasonCode;
-use packing::bound::{ExistingBin, Proof, UnlimitedBin, resource_prices};
+use packing::bound::{ExistingBin, Proof, UnlimitedBin, resource_prices, subset_bound};
 use packing::consolidate::{Gates, Move, Plan, consolidate};
 use packing::placement::{Model, State};
 use packing::work::Work;
@@ -401,7 +401,7 @@ fn bound_of(scene: &Scene<'_>, gates: &Gates, offers: &[Offer<'_>], plan: &Plan)
     let (lower, proof) = if offers.is_empty() {
         (plan.bound.value, plan.bound.proof.clone())
     } else {
-        bound_with(model, &existing, offers)
+        bound_with(model, &existing, offers, plan.cost_after)
     };
     let listed = existing
         .iter()
@@ -417,8 +417,17 @@ fn bound_of(scene: &Scene<'_>, gates: &Gates, offers: &[Offer<'_>], plan: &Plan)
     Bound::Proven(lower, certificate::of_proof(&compiled.dimensions, &proof, &[], bought, listed))
 }
 
+/// Up to so many nodes the bound also looks at whole machines, and at so many choices of them.
+const WHOLE_NODES: usize = 64;
+const CHOICES: usize = 100_000;
+
 /// The bound where nodes may be bought as well: no plan costs less whatever it buys.
-fn bound_with(model: &Model, existing: &[ExistingBin<'_>], offers: &[Offer<'_>]) -> (i64, Proof) {
+fn bound_with(
+    model: &Model,
+    existing: &[ExistingBin<'_>],
+    offers: &[Offer<'_>],
+    ceiling: i64,
+) -> (i64, Proof) {
     let mut demand = vec![0_i128; model.dims()];
     for item in model.items().iter().filter(|item| item.home.is_some()) {
         for (sum, need) in demand.iter_mut().zip(model.demand_of(item.class)) {
@@ -430,7 +439,14 @@ fn bound_with(model: &Model, existing: &[ExistingBin<'_>], offers: &[Offer<'_>])
         .map(|offer| UnlimitedBin { capacity: &offer.capacity, cost: offer.price.nanos() })
         .collect();
     let prices = resource_prices(&demand, existing, &new);
-    (prices.bound(&demand, existing, &new), Proof::Resources(prices))
+    let value = prices.bound(&demand, existing, &new);
+    if existing.len() <= WHOLE_NODES {
+        let whole = subset_bound(&demand, (existing, &new), &prices, ceiling, CHOICES);
+        if whole > value {
+            return (whole, Proof::Cover(prices));
+        }
+    }
+    (value, Proof::Resources(prices))
 }
 
 fn warning(code: ReasonCode, message: String) -> Warning {

@@ -1,10 +1,10 @@
-//! A bound from whole bins: the cheapest subset of existing bins whose
+//! A bound from whole bins: the cheapest choice of existing and new bins whose
 //! capacities add up to the demand.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::{ExistingBin, PRICE_SCALE, ResourcePrices};
+use super::{ExistingBin, PRICE_SCALE, ResourcePrices, UnlimitedBin};
 
 /// Identical optional bins.
 struct Group {
@@ -15,10 +15,10 @@ struct Group {
     gain: i128,
 }
 
-/// No subset of the bins that contains all that must stay and covers `demand`
-/// in every dimension costs less than the returned value, which is at most
-/// `ceiling`. `prices` guide the search and affect only how far it gets; at
-/// most `most` partial subsets are looked at.
+/// No choice of bins that contains all that must stay and covers `demand` in
+/// every dimension costs less than the returned value, which is at most
+/// `ceiling`. `prices`, which every unlimited bin respects, guide the search and
+/// affect only how far it gets; at most `most` partial choices are looked at.
 ///
 /// Best-first over groups of identical bins; the key of a partial subset is its
 /// cost plus the priced remainder less what the undecided bins could still
@@ -28,12 +28,15 @@ struct Group {
 #[must_use]
 pub fn subset_bound(
     demand: &[i128],
-    existing: &[ExistingBin<'_>],
+    (existing, unlimited): (&[ExistingBin<'_>], &[UnlimitedBin<'_>]),
     prices: &ResourcePrices,
     ceiling: i64,
     most: usize,
 ) -> i64 {
-    if prices.0.len() != demand.len() || prices.0.iter().any(|&p| p < 0) {
+    let sound = prices.0.len() == demand.len()
+        && prices.0.iter().all(|&p| p >= 0)
+        && unlimited.iter().all(|bin| prices.respects(*bin));
+    if !sound {
         return 0;
     }
     let scale = i128::from(PRICE_SCALE);
@@ -60,6 +63,18 @@ pub fn subset_bound(
             gain: (i128::from(same[0].1) * scale - prices.value(same[0].0)).min(0),
         })
         .collect();
+    groups.extend(undominated(unlimited).map(|bin| {
+        let needed = missing.iter().zip(bin.capacity).filter(|(_, c)| **c > 0);
+        let needed = needed.map(|(&m, &c)| (m.max(0) + i128::from(c) - 1) / i128::from(c)).max();
+        let affordable = ceiling.checked_div(bin.cost).unwrap_or(i64::MAX);
+        let count = needed.map_or(0, |n| i64::try_from(n).unwrap_or(i64::MAX));
+        Group {
+            capacity: bin.capacity.to_vec(),
+            cost: bin.cost,
+            count: count.min(affordable),
+            gain: 0,
+        }
+    }));
     // Large groups and dear bins first: they decide most.
     groups.sort_by_key(|g| Reverse(i128::from(g.cost) * i128::from(g.count)));
     let mut gains = vec![0_i128; groups.len() + 1];
@@ -93,8 +108,10 @@ pub fn subset_bound(
         let mut total = cost;
         for _ in 0..=group.count {
             let key = key(at + 1, total, &rest).max(bound);
-            queue.push(Reverse((key, Reverse(at + 1), nodes.len())));
-            nodes.push((at + 1, total, rest.clone()));
+            if key < i128::from(ceiling) {
+                queue.push(Reverse((key, Reverse(at + 1), nodes.len())));
+                nodes.push((at + 1, total, rest.clone()));
+            }
             if rest.iter().all(|&m| m <= 0) {
                 break;
             }
@@ -105,4 +122,18 @@ pub fn subset_bound(
         }
     }
     ceiling
+}
+
+/// Bins of which none is at least as large and at most as dear as another.
+fn undominated<'b>(bins: &'b [UnlimitedBin<'b>]) -> impl Iterator<Item = &'b UnlimitedBin<'b>> {
+    let as_good = |one: &UnlimitedBin<'_>, other: &UnlimitedBin<'_>| {
+        one.cost <= other.cost && one.capacity.iter().zip(other.capacity).all(|(a, b)| a >= b)
+    };
+    bins.iter().enumerate().filter_map(move |(at, bin)| {
+        let replaced = bins.iter().enumerate().any(|(place, other)| {
+            // Of two that are alike the first stays.
+            place != at && as_good(other, bin) && (place < at || !as_good(bin, other))
+        });
+        (!replaced).then_some(bin)
+    })
 }

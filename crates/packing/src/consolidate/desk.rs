@@ -254,12 +254,7 @@ pub(super) fn movable(model: &Model, gates: &Gates) -> Vec<bool> {
 /// Place of every item by its largest share of the mean node, largest first.
 pub(super) fn item_ranks(model: &Model) -> Vec<u32> {
     let dims = model.dims();
-    let mut total = vec![1.0_f64; dims];
-    for node in model.capacity.chunks_exact(dims) {
-        for (sum, &c) in total.iter_mut().zip(node) {
-            *sum += c.max(0) as f64;
-        }
-    }
+    let total = model.total_capacity();
     let share = |class: usize| {
         let demand = &model.demand[class * dims..(class + 1) * dims];
         let shares = demand.iter().zip(&total).map(|(&d, t)| d as f64 / t);

@@ -236,20 +236,13 @@ fn telling(state: &State<'_>) -> Vec<bool> {
 
 /// Per dimension: which share of all capacity is in use.
 pub(super) fn use_shares(model: &Model) -> Vec<f64> {
-    let dims = model.dims();
-    let mut capacity = vec![0.0_f64; dims];
-    for node in model.capacity.chunks_exact(dims) {
-        for (sum, &amount) in capacity.iter_mut().zip(node) {
-            *sum += amount.max(0) as f64;
-        }
-    }
-    let mut load = vec![0.0_f64; dims];
+    let mut load = vec![0.0_f64; model.dims()];
     for item in model.items() {
         for (sum, &amount) in load.iter_mut().zip(model.demand_of(item.class)) {
             *sum += amount as f64;
         }
     }
-    load.iter().zip(&capacity).map(|(load, capacity)| load / capacity.max(1.0)).collect()
+    load.iter().zip(model.total_capacity()).map(|(load, capacity)| load / capacity).collect()
 }
 
 fn run(

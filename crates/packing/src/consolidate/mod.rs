@@ -135,7 +135,7 @@ pub fn verify_bound(model: &Model, gates: &Gates, bound: &Bound) -> bool {
             prices.0.len() == demand.len() && prices.bound(demand, bins, &[]) >= bound.value
         }
         Proof::Cover(prices) => {
-            subset_bound(demand, bins, prices, bound.value, SUBSETS) >= bound.value
+            subset_bound(demand, (bins, &[]), prices, bound.value, SUBSETS) >= bound.value
         }
         Proof::Contents(_) => false,
     })
@@ -157,7 +157,7 @@ fn bound_of(model: &Model, gates: &Gates, effort: Effort, cost: i64) -> Bound {
         let (nodes, subsets) =
             if effort == Effort::Fast { (FEW_NODES, FEW_SUBSETS) } else { (WHOLE_NODES, SUBSETS) };
         if bins.len() <= nodes {
-            let whole = subset_bound(demand, bins, &prices, cost, subsets);
+            let whole = subset_bound(demand, (bins, &[]), &prices, cost, subsets);
             if whole > value {
                 return Bound { value: whole, proof: Proof::Cover(prices) };
             }

@@ -140,12 +140,7 @@ pub(super) fn improve<'m>(
 
 fn weights(start: &Desk<'_>, prices: &ResourcePrices) -> Vec<f64> {
     let model = start.state.model();
-    let mut total = vec![1.0_f64; model.dims()];
-    for node in model.capacity.chunks_exact(model.dims()) {
-        for (sum, &c) in total.iter_mut().zip(node) {
-            *sum += c.max(0) as f64;
-        }
-    }
+    let total = model.total_capacity();
     // Half by price, half by use: dimensions without a price count as far as they are scarce.
     let shares = use_shares(model);
     let all: f64 = shares.iter().sum::<f64>().max(1e-9);

@@ -279,6 +279,17 @@ impl Model {
         &self.roles[self.role_start[at] as usize..self.role_start[at + 1] as usize]
     }
 
+    /// Per dimension: what all nodes hold together, at least 1 so that shares of it are finite.
+    pub(crate) fn total_capacity(&self) -> Vec<f64> {
+        let mut total = vec![1.0_f64; self.dims()];
+        for node in self.capacity.chunks_exact(self.dims()) {
+            for (sum, &amount) in total.iter_mut().zip(node) {
+                *sum += amount.max(0) as f64;
+            }
+        }
+        total
+    }
+
     /// Sum of all node costs.
     #[must_use]
     pub fn total_cost(&self) -> i64 {
