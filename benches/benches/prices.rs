@@ -32,6 +32,8 @@ fn main() -> Result<(), Failure> {
     let store = runtime.block_on(Store::open(&folder.join("cloudoptim.sqlite")))?;
     runtime.block_on(fill(store, end))?;
     measure("SQLite", &["--data", &data], end)?;
+    let store = runtime.block_on(Store::open(&folder.join("cloudoptim.sqlite")))?;
+    runtime.block_on(visible("SQLite", &["--data", &data], store, end))?;
     if let Ok(server) = std::env::var("TEST_POSTGRES") {
         let name = format!("prices_{}", std::process::id());
         runtime.block_on(statement(&server, &format!("CREATE DATABASE {name}")))?;
@@ -39,6 +41,8 @@ fn main() -> Result<(), Failure> {
         let store = runtime.block_on(Store::connect(&PostgresServer::Url(url.clone()), 2))?;
         runtime.block_on(fill(store, end))?;
         measure("PostgreSQL", &["--database-url", &url], end)?;
+        let store = runtime.block_on(Store::connect(&PostgresServer::Url(url.clone()), 2))?;
+        runtime.block_on(visible("PostgreSQL", &["--database-url", &url], store, end))?;
         runtime.block_on(statement(&server, &format!("DROP DATABASE {name} WITH (FORCE)")))?;
     }
     std::fs::remove_dir_all(folder)?;
@@ -114,6 +118,57 @@ fn measure(database: &str, place: &[&str], end: Timestamp) -> Result<(), Failure
     let stats = |_: usize| "/api/v1/ml/pricing/stats".to_owned();
     compare(database, "statistics", &server, &bare, &stats)?;
     Ok(())
+}
+
+/// How long a batch that another process keeps takes to reach the market that decisions are made on.
+async fn visible(
+    database: &str,
+    place: &[&str],
+    store: Store,
+    end: Timestamp,
+) -> Result<(), Failure> {
+    let arguments = [&["serve", "--port", "0", "--no-fetch"], place].concat();
+    let server = Server::start(&program("cloudoptim")?, &arguments)?;
+    let mut connection = Connection::open(server.port)?;
+    let mut took = Vec::new();
+    for turn in 1..=10 {
+        let before = spot_rows(&mut connection)?;
+        let mut batch = PriceBatch::default();
+        for pool in 0..500 {
+            let series = PriceSeries {
+                instance_type: format!("c5.{}xlarge", pool + 1),
+                zone: "us-east-1a".to_owned(),
+                zone_id: None,
+                region: "us-east-1".to_owned(),
+                product: "Linux/UNIX".to_owned(),
+            };
+            let at = end - SignedDuration::from_mins(turn);
+            batch.push(series, at, UsdPerHour::from_nanos(10_000_000 + pool * 1_000 + turn));
+        }
+        store.keep_prices(&batch, None, end).await?;
+        let kept = Instant::now();
+        while spot_rows(&mut connection)? < before + 500 {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        took.push(kept.elapsed().as_secs_f64() * 1e3);
+    }
+    took.sort_by(f64::total_cmp);
+    eprintln!(
+        "{database}: 500 new prices of another process are decided on after {:.0} ms (median of \
+         ten), {:.0} ms at most",
+        took[5], took[9]
+    );
+    store.close().await;
+    Ok(())
+}
+
+/// The prices in the market of a server.
+fn spot_rows(connection: &mut Connection) -> Result<u64, Failure> {
+    let health = "GET /api/v1/ml/health HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let health: serde_json::Value = serde_json::from_slice(connection.ask(health)?)?;
+    let parts = health["market"].as_array().ok_or("no market")?;
+    let spot = parts.iter().find(|part| part["dataset"] == "spot_prices");
+    Ok(spot.and_then(|part| part["rows"].as_u64()).unwrap_or(0))
 }
 
 fn compare(

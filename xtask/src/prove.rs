@@ -2,7 +2,9 @@
 //!
 //! Each proof runs the released program as a user would, and writes a table under `docs/proofs`.
 
+mod fake_aws;
 mod packing;
+mod price_list;
 mod pricing;
 mod product;
 

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::Setting;
+use super::fake_aws::{self, FakeAws};
+use super::{Setting, price_list};
 use crate::servers::Postgres;
 
 /// How often each fill is killed, and PostgreSQL is restarted.
@@ -21,21 +22,18 @@ const RESTARTS: u64 = 5;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(super) fn run(setting: &Setting) -> Result<String, String> {
-    crate::check::command(
-        "build the fake",
-        &["build", "--release", "-p", "testkit", "--bin", "fake-aws"],
-        &[],
-    )?;
+    fake_aws::build()?;
     let postgres = Postgres::start()?;
     // Both fakes have the same prices at the same instants.
     let now = now()?;
-    let calm = Fake::start(setting, &now, &[])?;
+    let calm = fake(setting, &now, &[])?;
     let data = setting.scratch.join("undisturbed");
     let done =
         setting.program(&calm, &data, None, &["pricing", "fetch", "spot", "--from", FROM])?;
     ended_well(done)?;
     let expected = table(setting, &calm, &data, None)?;
-    let fake = Fake::start(setting, &now, &["--fault", "DescribeSpotPriceHistory:1-:slow=5"])?;
+    let slow = ["--fault", "DescribeSpotPriceHistory:1-:slow=5"];
+    let fake = fake(setting, &now, &slow)?;
     let mut text = heading(expected.len());
     let mut differ = false;
     let mut row = |name: &str, found: Found| {
@@ -64,7 +62,17 @@ pub(super) fn run(setting: &Setting) -> Result<String, String> {
     let (found, workers) = shared(setting, &fake, &url, &postgres)?;
     row("PostgreSQL, two servers, five jobs", found);
     let _ = writeln!(text, "\nIn the last line {workers} servers held leases at the same time.");
-    if differ { Err(format!("a fill differs:\n{text}")) } else { Ok(text) }
+    if differ {
+        return Err(format!("a fill differs:\n{text}"));
+    }
+    text += &price_list::run(setting, &now)?;
+    Ok(text)
+}
+
+/// A fake with 90 days of 50 pools up to an instant.
+fn fake(setting: &Setting, now: &str, more: &[&str]) -> Result<FakeAws, String> {
+    let world = ["--pools", "50", "--days", "90", "--seed", "3", "--now", now];
+    FakeAws::start(setting, &[&world, more].concat())
 }
 
 /// Before all that the fake has; what is older than AWS answers is left out.
@@ -91,7 +99,7 @@ fn heading(rows: usize) -> String {
 /// Kills the server again and again while it fills.
 fn killed(
     setting: &Setting,
-    fake: &Fake,
+    fake: &FakeAws,
     data: &Path,
     database: Option<&str>,
 ) -> Result<Found, String> {
@@ -118,7 +126,7 @@ fn killed(
 /// Stops and starts the database while a server fills it.
 fn restarted(
     setting: &Setting,
-    fake: &Fake,
+    fake: &FakeAws,
     url: &str,
     postgres: &Postgres,
 ) -> Result<Found, String> {
@@ -146,7 +154,7 @@ fn restarted(
 /// Lets two servers share five jobs; how many of them were at work at once.
 fn shared(
     setting: &Setting,
-    fake: &Fake,
+    fake: &FakeAws,
     url: &str,
     postgres: &Postgres,
 ) -> Result<(Found, usize), String> {
@@ -182,7 +190,7 @@ fn inserted(status: &Value) -> u64 {
 /// Every price of a store, in an order of its own.
 fn table(
     setting: &Setting,
-    fake: &Fake,
+    fake: &FakeAws,
     data: &Path,
     database: Option<&str>,
 ) -> Result<Vec<String>, String> {
@@ -208,37 +216,8 @@ fn now() -> Result<String, String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// The fake AWS as a process.
-struct Fake {
-    process: Child,
-    url: String,
-}
-
-impl Fake {
-    fn start(setting: &Setting, now: &str, more: &[&str]) -> Result<Fake, String> {
-        let program = setting.program.with_file_name("fake-aws");
-        let mut process = Command::new(&program)
-            .args(["--pools", "50", "--days", "90", "--seed", "3", "--now", now])
-            .args(more)
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("{}: {error}", program.display()))?;
-        let mut url = String::new();
-        let output = process.stdout.take().ok_or("the fake says nothing")?;
-        BufReader::new(output).read_line(&mut url).map_err(|error| error.to_string())?;
-        Ok(Fake { process, url: url.trim().to_owned() })
-    }
-}
-
-impl Drop for Fake {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 impl Setting {
-    fn command(&self, fake: &Fake, data: &Path, database: Option<&str>) -> Command {
+    fn command(&self, fake: &FakeAws, data: &Path, database: Option<&str>) -> Command {
         let url = &fake.url;
         let mut command = Command::new(&self.program);
         command
@@ -260,7 +239,7 @@ impl Setting {
 
     fn program(
         &self,
-        fake: &Fake,
+        fake: &FakeAws,
         data: &Path,
         database: Option<&str>,
         arguments: &[&str],
@@ -279,7 +258,7 @@ struct Server {
 impl Server {
     fn start(
         setting: &Setting,
-        fake: &Fake,
+        fake: &FakeAws,
         data: &Path,
         database: Option<&str>,
     ) -> Result<Server, String> {

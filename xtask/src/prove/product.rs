@@ -18,6 +18,16 @@ pub(super) struct Ran {
 impl Setting {
     /// Runs the program with its output in a file.
     pub(super) fn ran(&self, arguments: &[&str], output: &Path) -> Result<Ran, String> {
+        self.ran_with(&[], arguments, output)
+    }
+
+    /// Runs the program in an environment with its output in a file.
+    pub(super) fn ran_with(
+        &self,
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+        output: &Path,
+    ) -> Result<Ran, String> {
         let failed = |error: std::io::Error| format!("{}: {error}", self.program.display());
         let report = self.scratch.join("took");
         let started = Instant::now();
@@ -26,6 +36,7 @@ impl Setting {
             .args(["-o", &report.display().to_string(), "-f", "%U %S %M"])
             .arg(&self.program)
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(File::create(output).map_err(failed)?)
             .stderr(Stdio::null())

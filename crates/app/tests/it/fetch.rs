@@ -34,9 +34,14 @@ impl Place {
 
     /// A place where it is always the same time.
     pub(crate) async fn at(world: World, rules: &[Rule], keys: Keys, clock: Clock) -> Place {
+        let place = Place::over(Store::in_memory().await.unwrap(), world, keys, clock);
+        rules.iter().for_each(|rule| place.fake.script(rule.clone()));
+        place
+    }
+
+    /// A place whose store holds something already.
+    pub(crate) fn over(store: Store, world: World, keys: Keys, clock: Clock) -> Place {
         let fake = FakeAws::start(world).unwrap();
-        rules.iter().for_each(|rule| fake.script(rule.clone()));
-        let store = Store::in_memory().await.unwrap();
         let app = App::new(Desk::new(market::bundled()), store.clone(), clock.clone());
         let (stop, running) = start(&fake, &store, keys, clock);
         Place { app: Arc::new(app), fake, stop, running }
