@@ -167,7 +167,7 @@ fn spot_rows(connection: &mut Connection) -> Result<u64, Failure> {
     let health = "GET /api/v1/ml/health HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let health: serde_json::Value = serde_json::from_slice(connection.ask(health)?)?;
     let parts = health["market"].as_array().ok_or("no market")?;
-    let spot = parts.iter().find(|part| part["dataset"] == "spot_prices");
+    let spot = parts.iter().find(|part| part["dataset"] == "spot_history");
     Ok(spot.and_then(|part| part["rows"].as_u64()).unwrap_or(0))
 }
 

@@ -16,6 +16,7 @@ mod csv_table;
 mod digest;
 mod ec2_answers;
 mod error;
+mod features;
 mod fields;
 mod files;
 mod gzip;
@@ -53,6 +54,10 @@ pub use candidates::InstanceFilter;
 pub use catalogue::{CatalogueFile, parse_catalogue};
 pub use ec2_answers::{ZoneRow, parse_spot_page, parse_zones};
 pub use error::ImportError;
+pub use features::{
+    EVENT_FEATURES, EventFeatures, Feature, FeatureTable, MARKET_FEATURES, NO_EVENTS,
+    PRICE_FEATURES, SPOT_FEATURES,
+};
 pub use files::{Format, MarketFile, detect, parse};
 pub use gzip::{gunzip, is_gzip};
 pub use instance::{Accelerator, Hypervisor, Instance};

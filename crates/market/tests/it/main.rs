@@ -5,6 +5,7 @@ mod advisor;
 mod answers;
 mod arbitrary_bytes;
 mod bundled;
+mod features;
 mod history;
 mod merging;
 mod prices;
