@@ -124,6 +124,8 @@ impl App {
             active: wanted.active,
             metadata: wanted.metadata.clone().map(serde_json::Value::Object),
             last_refresh_at: None,
+            file: None,
+            description: None,
         };
         let detail = json!({
             "name": model.name, "version": model.version, "model_type": model.model_type,

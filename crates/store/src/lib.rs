@@ -14,6 +14,7 @@ mod jobs;
 mod list_prices;
 mod models;
 mod news;
+mod predictions;
 mod prices;
 mod quarantine;
 mod retention;
@@ -30,8 +31,9 @@ pub use decisions::{DecisionFilter, DecisionRecord, DecisionSummary, Part, Store
 pub use gaps::{GapRow, RefreshRow};
 pub use jobs::{JobEnd, JobFilter, JobRow, JobState, NewJob, Progress};
 pub use list_prices::{AdvisorPoint, ListFilter, OnDemandPoint};
-pub use models::{ModelFilter, ModelRow};
+pub use models::{ActivationRow, ModelFile, ModelFilter, ModelRow, NotDeleted};
 pub use news::News;
+pub use predictions::{PredictedPool, PredictionFilter, PredictionRow};
 pub use prices::{Ingested, PriceBatch, PriceFilter, PricePoint, PriceSeries, SpotPriceRow};
 pub use quarantine::QuarantinedRow;
 pub use retention::Forgotten;
@@ -53,6 +55,8 @@ pub struct Store {
     commits: Commits,
     /// How often this process has changed prices.
     changes: Arc<tokio::sync::watch::Sender<u64>>,
+    /// How often this process has kept predictions.
+    predicted: Arc<tokio::sync::watch::Sender<u64>>,
 }
 
 /// Why the store did not do what was asked.
@@ -124,7 +128,7 @@ impl Store {
 
     async fn over(database: Database) -> Result<Store, StoreError> {
         let commits = Commits::start(&database).await?;
-        Ok(Store { database, commits, changes: Arc::default() })
+        Ok(Store { database, commits, changes: Arc::default(), predicted: Arc::default() })
     }
 
     /// What the database is: `postgresql` or `sqlite`.

@@ -1,4 +1,4 @@
-//! Models as far as they are known by record: what they are called and until when they were trained.
+//! Models: what they are called, which file each is, and which one answers for its type.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -33,6 +33,49 @@ pub struct ModelRow {
     pub metadata: Option<serde_json::Value>,
     /// When its data was last refreshed.
     pub last_refresh_at: Option<Timestamp>,
+    /// Its file; without one it is known by record only.
+    pub file: Option<ModelFile>,
+    /// What was read out of the file: format, signature, sizes.
+    pub description: Option<serde_json::Value>,
+}
+
+/// The file of a model. Files are kept by digest: two models of equal bytes share one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelFile {
+    /// What its uploader called it; for people only.
+    pub name: String,
+    /// SHA-256 of its bytes, 64 hexadecimal digits.
+    pub digest: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Where it lies, below the folder of models.
+    pub path: String,
+}
+
+/// One change of the model that answers for a type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActivationRow {
+    /// The type.
+    pub model_type: String,
+    /// The model that answered from then on.
+    pub model_id: Uuid,
+    /// The one before, where there was one.
+    pub previous_id: Option<Uuid>,
+    /// When.
+    pub activated_at: Timestamp,
+    /// By whom.
+    pub activated_by: String,
+}
+
+/// Why a model was not deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotDeleted {
+    /// There is none of this name.
+    Unknown,
+    /// It answers for its type.
+    Active,
+    /// Gaps, refreshes or predictions were made for it.
+    InUse,
 }
 
 /// Which models are wanted; the newest first.
@@ -40,6 +83,10 @@ pub struct ModelRow {
 pub struct ModelFilter {
     /// Only active ones, or only others.
     pub active: Option<bool>,
+    /// Only versions of this name.
+    pub name: Option<String>,
+    /// Only those of this type.
+    pub model_type: Option<String>,
     /// How many are passed over.
     pub offset: u64,
     /// How many at the most.
@@ -58,10 +105,22 @@ struct Raw {
     active: bool,
     model_metadata: Option<Json<serde_json::Value>>,
     last_refresh_date: Option<At>,
+    model_file_path: String,
+    file_name: Option<String>,
+    file_digest: Option<String>,
+    file_bytes: Option<i64>,
+    description: Option<Json<serde_json::Value>>,
 }
 
 impl From<Raw> for ModelRow {
     fn from(raw: Raw) -> ModelRow {
+        let file = match (raw.file_name, raw.file_digest, raw.file_bytes) {
+            (Some(name), Some(digest), Some(bytes)) => {
+                let bytes = unsigned(bytes);
+                Some(ModelFile { name, digest, bytes, path: raw.model_file_path })
+            }
+            _ => None,
+        };
         ModelRow {
             model_id: raw.model_id,
             name: raw.model_name,
@@ -73,16 +132,19 @@ impl From<Raw> for ModelRow {
             active: raw.active,
             metadata: raw.model_metadata.map(|json| json.0),
             last_refresh_at: raw.last_refresh_date.map(|at| at.0),
+            file,
+            description: raw.description.map(|json| json.0),
         }
     }
 }
 
 const COLUMNS: &str = "model_id, model_name, model_version, model_type, trained_until_date, \
-     upload_date, uploaded_by, active, model_metadata, last_refresh_date";
+     upload_date, uploaded_by, active, model_metadata, last_refresh_date, \
+     model_file_path, file_name, file_digest, file_bytes, description";
 
 /// Makes a model the active one of its type; gives the one that was.
 macro_rules! activate {
-    ($transaction:ident, $model_id:expr, $kind:expr) => {{
+    ($transaction:ident, $model_id:expr, $kind:expr, $note:expr) => {{
         // Whoever activates a model of this type at the same time waits here.
         sqlx::query(
             "UPDATE ml_models SET active = active WHERE model_id = ( \
@@ -98,13 +160,44 @@ macro_rules! activate {
         .bind($kind.as_str())
         .fetch_optional(&mut *$transaction)
         .await?;
+        let before = before.map(|row| row.0);
         sqlx::query("UPDATE ml_models SET active = $1 WHERE model_id = $2")
             .bind(true)
             .bind($model_id)
             .execute(&mut *$transaction)
             .await?;
-        before.map(|row| row.0)
+        if before != Some($model_id) {
+            sqlx::query(
+                "INSERT INTO model_activations (model_type, model_id, previous_id, activated_at, \
+                   activated_by) VALUES ($1, $2, $3, $4, $5)",
+            )
+            .bind($kind.as_str())
+            .bind($model_id)
+            .bind(before)
+            .bind(At($note.happened_at))
+            .bind($note.actor.as_str())
+            .execute(&mut *$transaction)
+            .await?;
+        }
+        before
     }};
+}
+
+/// The conditions of a filter behind `FROM ml_models`.
+macro_rules! push_conditions {
+    ($query:ident, $filter:expr) => {
+        let mut word = " WHERE ";
+        let mut and = || std::mem::replace(&mut word, " AND ");
+        if let Some(active) = $filter.active {
+            $query.push(and()).push("active = ").push_bind(active);
+        }
+        if let Some(name) = &$filter.name {
+            $query.push(and()).push("model_name = ").push_bind(name.as_str());
+        }
+        if let Some(kind) = &$filter.model_type {
+            $query.push(and()).push("model_type = ").push_bind(kind.as_str());
+        }
+    };
 }
 
 impl Store {
@@ -117,8 +210,9 @@ impl Store {
         let added = writing!(self, transaction => {
             let added = sqlx::query(
                 "INSERT INTO ml_models (model_id, model_name, model_version, model_type, \
-                   trained_until_date, upload_date, uploaded_by, active, model_file_path, model_metadata) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', $9) \
+                   trained_until_date, upload_date, uploaded_by, active, model_file_path, model_metadata, \
+                   file_name, file_digest, file_bytes, description) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
                  ON CONFLICT (model_name, model_version) DO NOTHING",
             )
             .bind(model.model_id)
@@ -130,13 +224,18 @@ impl Store {
             .bind(model.uploaded_by.as_deref())
             // Active only once the one before is not: one of a type is, at every instant.
             .bind(false)
+            .bind(model.file.as_ref().map_or("", |file| file.path.as_str()))
             .bind(model.metadata.as_ref().map(Json))
+            .bind(model.file.as_ref().map(|file| file.name.as_str()))
+            .bind(model.file.as_ref().map(|file| file.digest.as_str()))
+            .bind(model.file.as_ref().map(|file| signed(file.bytes)))
+            .bind(model.description.as_ref().map(Json))
             .execute(&mut *transaction)
             .await?
             .rows_affected();
             if added > 0 {
                 if model.active {
-                    let _ = activate!(transaction, model.model_id, &model.model_type);
+                    let _ = activate!(transaction, model.model_id, &model.model_type, note);
                 }
                 audit!(transaction, note);
             }
@@ -168,20 +267,115 @@ impl Store {
     pub async fn models(&self, filter: &ModelFilter) -> Result<(Vec<ModelRow>, u64), StoreError> {
         let (rows, count): (Vec<Raw>, i64) = reading!(self, pool => {
             let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM ml_models"));
-            if let Some(active) = filter.active {
-                query.push(" WHERE active = ").push_bind(active);
-            }
+            push_conditions!(query, filter);
             query.push(" ORDER BY upload_date DESC, model_id LIMIT ");
             query.push_bind(signed(filter.limit));
             query.push(" OFFSET ").push_bind(signed(filter.offset));
             let rows = query.build_query_as().fetch_all(pool).await?;
             let mut count = QueryBuilder::new("SELECT count(*) FROM ml_models");
-            if let Some(active) = filter.active {
-                count.push(" WHERE active = ").push_bind(active);
-            }
+            push_conditions!(count, filter);
             (rows, count.build_query_scalar().fetch_one(pool).await?)
         });
         Ok((rows.into_iter().map(ModelRow::from).collect(), unsigned(count)))
+    }
+
+    /// The digests of all files of models.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn model_digests(&self) -> Result<Vec<String>, StoreError> {
+        let rows: Vec<(String,)> = reading!(self, pool => {
+            sqlx::query_as(
+                "SELECT DISTINCT file_digest FROM ml_models WHERE file_digest IS NOT NULL",
+            )
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+
+    /// What answered for a type since when, the latest first.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn activations(
+        &self,
+        model_type: &str,
+        limit: u64,
+    ) -> Result<Vec<ActivationRow>, StoreError> {
+        let rows: Vec<(String, Uuid, Option<Uuid>, At, String)> = reading!(self, pool => {
+            sqlx::query_as(
+                "SELECT model_type, model_id, previous_id, activated_at, activated_by \
+                 FROM model_activations WHERE model_type = $1 \
+                 ORDER BY activated_at DESC, activation_id DESC LIMIT $2",
+            )
+            .bind(model_type)
+            .bind(signed(limit))
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(rows
+            .into_iter()
+            .map(|(model_type, model_id, previous_id, at, activated_by)| ActivationRow {
+                model_type,
+                model_id,
+                previous_id,
+                activated_at: at.0,
+                activated_by,
+            })
+            .collect())
+    }
+
+    /// Deletes a model that is not active and that nothing refers to. The digest of its file when no
+    /// other model has the same one, so that the file may go.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn delete_model(
+        &self,
+        model_id: Uuid,
+        note: &AuditRow,
+    ) -> Result<Result<Option<String>, NotDeleted>, StoreError> {
+        Ok(writing!(self, transaction => {
+            let found: Option<(bool, Option<String>)> =
+                sqlx::query_as("SELECT active, file_digest FROM ml_models WHERE model_id = $1")
+                    .bind(model_id)
+                    .fetch_optional(&mut *transaction)
+                    .await?;
+            let (used,): (bool,) = sqlx::query_as(
+                "SELECT EXISTS (SELECT 1 FROM gap_fills WHERE model_id = $1) \
+                   OR EXISTS (SELECT 1 FROM refreshes WHERE model_id = $1)",
+            )
+            .bind(model_id)
+            .fetch_one(&mut *transaction)
+            .await?;
+            match found {
+                None => Err(NotDeleted::Unknown),
+                Some((true, _)) => Err(NotDeleted::Active),
+                Some(_) if used => Err(NotDeleted::InUse),
+                Some((false, digest)) => {
+                    // It may have become active since; then this deletes nothing.
+                    let deleted =
+                        sqlx::query("DELETE FROM ml_models WHERE model_id = $1 AND NOT active")
+                            .bind(model_id)
+                            .execute(&mut *transaction)
+                            .await?
+                            .rows_affected();
+                    let (shared,): (bool,) = sqlx::query_as(
+                        "SELECT EXISTS (SELECT 1 FROM ml_models WHERE file_digest = $1)",
+                    )
+                    .bind(digest.as_deref())
+                    .fetch_one(&mut *transaction)
+                    .await?;
+                    if deleted == 0 {
+                        Err(NotDeleted::Active)
+                    } else {
+                        audit!(transaction, note);
+                        Ok(digest.filter(|_| !shared))
+                    }
+                }
+            }
+        }))
     }
 
     /// Makes a model the active one of its type, and the one before inactive. The model that was
@@ -203,7 +397,7 @@ impl Store {
             match kind {
                 None => None,
                 Some((kind,)) => {
-                    let before = activate!(transaction, model_id, &kind);
+                    let before = activate!(transaction, model_id, &kind, note);
                     audit!(transaction, note);
                     Some(before)
                 }

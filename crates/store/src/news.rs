@@ -1,4 +1,4 @@
-//! Hearing that prices have changed, whoever changed them.
+//! Hearing that prices have changed or predictions were made, whoever did it.
 
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use tokio::sync::watch;
 use crate::database::{Database, reading};
 use crate::{Store, StoreError};
 
-/// The channel on which the tables of PostgreSQL tell of themselves.
-const CHANNEL: &str = "cloudoptim_prices";
+/// The channels on which the tables of PostgreSQL tell of themselves.
+const OF_PRICES: &str = "cloudoptim_prices";
+const OF_PREDICTIONS: &str = "cloudoptim_predictions";
 
 /// How long a look at SQLite may be put off: another process may have written to the file.
 const SQLITE_PATIENCE: Duration = Duration::from_millis(300);
@@ -19,23 +20,24 @@ const SQLITE_PATIENCE: Duration = Duration::from_millis(300);
 /// How long a look at PostgreSQL may be put off when its word is lost.
 const POSTGRES_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Waits for changes of prices.
+/// Waits for changes of one kind.
 pub struct News {
+    channel: &'static str,
     here: watch::Receiver<u64>,
     elsewhere: Option<PgPool>,
     listener: Option<PgListener>,
 }
 
 impl News {
-    /// Waits until prices may have changed, which is worth a look at [`Store::totals`]: at once when
-    /// this process changed them or PostgreSQL tells of it, and every now and then without a word.
+    /// Waits until there may be something new: at once when this process changed it or PostgreSQL tells
+    /// of it, and every now and then without a word.
     pub async fn next(&mut self) {
         let Some(pool) = &self.elsewhere else {
             let _ = tokio::time::timeout(SQLITE_PATIENCE, self.here.changed()).await;
             return;
         };
         if self.listener.is_none() {
-            self.listener = listen(pool).await;
+            self.listener = listen(pool, self.channel).await;
         }
         let patience = tokio::time::sleep(POSTGRES_PATIENCE);
         let Some(listener) = &mut self.listener else {
@@ -58,21 +60,31 @@ impl News {
     }
 }
 
-async fn listen(pool: &PgPool) -> Option<PgListener> {
+async fn listen(pool: &PgPool, channel: &str) -> Option<PgListener> {
     let mut listener = PgListener::connect_with(pool).await.ok()?;
-    listener.listen(CHANNEL).await.ok()?;
+    listener.listen(channel).await.ok()?;
     Some(listener)
 }
 
 impl Store {
-    /// Hears of changes from now on.
+    /// Hears of changes of prices from now on, which are worth a look at [`Store::totals`].
     #[must_use]
     pub fn news(&self) -> News {
+        self.news_of(OF_PRICES, &self.changes)
+    }
+
+    /// Hears of new predictions from now on.
+    #[must_use]
+    pub fn news_of_predictions(&self) -> News {
+        self.news_of(OF_PREDICTIONS, &self.predicted)
+    }
+
+    fn news_of(&self, channel: &'static str, here: &watch::Sender<u64>) -> News {
         let elsewhere = match &self.database {
             Database::Postgres(pool) => Some(pool.clone()),
             Database::Sqlite(_) => None,
         };
-        News { here: self.changes.subscribe(), elsewhere, listener: None }
+        News { channel, here: here.subscribe(), elsewhere, listener: None }
     }
 
     /// Tells this process that prices have changed.

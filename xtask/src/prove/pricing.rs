@@ -316,7 +316,7 @@ impl Server {
         let mut stream = TcpStream::connect(&self.address).map_err(failed)?;
         write!(
             stream,
-            "{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
+            "{head} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
              content-length: {}\r\n\r\n{body}",
             body.len()
         )

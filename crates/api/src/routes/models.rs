@@ -51,7 +51,7 @@ pub(crate) async fn all(
     let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
     let limit = query.limit.unwrap_or(50).clamp(1, LARGEST_PAGE);
     let offset = query.offset.unwrap_or(0);
-    let filter = ModelFilter { active: query.active, limit, offset };
+    let filter = ModelFilter { active: query.active, limit, offset, ..ModelFilter::default() };
     let (models, total) = app.models(&filter).await?;
     let mut path = "/api/v1/ml/models/list?".to_owned();
     if let Some(active) = query.active {

@@ -150,7 +150,7 @@ impl App {
         if let Some(model_id) = model_id {
             return Ok(Some(self.model_row(model_id).await?));
         }
-        let filter = ModelFilter { active: Some(true), offset: 0, limit: 10 };
+        let filter = ModelFilter { active: Some(true), limit: 10, ..ModelFilter::default() };
         let (active, _) = self.store.models(&filter).await?;
         Ok(active.into_iter().find(|model| model.model_type == "spot_predictor"))
     }
@@ -303,6 +303,8 @@ mod tests {
             active: true,
             metadata: None,
             last_refresh_at: None,
+            file: None,
+            description: None,
         };
         let check = |model: Option<&ModelRow>, expected: &str| {
             assert_eq!(needed(model, 15, now).from.to_string(), expected);

@@ -123,7 +123,8 @@ async fn models(
     wanted: &RefreshModel,
 ) -> Result<Vec<ModelRow>, JobFailure> {
     let Some(id) = &wanted.model_id else {
-        let filter = ModelFilter { active: Some(true), offset: 0, limit: MOST_MODELS };
+        let filter =
+            ModelFilter { active: Some(true), limit: MOST_MODELS, ..ModelFilter::default() };
         return Ok(sources.store.models(&filter).await?.0);
     };
     let gone = || JobFailure::Never(format!("the model {id} is gone"));

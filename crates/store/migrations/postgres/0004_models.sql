@@ -12,9 +12,24 @@ CREATE TABLE ml_models (
     model_metadata      JSONB,
     performance_metrics JSONB,
     last_refresh_date   TIMESTAMPTZ,
+    file_name           TEXT,
+    file_digest         TEXT,
+    file_bytes          BIGINT,
+    description         JSONB,
     UNIQUE (model_name, model_version)
 );
 CREATE UNIQUE INDEX ml_models_active ON ml_models (model_type) WHERE active;
+
+-- Which model answered for its type from when on; going back is reading this backwards.
+CREATE TABLE model_activations (
+    activation_id BIGINT      NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    model_type    TEXT        NOT NULL,
+    model_id      UUID        NOT NULL,
+    previous_id   UUID,
+    activated_at  TIMESTAMPTZ NOT NULL,
+    activated_by  TEXT        NOT NULL
+);
+CREATE INDEX model_activations_by_type ON model_activations (model_type, activated_at);
 
 CREATE TABLE decision_engines (
     engine_id        UUID        NOT NULL PRIMARY KEY,
@@ -94,15 +109,56 @@ CREATE VIEW model_refresh_history AS
            j.error AS error_message
     FROM refreshes r JOIN jobs j ON j.job_id = r.job_id;
 
--- The model is in every key: a distributed database keeps a model's predictions together.
-CREATE TABLE predictions_log (
-    model_id          UUID              NOT NULL,
-    prediction_id     UUID              NOT NULL,
-    prediction_type   TEXT              NOT NULL,
-    input_data        JSONB             NOT NULL,
-    prediction_output JSONB             NOT NULL,
-    confidence_score  DOUBLE PRECISION,
-    created_at        TIMESTAMPTZ       NOT NULL,
+-- The model is in every key: a distributed database keeps a model's predictions together. The model
+-- of all zeros is the baseline, which answers where no model is active.
+CREATE TABLE predictions (
+    model_id         UUID             NOT NULL,
+    prediction_id    UUID             NOT NULL,
+    sequence         BIGINT           NOT NULL,
+    prediction_type  TEXT             NOT NULL,
+    customer_id      TEXT             NOT NULL,
+    instance_type    TEXT             NOT NULL,
+    region           TEXT             NOT NULL,
+    zone             TEXT             NOT NULL,
+    operating_system TEXT             NOT NULL,
+    horizon_seconds  BIGINT           NOT NULL,
+    value            DOUBLE PRECISION NOT NULL,
+    low              DOUBLE PRECISION,
+    high             DOUBLE PRECISION,
+    last_value       DOUBLE PRECISION,
+    confidence_score DOUBLE PRECISION NOT NULL,
+    features         JSONB,
+    created_at       TIMESTAMPTZ      NOT NULL,
+    outcome          DOUBLE PRECISION,
+    outcome_at       TIMESTAMPTZ,
     PRIMARY KEY (model_id, prediction_id)
 );
-CREATE INDEX predictions_log_by_time ON predictions_log (model_id, created_at);
+CREATE INDEX predictions_by_time ON predictions (model_id, created_at);
+CREATE INDEX predictions_by_sequence ON predictions (sequence);
+
+-- The last sequence number that was given out; whoever adds predictions holds its row until the end.
+CREATE TABLE prediction_counter (
+    counter       INTEGER NOT NULL PRIMARY KEY,
+    last_sequence BIGINT  NOT NULL
+);
+INSERT INTO prediction_counter (counter, last_sequence) VALUES (1, 0);
+
+CREATE VIEW predictions_log AS
+    SELECT p.prediction_id,
+           NULLIF(p.model_id, '00000000-0000-0000-0000-000000000000') AS model_id,
+           p.prediction_type,
+           jsonb_build_object('instance_type', p.instance_type, 'region', p.region, 'az', p.zone,
+                              'operating_system', p.operating_system, 'features', p.features) AS input_data,
+           jsonb_build_object('value', p.value, 'low', p.low, 'high', p.high,
+                              'horizon_hours', p.horizon_seconds / 3600.0) AS prediction_output,
+           p.confidence_score, p.created_at, p.outcome, p.outcome_at
+    FROM predictions p;
+
+CREATE FUNCTION tell_of_predictions() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('cloudoptim_predictions', '');
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER prediction_counter_changed AFTER UPDATE ON prediction_counter
+    FOR EACH ROW EXECUTE FUNCTION tell_of_predictions();

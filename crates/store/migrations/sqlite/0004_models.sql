@@ -12,9 +12,24 @@ CREATE TABLE ml_models (
     model_metadata      TEXT,
     performance_metrics TEXT,
     last_refresh_date   INTEGER,
+    file_name           TEXT,
+    file_digest         TEXT,
+    file_bytes          INTEGER,
+    description         TEXT,
     UNIQUE (model_name, model_version)
 );
 CREATE UNIQUE INDEX ml_models_active ON ml_models (model_type) WHERE active;
+
+-- Which model answered for its type from when on; going back is reading this backwards.
+CREATE TABLE model_activations (
+    activation_id INTEGER NOT NULL PRIMARY KEY,
+    model_type    TEXT    NOT NULL,
+    model_id      BLOB    NOT NULL,
+    previous_id   BLOB,
+    activated_at  INTEGER NOT NULL,
+    activated_by  TEXT    NOT NULL
+);
+CREATE INDEX model_activations_by_type ON model_activations (model_type, activated_at);
 
 CREATE TABLE decision_engines (
     engine_id        BLOB    NOT NULL PRIMARY KEY,
@@ -64,15 +79,45 @@ CREATE TABLE refreshes (
 );
 CREATE INDEX refreshes_by_model ON refreshes (model_id, started_at);
 
--- The model is in every key: a distributed database keeps a model's predictions together.
-CREATE TABLE predictions_log (
-    model_id          BLOB    NOT NULL,
-    prediction_id     BLOB    NOT NULL,
-    prediction_type   TEXT    NOT NULL,
-    input_data        TEXT    NOT NULL,
-    prediction_output TEXT    NOT NULL,
-    confidence_score  REAL,
-    created_at        INTEGER NOT NULL,
+-- The model is in every key: a distributed database keeps a model's predictions together. The model
+-- of all zeros is the baseline, which answers where no model is active.
+CREATE TABLE predictions (
+    model_id         BLOB    NOT NULL,
+    prediction_id    BLOB    NOT NULL,
+    sequence         INTEGER NOT NULL,
+    prediction_type  TEXT    NOT NULL,
+    customer_id      TEXT    NOT NULL,
+    instance_type    TEXT    NOT NULL,
+    region           TEXT    NOT NULL,
+    zone             TEXT    NOT NULL,
+    operating_system TEXT    NOT NULL,
+    horizon_seconds  INTEGER NOT NULL,
+    value            REAL    NOT NULL,
+    low              REAL,
+    high             REAL,
+    last_value       REAL,
+    confidence_score REAL    NOT NULL,
+    features         TEXT,
+    created_at       INTEGER NOT NULL,
+    outcome          REAL,
+    outcome_at       INTEGER,
     PRIMARY KEY (model_id, prediction_id)
 ) WITHOUT ROWID;
-CREATE INDEX predictions_log_by_time ON predictions_log (model_id, created_at);
+CREATE INDEX predictions_by_time ON predictions (model_id, created_at);
+CREATE INDEX predictions_by_sequence ON predictions (sequence);
+
+-- The last sequence number that was given out; whoever adds predictions holds its row until the end.
+CREATE TABLE prediction_counter (
+    counter       INTEGER NOT NULL PRIMARY KEY,
+    last_sequence INTEGER NOT NULL
+);
+INSERT INTO prediction_counter (counter, last_sequence) VALUES (1, 0);
+
+CREATE VIEW predictions_log AS
+    SELECT p.prediction_id, NULLIF(p.model_id, zeroblob(16)) AS model_id, p.prediction_type,
+           json_object('instance_type', p.instance_type, 'region', p.region, 'az', p.zone,
+                       'operating_system', p.operating_system, 'features', json(p.features)) AS input_data,
+           json_object('value', p.value, 'low', p.low, 'high', p.high,
+                       'horizon_hours', p.horizon_seconds / 3600.0) AS prediction_output,
+           p.confidence_score, p.created_at, p.outcome, p.outcome_at
+    FROM predictions p;

@@ -8,6 +8,7 @@ mod backends;
 mod decisions;
 mod jobs;
 mod news;
+mod predictions;
 mod prices;
 mod records;
 mod tables;

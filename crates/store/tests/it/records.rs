@@ -20,11 +20,13 @@ fn model(number: u128, active: bool) -> ModelRow {
         active,
         metadata: Some(serde_json::json!({"trees": 300})),
         last_refresh_at: None,
+        file: None,
+        description: None,
     }
 }
 
 async fn active(store: &Store) -> Vec<Uuid> {
-    let filter = ModelFilter { active: Some(true), limit: 10, offset: 0 };
+    let filter = ModelFilter { active: Some(true), limit: 10, ..ModelFilter::default() };
     store.models(&filter).await.unwrap().0.into_iter().map(|model| model.model_id).collect()
 }
 
