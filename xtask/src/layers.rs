@@ -44,6 +44,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer { name: "units", ours: &[], heavy: PURE },
     Layer { name: "clock", ours: &[], heavy: PURE },
     Layer { name: "packing", ours: &[], heavy: PURE },
+    Layer { name: "pickle", ours: &[], heavy: PURE },
     Layer { name: "facts", ours: &["units"], heavy: PURE },
     Layer { name: "market", ours: &["facts", "units"], heavy: PURE },
     Layer { name: "snapshot", ours: &["facts", "units"], heavy: PURE },
@@ -96,7 +97,7 @@ pub(crate) const LAYERS: &[Layer] = &[
 
 /// Crates whose sources must be a function of their arguments.
 pub(crate) const PURE_CRATES: &[&str] =
-    &["units", "packing", "facts", "market", "snapshot", "checker", "engines"];
+    &["units", "packing", "pickle", "facts", "market", "snapshot", "checker", "engines"];
 
 /// What a pure crate may not say, and why.
 pub(crate) const IMPURE: &[(&str, &str)] = &[
