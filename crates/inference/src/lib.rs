@@ -1,0 +1,32 @@
+//! Trained models: bytes in, a checked representation, predictions out.
+//!
+//! * [`Model`] is what every reader lowers a file into: a [`Signature`] and a [`Predictor`].
+//! * [`Ensemble`] holds trees exactly as their library compares and sums them.
+//! * [`validate`] looks at a whole model; nothing that it refused is ever evaluated.
+//!
+//! This crate refuses to know where a file came from, who uploaded it, what a feature means, and
+//! what is decided with a prediction. It executes nothing that a file contains.
+
+mod ensemble;
+mod limits;
+mod linear;
+mod link;
+mod model;
+mod predictor;
+mod refusal;
+mod step;
+mod validate;
+
+pub use ensemble::{
+    Absent, CategorySet, Comparison, Ensemble, Node, Outside, Sum, Target, Tree, Vote,
+};
+pub use limits::Limits;
+pub use linear::Linear;
+pub use link::Link;
+pub use model::{Cell, Feature, FeatureKind, Label, Meaning, Model, Signature, Source};
+pub use predictor::{Calibrated, CalibratedMember, Calibrator, Predictor};
+pub use refusal::Refusal;
+pub use step::{
+    Affine, AffineOrder, Branch, Categories, Category, Impute, Norm, OneHot, Ordinal, Step, Unknown,
+};
+pub use validate::validate;
