@@ -8,6 +8,7 @@
 //! what is decided with a prediction. It executes nothing that a file contains.
 
 mod ensemble;
+mod import;
 mod limits;
 mod linear;
 mod link;
@@ -20,6 +21,7 @@ mod validate;
 pub use ensemble::{
     Absent, CategorySet, Comparison, Ensemble, Node, Outside, Sum, Target, Tree, Vote,
 };
+pub use import::{Pickled, ReadOptions, Rounds, read_pickle};
 pub use limits::Limits;
 pub use linear::Linear;
 pub use link::Link;

@@ -68,6 +68,16 @@ const fn inert(name: &'static str) -> Allowed {
     Allowed { name, role: Role::Inert }
 }
 
+/// Listed for one use alone; see [`only_use_of_partial`].
+const PARTIAL: &str = "functools.partial";
+const CHECK_ARRAY: &str = "sklearn.utils.validation.check_array";
+
+/// Whether a call is none of `functools.partial`, or the one with the one function that
+/// scikit-learn's histogram boosting writes.
+pub(crate) fn only_use_of_partial(callee: &Allowed, first_argument: Option<&'static str>) -> bool {
+    callee.name != PARTIAL || first_argument == Some(CHECK_ARRAY)
+}
+
 #[rustfmt::skip]
 const ALLOWED: &[Allowed] = &[
     // Python's own.
@@ -84,6 +94,9 @@ const ALLOWED: &[Allowed] = &[
     made("builtins.bytes"),
     made("builtins.bytearray"),
     inert("builtins.slice"),
+    // Only around `check_array`, by which histogram boosting passes its numbers on.
+    made(PARTIAL),
+    named(CHECK_ARRAY),
     made("collections.OrderedDict"),
     made("collections.defaultdict"),
 
@@ -141,6 +154,8 @@ const ALLOWED: &[Allowed] = &[
     made("sklearn.preprocessing._data.MinMaxScaler"),
     made("sklearn.preprocessing._data.RobustScaler"),
     made("sklearn.impute._base.SimpleImputer"),
+    made("sklearn.impute._base.MissingIndicator"),
+    made("sklearn.preprocessing._data.MaxAbsScaler"),
     made("sklearn.preprocessing._encoders.OneHotEncoder"),
     made("sklearn.preprocessing._encoders.OrdinalEncoder"),
     made("sklearn.preprocessing._label.LabelEncoder"),
@@ -184,6 +199,20 @@ const ALLOWED: &[Allowed] = &[
     inert("sklearn._loss._loss.__pyx_unpickle_CyHalfBinomialLoss"),
     inert("sklearn._loss._loss.__pyx_unpickle_CyHalfMultinomialLoss"),
     inert("sklearn._loss._loss.__pyx_unpickle_CyHalfSquaredError"),
+    inert("_loss.__pyx_unpickle_CyAbsoluteError"),
+    inert("_loss.__pyx_unpickle_CyExponentialLoss"),
+    inert("sklearn._loss._loss.__pyx_unpickle_CyExponentialLoss"),
+    inert("_loss.__pyx_unpickle_CyHalfBinomialLoss"),
+    inert("_loss.__pyx_unpickle_CyHalfGammaLoss"),
+    inert("sklearn._loss._loss.__pyx_unpickle_CyHalfGammaLoss"),
+    inert("_loss.__pyx_unpickle_CyHalfMultinomialLoss"),
+    inert("_loss.__pyx_unpickle_CyHalfPoissonLoss"),
+    inert("sklearn._loss._loss.__pyx_unpickle_CyHalfPoissonLoss"),
+    inert("_loss.__pyx_unpickle_CyHalfSquaredError"),
+    inert("_loss.__pyx_unpickle_CyHuberLoss"),
+    inert("sklearn._loss._loss.__pyx_unpickle_CyHuberLoss"),
+    inert("_loss.__pyx_unpickle_CyPinballLoss"),
+    inert("sklearn._loss._loss.__pyx_unpickle_CyPinballLoss"),
     inert("sklearn._loss.link.HalfLogitLink"),
     inert("sklearn._loss.link.IdentityLink"),
     inert("sklearn._loss.link.Interval"),

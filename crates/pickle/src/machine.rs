@@ -2,7 +2,7 @@
 //!
 //! Source: the docstrings of Python's `pickletools` for the effect of each opcode on the stack.
 
-use crate::allow::{Allowed, Role, find};
+use crate::allow::{Allowed, Role, find, only_use_of_partial};
 use crate::cursor::Cursor;
 use crate::graph::{Graph, InlineData, Node, NodeId, Object};
 use crate::opcodes::{Known, known};
@@ -283,6 +283,13 @@ impl<'m, 'a> Machine<'m, 'a> {
             };
             class = self.callee(step, first)?;
             arguments.clear();
+        }
+        let first = arguments.first().and_then(|first| match self.graph.node(*first) {
+            Node::Global(allowed) => Some(allowed.name),
+            _ => None,
+        });
+        if !only_use_of_partial(class, first) {
+            return Err(Refusal::new(step.offset, Reason::NotCalled(class.name)));
         }
         let object = Object { class, arguments, state: None, pairs: Vec::new() };
         self.made(step, Node::Object(Box::new(object)))
