@@ -176,20 +176,3 @@ impl Branch {
         self.steps.iter().fold(self.columns.len(), |width, step| step.features_out(width))
     }
 }
-
-impl Category {
-    /// Whether a cell is this category.
-    #[must_use]
-    pub fn is(&self, cell: &Cell) -> bool {
-        match (self, cell) {
-            (Category::Missing, Cell::Number(number)) => number.is_nan(),
-            (Category::Is(Label::Text(text)), Cell::Text(cell)) => text == cell,
-            (Category::Is(Label::Integer(value)), Cell::Number(cell)) => *value as f64 == *cell,
-            (Category::Is(Label::Number(value)), Cell::Number(cell)) => value == cell,
-            (Category::Is(Label::Flag(value)), Cell::Number(cell)) => {
-                f64::from(u8::from(*value)) == *cell
-            }
-            _ => false,
-        }
-    }
-}

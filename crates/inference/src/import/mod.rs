@@ -1,8 +1,22 @@
 //! Readers: bytes of a file in, a model out. None of them executes anything.
 
+mod lightgbm;
+mod lightgbm_tree;
+mod onnx;
+mod onnx_graph;
+mod onnx_messages;
+mod onnx_operators;
+mod onnx_trees;
 mod sklearn;
+mod ubj;
+mod xgboost;
+mod xgboost_document;
+mod xgboost_tree;
 
+pub use lightgbm::read_lightgbm;
+pub use onnx::read_onnx;
 pub use sklearn::{Pickled, read_pickle};
+pub use xgboost::{read_xgboost_json, read_xgboost_ubj};
 
 use crate::Limits;
 
@@ -23,11 +37,4 @@ pub enum Rounds {
     Best,
     /// All that are in the file.
     All,
-}
-
-fn read_xgboost_ubj(_: &[u8], _: &ReadOptions) -> Result<crate::Model, crate::Refusal> {
-    Err(crate::Refusal::unsupported("content", "booster", "readers of boosters are on their way"))
-}
-fn read_lightgbm(_: &[u8], _: &ReadOptions) -> Result<crate::Model, crate::Refusal> {
-    Err(crate::Refusal::unsupported("content", "booster", "readers of boosters are on their way"))
 }
