@@ -1,1 +1,4 @@
 //! Models in, predictions out.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where it panics")]
+
+mod pickles;
