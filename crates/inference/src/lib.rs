@@ -9,6 +9,7 @@
 //! This crate refuses to know where a file came from, who uploaded it, what a feature means, and
 //! what is decided with a prediction. It executes nothing that a file contains.
 
+mod bundle;
 mod engine;
 mod ensemble;
 mod import;
@@ -21,13 +22,14 @@ mod refusal;
 mod step;
 mod validate;
 
+pub use bundle::{Bundle, BundleLimits, Packed, read_archive, read_bundle};
 pub use engine::{Engine, Instructions, Number, RowsDoNotFit};
 pub use ensemble::{
     Absent, CategorySet, Comparison, Ensemble, Node, Outside, Sum, Target, Tree, Vote,
 };
 pub use import::{
-    Pickled, ReadOptions, Rounds, read_lightgbm, read_onnx, read_pickle, read_xgboost_json,
-    read_xgboost_ubj,
+    Encoding, Pickled, ReadOptions, Rounds, read_any, read_lightgbm, read_onnx, read_pickle,
+    read_xgboost_json, read_xgboost_ubj,
 };
 pub use limits::Limits;
 pub use linear::Linear;

@@ -1,5 +1,6 @@
 //! Readers: bytes of a file in, a model out. None of them executes anything.
 
+mod any;
 mod lightgbm;
 mod lightgbm_tree;
 mod onnx;
@@ -13,9 +14,10 @@ mod xgboost;
 mod xgboost_document;
 mod xgboost_tree;
 
+pub use any::read_any;
 pub use lightgbm::read_lightgbm;
 pub use onnx::read_onnx;
-pub use sklearn::{Pickled, read_pickle};
+pub use sklearn::{Encoding, Pickled, read_pickle};
 pub use xgboost::{read_xgboost_json, read_xgboost_ubj};
 
 use crate::Limits;

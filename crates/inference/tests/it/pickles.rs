@@ -171,9 +171,9 @@ fn label_encoders_are_read_with_the_names_of_their_columns() {
         };
         let shown: Vec<(Option<&str>, String)> = encoders
             .iter()
-            .map(|(name, labels)| {
-                let labels: Vec<String> = labels.iter().map(ToString::to_string).collect();
-                (name.as_deref(), labels.join(" "))
+            .map(|encoding| {
+                let labels: Vec<String> = encoding.labels.iter().map(ToString::to_string).collect();
+                (encoding.column.as_deref(), labels.join(" "))
             })
             .collect();
         let expected = [

@@ -30,9 +30,9 @@ pub(super) fn calibrated(
         let own = fold.required("calibrators")?;
         let calibrators = own.items("calibrators")?;
         if scores.predictor.outputs() != curves || calibrators.len() != curves {
-            return Err(
-                own.expected(&format!("{curves} curves: every fold has to know every class"))
-            )?;
+            return Err(own
+                .expected(&format!("{curves} curves: every fold has to know every class"))
+                .into());
         }
         if features.is_some_and(|features| features != scores.features) {
             return Err(inner.expected("as many features as in the other folds").into());

@@ -45,9 +45,9 @@ pub(super) fn transformer(
         } else {
             let (steps, width) = pipeline::transformer(transformer, lowering)?;
             if !steps.is_empty() && width != own.len() {
-                return Err(
-                    transformer.expected(&format!("a transformer of {} columns", own.len()))
-                )?;
+                return Err(transformer
+                    .expected(&format!("a transformer of {} columns", own.len()))
+                    .into());
             }
             steps
         };

@@ -3,7 +3,7 @@
 use pickle::{Kind, Value};
 
 use crate::refusal::Refusal;
-use crate::{Category, Label, Meaning};
+use crate::{Category, Encoding, Label, Meaning};
 
 use super::lowering::Lowering;
 
@@ -99,10 +99,10 @@ const ENCODER: &str = "sklearn.preprocessing._label.LabelEncoder";
 pub(super) fn encoders(
     root: Value<'_>,
     lowering: &mut Lowering<'_>,
-) -> Result<Option<Vec<(Option<String>, Vec<Label>)>>, Refusal> {
+) -> Result<Option<Vec<Encoding>>, Refusal> {
     if root.class() == Some(ENCODER) {
         let labels = of(root.required("classes_")?, "classes_", lowering)?;
-        return Ok(Some(vec![(None, labels)]));
+        return Ok(Some(vec![Encoding { column: None, labels }]));
     }
     let Ok(pairs) = root.pairs("a dictionary of label encoders") else {
         return Ok(None);
@@ -110,12 +110,13 @@ pub(super) fn encoders(
     let mut encoders = Vec::with_capacity(pairs.len());
     for (name, encoder) in pairs {
         if encoder.class() != Some(ENCODER) {
-            return Err(
-                encoder.expected("a LabelEncoder, or an estimator instead of the dictionary")
-            )?;
+            return Err(encoder
+                .expected("a LabelEncoder, or an estimator instead of the dictionary")
+                .into());
         }
         let name = name.text("the name of an encoded column")?.to_owned();
-        encoders.push((Some(name), of(encoder.required("classes_")?, "classes_", lowering)?));
+        let labels = of(encoder.required("classes_")?, "classes_", lowering)?;
+        encoders.push(Encoding { column: Some(name), labels });
     }
     Ok(Some(encoders))
 }

@@ -41,9 +41,17 @@ pub enum Pickled {
         /// What is done to it.
         steps: Vec<Step>,
     },
-    /// Label encoders by the name of their column: the labels in the order of their codes. A file
-    /// with a single encoder has one without a name.
-    Labels(Vec<(Option<String>, Vec<Label>)>),
+    /// Label encoders: one, or a dictionary of them.
+    Labels(Vec<Encoding>),
+}
+
+/// What a label encoder learnt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Encoding {
+    /// The column under whose name it was saved; `None` for an encoder alone.
+    pub column: Option<String>,
+    /// The labels in the order of their codes.
+    pub labels: Vec<Label>,
 }
 
 /// Reads whatever of a model a pickle or joblib file holds, compressed or not.
