@@ -1,1 +1,6 @@
-//! Models in, predictions out.
+//! Model files in, the library's own answers out.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where it panics")]
+
+mod cases;
+mod golden;
+mod trained;
