@@ -36,7 +36,8 @@ pub(crate) enum Node<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Object {
     pub(crate) class: &'static Allowed,
-    pub(crate) arguments: Vec<NodeId>,
+    /// The tuple of what it was called with; it may be shared with other calls.
+    pub(crate) arguments: Option<NodeId>,
     pub(crate) state: Option<NodeId>,
     /// What was put into it as into a dictionary (`OrderedDict` and its like).
     pub(crate) pairs: Vec<(NodeId, NodeId)>,

@@ -12,6 +12,7 @@ mod array;
 mod compressed;
 mod cursor;
 mod data_type;
+mod effects;
 mod elements;
 mod graph;
 mod joblib;

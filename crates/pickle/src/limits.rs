@@ -22,14 +22,14 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 512 MiB, fifty million opcodes, four million nodes, a million memo entries and stack
+    /// 512 MiB, fifty million opcodes, two million nodes, a million memo entries and stack
     /// places, 256 deep, 512 MiB of arrays, 200 to 1: above what libraries write for models that
     /// people serve, and a quarter of a gibibyte of nodes at the most.
     fn default() -> Limits {
         Limits {
             bytes: 512 << 20,
             opcodes: 50_000_000,
-            nodes: 4_000_000,
+            nodes: 2_000_000,
             memo: 1_000_000,
             stack: 1_000_000,
             depth: 256,

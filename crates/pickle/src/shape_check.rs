@@ -57,15 +57,9 @@ fn child(node: &Node<'_>, at: usize) -> Option<NodeId> {
         Node::List(items) | Node::Tuple(items) | Node::Set(items) => items.get(at).copied(),
         Node::Dict(pairs) => of_pairs(pairs, at),
         Node::Object(object) => {
-            let arguments = object.arguments.len();
-            match at.checked_sub(arguments) {
-                None => object.arguments.get(at).copied(),
-                Some(0) if object.state.is_some() => object.state,
-                Some(after) => {
-                    let before = usize::from(object.state.is_some());
-                    of_pairs(&object.pairs, after.saturating_sub(before))
-                }
-            }
+            let mut own = object.arguments.into_iter().chain(object.state);
+            let before = own.clone().count();
+            own.nth(at).or_else(|| of_pairs(&object.pairs, at.checked_sub(before)?))
         }
         Node::Inline(inline) => match (at, &inline.data) {
             (0, _) => Some(inline.data_type),

@@ -154,7 +154,8 @@ impl<'g> Value<'g> {
     pub fn arguments(self) -> Vec<Value<'g>> {
         match self.node() {
             Node::Object(object) if object.class.role != Role::Inert => {
-                object.arguments.iter().map(|argument| self.at(*argument)).collect()
+                let arguments = object.arguments.map(|arguments| self.at(arguments));
+                arguments.and_then(|tuple| tuple.items("arguments").ok()).unwrap_or_default()
             }
             _ => Vec::new(),
         }

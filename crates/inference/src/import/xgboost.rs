@@ -1,5 +1,7 @@
 //! Models of XGBoost, as JSON or as UBJ, versions 1.x to 3.x.
 
+use std::borrow::Cow;
+
 use super::ubj::{Ubj, UbjError};
 use super::xgboost_document::{Booster, Document, Learner};
 use super::xgboost_tree::tree;
@@ -18,7 +20,7 @@ use crate::{
 /// [`crate::validate`].
 pub fn read_xgboost_json(bytes: &[u8], options: &ReadOptions) -> Result<Model, Refusal> {
     Refusal::check("bytes", bytes.len(), options.limits.bytes)?;
-    let document = serde_json::from_slice(bytes).map_err(|error| Refusal::Syntax {
+    let document = serde_json::from_slice(&plain_json(bytes)).map_err(|error| Refusal::Syntax {
         format: "XGBoost JSON",
         at: format!("line {} column {}", error.line(), error.column()),
         detail: shown(&error),
@@ -38,6 +40,43 @@ pub fn read_xgboost_ubj(bytes: &[u8], options: &ReadOptions) -> Result<Model, Re
         detail,
     })?;
     lower(document, "XGBoost UBJ", options)
+}
+
+/// The file without `NaN` and `Infinity`, which XGBoost writes and JSON does not have: they become
+/// `null`. A leaf or a threshold that is none is refused later; where a split is categorical, the
+/// threshold is never looked at.
+fn plain_json(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let starts = |at: usize, word: &[u8]| bytes[at..].starts_with(word);
+    let mut plain = Vec::new();
+    let (mut in_text, mut at, mut kept) = (false, 0, 0);
+    while let Some(byte) = bytes.get(at) {
+        let word = match byte {
+            b'"' => {
+                in_text = !in_text;
+                0
+            }
+            b'\\' if in_text => {
+                at += 2;
+                continue;
+            }
+            b'N' if !in_text && starts(at, b"NaN") => 3,
+            b'I' if !in_text && starts(at, b"Infinity") => 8,
+            b'-' if !in_text && starts(at, b"-Infinity") => 9,
+            b'-' if !in_text && starts(at, b"-NaN") => 4,
+            _ => 0,
+        };
+        if word > 0 {
+            plain.extend_from_slice(&bytes[kept..at]);
+            plain.extend_from_slice(b"null");
+            kept = at + word;
+        }
+        at += word.max(1);
+    }
+    if kept == 0 {
+        return Cow::Borrowed(bytes);
+    }
+    plain.extend_from_slice(&bytes[kept..]);
+    Cow::Owned(plain)
 }
 
 fn lower(document: Document, format: &str, options: &ReadOptions) -> Result<Model, Refusal> {
@@ -148,10 +187,10 @@ fn objective(name: &str) -> Result<Objective, Refusal> {
         | "reg:expectileerror"
         | "rank:pairwise"
         | "rank:ndcg"
-        | "rank:map" => (Link::Identity, same, Answers::Values),
+        | "rank:map"
+        | "binary:logitraw" => (Link::Identity, same, Answers::Values),
         "binary:logistic" => (Link::Logistic { scale: 1.0 }, logit, Answers::Binary),
         "reg:logistic" => (Link::Logistic { scale: 1.0 }, logit, Answers::Values),
-        "binary:logitraw" => (Link::Identity, logit, Answers::Values),
         "binary:hinge" => (Link::Step, same, Answers::Binary),
         "count:poisson" | "reg:gamma" | "reg:tweedie" | "survival:cox" | "survival:aft" => {
             (Link::Exponential, f32::ln, Answers::Values)
@@ -217,7 +256,8 @@ fn names(learner: &Learner, features: usize) -> Vec<Feature> {
         .collect()
 }
 
-/// Weights stand feature by feature, the bias last.
+/// Weights stand feature by feature, the bias last. XGBoost 3.2 adds the first base score to every
+/// class, also where the file has one for each; so does this.
 fn linear(
     learner: &Learner,
     features: usize,
@@ -237,7 +277,7 @@ fn linear(
     let weights = (0..groups)
         .flat_map(|group| (0..features).map(move |feature| of(feature, group)))
         .collect();
-    let intercepts = (0..groups).map(|group| of(features, group) + base[group]).collect();
+    let intercepts = (0..groups).map(|group| of(features, group) + base[0]).collect();
     Ok(Predictor::Linear(Linear {
         features,
         groups,

@@ -86,7 +86,7 @@ pub(super) struct RawTree {
     pub(super) default_left: Vec<Flag>,
     pub(super) left_children: Vec<i64>,
     pub(super) right_children: Vec<i64>,
-    pub(super) split_conditions: Vec<f32>,
+    pub(super) split_conditions: Vec<Number>,
     pub(super) split_indices: Vec<i64>,
     #[serde(default)]
     pub(super) split_type: Vec<Flag>,
@@ -125,5 +125,14 @@ impl<'de> Deserialize<'de> for Flag {
             }
         }
         from.deserialize_any(Either)
+    }
+}
+
+/// A number, or NaN where it is `null`.
+pub(super) struct Number(pub(super) f32);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Number, D::Error> {
+        Ok(Number(Option::<f32>::deserialize(from)?.unwrap_or(f32::NAN)))
     }
 }

@@ -63,7 +63,7 @@ pub(super) fn tree(
                 return Err(wrong(at, node, format!("right child {right}"), "-1, as on the left"));
             }
             let leaf = tree.leaf_values.len() as u32;
-            tree.leaf_values.push(f64::from(raw.split_conditions[node]));
+            tree.leaf_values.push(f64::from(raw.split_conditions[node].0));
             tree.nodes.push(Node::Leaf { leaf });
             continue;
         }
@@ -89,7 +89,7 @@ pub(super) fn tree(
             },
             None => Node::Split {
                 feature,
-                threshold: f64::from(raw.split_conditions[node]),
+                threshold: f64::from(raw.split_conditions[node].0),
                 missing_is_true: default_left,
                 when_true: left,
                 when_false: right,

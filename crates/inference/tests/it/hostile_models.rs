@@ -53,6 +53,47 @@ fn what_is_not_computed_is_refused_by_name() {
 }
 
 #[test]
+fn absurd_numbers_take_no_memory() {
+    // A scaler that does nothing to 2^60 columns, and a forest over as many.
+    let columns = b"X\x0e\0\0\0n_features_in_\x8a\x08\0\0\0\0\0\0\0\x10";
+    for (class, more) in [
+        (
+            &b"csklearn.preprocessing._data\nStandardScaler\n"[..],
+            &b"X\x09\0\0\0with_mean\x89X\x08\0\0\0with_std\x89"[..],
+        ),
+        (
+            b"csklearn.ensemble._forest\nRandomForestRegressor\n",
+            b"X\x0a\0\0\0n_outputs_K\x01X\x0b\0\0\0estimators_]",
+        ),
+    ] {
+        let content = [b"\x80\x02", class, b")\x81}(", columns, more, b"ub."].concat();
+        let said = refused(&content);
+        assert!(said.contains("features: 1152921504606846976 is more than"), "{said}");
+    }
+}
+
+#[test]
+fn arrays_that_are_used_over_and_over_are_refused() {
+    // A thousand scalers with the same array of ten thousand numbers.
+    let mut numbers = b"\x80\x04cnumpy.core.numeric\n_frombuffer\n(B\x80\x38\x01\0".to_vec();
+    numbers.extend_from_slice(&[0; 80_000]);
+    numbers
+        .extend_from_slice(b"cnumpy\ndtype\n\x8c\x02f8\x89\x88\x87RM\x10\x27\x85\x8c\x01CtRq\x000");
+    let mut content = numbers;
+    content.extend_from_slice(b"csklearn.pipeline\nPipeline\n)\x81}\x8c\x05steps](");
+    for _ in 0..1000 {
+        content.extend_from_slice(b"N");
+        content.extend_from_slice(b"csklearn.preprocessing._data\nStandardScaler\n)\x81}(");
+        content.extend_from_slice(
+            b"\x8c\x0en_features_in_M\x10\x27\x8c\x05mean_h\0\x8c\x06scale_h\0ub\x86",
+        );
+    }
+    content.extend_from_slice(b"esb.");
+    let said = refused(&content);
+    assert!(said.contains("arrays are used repeatedly"), "{said}");
+}
+
+#[test]
 fn pipelines_in_pipelines_end() {
     // Each pipeline has the one before twice: 2^100 estimators for whoever follows all of them.
     let mut content = b"\x80\x02(csklearn.preprocessing._data\nStandardScaler\n)\x81q\x00".to_vec();

@@ -188,13 +188,13 @@ fn label_encoders_are_read_with_the_names_of_their_columns() {
 /// Trains with each environment that is there and compares 100,000 rows.
 #[test]
 fn models_trained_now_answer_as_python_does_on_many_rows() {
-    let Ok(environments) = std::env::var("TEST_PYTHON_VENVS") else {
-        println!("skipped: TEST_PYTHON_VENVS names no folder with venv-new, venv-mid or venv-old");
+    let Ok(environments) = std::env::var("MODEL_PYTHONS") else {
+        println!("skipped: MODEL_PYTHONS names no folder with environments of make_venvs.sh");
         return;
     };
     let script =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../pickle/tests/python/make_pickles.py");
-    let folder = std::env::temp_dir().join(format!("pickles-{}", std::process::id()));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pickles");
     for set in SETS {
         let python = Path::new(&environments).join(format!("venv-{set}/bin/python"));
         if !python.exists() {

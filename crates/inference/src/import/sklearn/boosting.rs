@@ -18,7 +18,7 @@ pub(super) fn boosting(
     asked: Asked,
     lowering: &mut Lowering<'_>,
 ) -> Result<Estimator, Refusal> {
-    let features = value.required("n_features_in_")?.count("n_features_in_")?;
+    let features = lowering.features(value)?;
     let loss = text_or(value, "loss", "")?;
     let classes = if classifies { labels::classes(value, lowering)? } else { Vec::new() };
     let groups = if classes.len() > 2 { classes.len() } else { 1 };

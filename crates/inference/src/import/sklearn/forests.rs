@@ -34,7 +34,7 @@ fn of_trees(
     classifies: bool,
     lowering: &mut Lowering<'_>,
 ) -> Result<Estimator, Refusal> {
-    let features = value.required("n_features_in_")?.count("n_features_in_")?;
+    let features = lowering.features(value)?;
     let outputs = value.required("n_outputs_")?.count("n_outputs_")?;
     Refusal::check("classes or outputs", outputs, lowering.limits.groups)?;
     let (leaves, groups, meaning) = if classifies {

@@ -21,7 +21,7 @@ pub(super) fn histogram(
     asked: Asked,
     lowering: &mut Lowering<'_>,
 ) -> Result<Estimator, Refusal> {
-    let features = value.required("n_features_in_")?.count("n_features_in_")?;
+    let features = lowering.features(value)?;
     let classes = if classifies { labels::classes(value, lowering)? } else { Vec::new() };
     let groups = if classes.len() > 2 { classes.len() } else { 1 };
     let loss = text_or(value, "loss", "")?;

@@ -12,7 +12,7 @@ pub(super) fn simple(
     value: Value<'_>,
     lowering: &mut Lowering<'_>,
 ) -> Result<(Step, usize), Refusal> {
-    let features = value.required("n_features_in_")?.count("n_features_in_")?;
+    let features = lowering.features(value)?;
     let statistics = value.required("statistics_")?;
     let learnt = labels::categories(statistics, "statistics_", lowering)?;
     if learnt.len() != features {

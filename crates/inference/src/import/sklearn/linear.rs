@@ -55,7 +55,7 @@ fn sums(
     link: Link,
     lowering: &mut Lowering<'_>,
 ) -> Result<(Linear, usize), Refusal> {
-    let features = value.required("n_features_in_")?.count("n_features_in_")?;
+    let features = lowering.features(value)?;
     let weights = lowering.array(value.required("coef_")?, "coef_")?;
     let groups = match *weights.shape() {
         [width] if width == features => 1,

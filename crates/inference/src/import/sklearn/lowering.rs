@@ -85,6 +85,14 @@ impl<'l> Lowering<'l> {
         self.depth = self.depth.saturating_sub(1);
     }
 
+    /// How many features an estimator takes. Rows of that width are made without looking further,
+    /// so this is where an absurd number ends.
+    pub(crate) fn features(&self, value: Value<'_>) -> Result<usize, Refusal> {
+        let features = value.required("n_features_in_")?.count("n_features_in_")?;
+        Refusal::check("features", features, self.limits.features)?;
+        Ok(features)
+    }
+
     /// A tree, which no other part of the file may use as well.
     pub(crate) fn tree(&mut self, value: Value<'_>) -> Result<(), Refusal> {
         if self.trees.insert(value.identity()) {

@@ -14,7 +14,7 @@ pub(super) fn subtract_divide(
     factor: Option<&str>,
     lowering: &mut Lowering<'_>,
 ) -> Result<(Step, usize), Refusal> {
-    let features = features(value)?;
+    let features = lowering.features(value)?;
     let shift = match shift {
         Some((attribute, switch)) if flag_or(value, switch, true)? => {
             column_numbers(value, attribute, features, lowering)?
@@ -38,7 +38,7 @@ pub(super) fn minmax(
     value: Value<'_>,
     lowering: &mut Lowering<'_>,
 ) -> Result<(Step, usize), Refusal> {
-    let features = features(value)?;
+    let features = lowering.features(value)?;
     let factor = column_numbers(value, "scale_", features, lowering)?;
     let shift = column_numbers(value, "min_", features, lowering)?;
     let clip = if flag_or(value, "clip", false)? {
@@ -52,10 +52,6 @@ pub(super) fn minmax(
     };
     let order = AffineOrder::MultiplyAdd;
     Ok((Step::Affine(Affine { order, shift, factor, clip }), features))
-}
-
-fn features(value: Value<'_>) -> Result<usize, Refusal> {
-    Ok(value.required("n_features_in_")?.count("n_features_in_")?)
 }
 
 fn column_numbers(
