@@ -154,10 +154,10 @@ fn a_model_says_what_it_takes_answers_and_comes_from() {
     assert_eq!(boosted.source.format, "pickle of lightgbm");
     for set in SETS {
         let columns = model(&format!("{set}/columns_logistic.pkl"));
-        assert_eq!(columns.signature.names().unwrap(), ["price", "load", "family", "zone"]);
+        assert_eq!(columns.signature.names().unwrap(), ["price", "load", "family", "zone", "tier"]);
         let kind = |feature: &Feature| feature.kind == FeatureKind::Any;
         let kinds: Vec<bool> = columns.signature.features.iter().map(kind).collect();
-        assert_eq!(kinds, [false, false, true, true]);
+        assert_eq!(kinds, [false, false, true, true, false]);
     }
 }
 

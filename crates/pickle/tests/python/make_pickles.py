@@ -1,6 +1,7 @@
 """Makes genuine pickles and joblib files, with what Python predicts from them.
 
     python make_pickles.py FOLDER SET [--rows N] [--trees N]
+    python make_pickles.py crates/inference/tests/golden/pickles new --rows 20 --trees 2
 
 FOLDER/SET gets one file a model, `numbers.f64`, `gaps.f64` (rows of six little-endian floats, the
 second with missing values), `codes.f64` (the third column a category), `mixed.json` (rows with
@@ -22,7 +23,7 @@ import pandas as pd
 import sklearn
 import xgboost
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -82,8 +83,15 @@ class Maker:
         self.names = np.array(["risky", "medium", "safe"])[self.three]
         family = np.array(["m5", "c5", "r5", "t3"])[draw.randint(0, 4, size=rows)]
         zone = np.array(["a", "b", "c"], dtype=object)[draw.randint(0, 3, size=rows)]
+        tier = np.array(["on", "off", np.nan], dtype=object)[draw.randint(0, 3, size=rows)]
         self.mixed = pd.DataFrame(
-            {"price": gaps[:, 0], "load": gaps[:, 1], "family": family.astype(object), "zone": zone}
+            {
+                "price": gaps[:, 0],
+                "load": gaps[:, 1],
+                "family": family.astype(object),
+                "zone": zone,
+                "tier": tier,
+            }
         )
         self.tables = {"numbers": numbers, "gaps": gaps, "codes": codes, "mixed": self.mixed}
         self.rows = arguments.rows
@@ -99,6 +107,8 @@ class Maker:
         (self.folder / "mixed.json").write_text(json.dumps(rows))
         self.mixed_rows = pd.DataFrame(rows, columns=self.mixed.columns)
         self.mixed_rows[["price", "load"]] = self.mixed_rows[["price", "load"]].astype(float)
+        texts = self.mixed_rows[["family", "zone", "tier"]].astype(object)
+        self.mixed_rows[["family", "zone", "tier"]] = texts.where(texts.notna(), np.nan)
 
     def table(self, name):
         return self.mixed_rows if name == "mixed" else self.tables[name][: self.rows]
@@ -149,6 +159,7 @@ def boosters(make):
     )
     held = make.tables["numbers"][-60:], make.margin[-60:]
     make.regressor("xgb_stopped", stopped, fit={"eval_set": [held], "verbose": False})
+    make.regressor("xgb_dart", xgboost.XGBRegressor(booster="dart", rate_drop=0.5, **xgb))
     matrix = xgboost.DMatrix(make.tables["gaps"], label=make.margin)
     booster = xgboost.train({"max_depth": 3, "nthread": 1}, matrix, num_boost_round=n)
     rows = xgboost.DMatrix(make.table("gaps"))
@@ -159,6 +170,12 @@ def boosters(make):
     make.classifier("lgbm_names", lightgbm.LGBMClassifier(**lgbm), target=make.names)
     make.regressor("lgbm_regression", lightgbm.LGBMRegressor(**lgbm), "gaps", compress=3)
     make.regressor("lgbm_protocol_0", lightgbm.LGBMRegressor(**lgbm), protocol=0)
+    stopped = lightgbm.LGBMRegressor(n_estimators=6 * n, learning_rate=1.0, num_leaves=4, n_jobs=1,
+                                     verbose=-1)
+    calls = [lightgbm.early_stopping(1, verbose=False)]
+    make.regressor("lgbm_stopped", stopped, fit={"eval_set": [held], "callbacks": calls})
+    forest = {"boosting_type": "rf", "subsample": 0.5, "subsample_freq": 1}
+    make.classifier("lgbm_forest", lightgbm.LGBMClassifier(**forest, **lgbm))
     data = lightgbm.Dataset(make.tables["gaps"], label=make.margin)
     booster = lightgbm.train(
         {"num_leaves": 6, "verbose": -1, "num_threads": 1, "objective": "l2"}, data, n
@@ -175,6 +192,7 @@ def trees(make):
     make.classifier("forest_binary", RandomForestClassifier(**many))
     make.classifier("forest_names", RandomForestClassifier(**many), target=make.names, protocol=2)
     make.classifier("forest_weighted", RandomForestClassifier(class_weight="balanced", **many))
+    make.classifier("forest_flags", RandomForestClassifier(**many), target=make.two == 1)
     make.regressor("forest_regression", RandomForestRegressor(**many), compress=0)
     both = np.stack([make.margin, make.positive], axis=1)
     make.regressor("forest_outputs", RandomForestRegressor(**many), target=both)
@@ -217,6 +235,7 @@ def lines_and_pipelines(make):
     both = np.stack([make.margin, make.positive], axis=1)
     make.regressor("ridge_outputs", Ridge(), target=both, protocol=2)
     if VERSION < (1, 7):
+        make.classifier("logistic_softmax", LogisticRegression(multi_class="multinomial"))
         make.classifier("logistic_rest", LogisticRegression(solver="liblinear"), target=make.three)
     make.classifier("standard_logistic", make_pipeline(StandardScaler(), LogisticRegression()))
     make.regressor("minmax_ridge", make_pipeline(MinMaxScaler(clip=True), Ridge()), compress=3)
@@ -242,7 +261,8 @@ def lines_and_pipelines(make):
     make.classifier("columns_logistic", Pipeline([("c", columns), ("m", LogisticRegression())]),
                     "mixed")
     ordinal = ColumnTransformer(
-        [("texts", OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), [2, 3]),
+        [("texts", OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1,
+                                  encoded_missing_value=-2), [2, 3, 4]),
          ("nothing", "drop", [1])],
         remainder="passthrough",
     )
@@ -261,6 +281,32 @@ def lines_and_pipelines(make):
         ],
     )
     make.regressor("columns_rare", Pipeline([("c", rare), ("m", Ridge())]), "mixed", protocol=2)
+    chosen = ColumnTransformer(
+        [
+            ("numbers", numeric, make_column_selector(dtype_include=np.number)),
+            ("texts", OneHotEncoder(handle_unknown="ignore", dtype=np.int8),
+             make_column_selector(dtype_exclude=np.number)),
+        ]
+    )
+    make.classifier("columns_chosen", make_pipeline(chosen, LogisticRegression()), "mixed")
+    filled = make_pipeline(
+        SimpleImputer(strategy="most_frequent"), OneHotEncoder(drop="if_binary", handle_unknown="ignore")
+    )
+    texts = ColumnTransformer(
+        [
+            ("filled", filled, ["tier", "zone"]),
+            ("missing", OneHotEncoder(handle_unknown="ignore"), ["tier"]),
+            ("constant", make_pipeline(SimpleImputer(strategy="constant", fill_value="none"),
+                                       OneHotEncoder(handle_unknown="ignore")), ["tier"]),
+            ("numbers", SimpleImputer(strategy="constant", fill_value=-1.5), ["load", "price"]),
+        ]
+    )
+    make.regressor("columns_texts", Pipeline([("c", texts), ("n", "passthrough"), ("m", Ridge())]),
+                   "mixed")
+    inner = make_pipeline(StandardScaler(), LogisticRegression())
+    make.classifier("calibrated_pipeline", CalibratedClassifierCV(inner, cv=2))
+    boosted = GradientBoostingClassifier(n_estimators=n, max_depth=2, random_state=1)
+    make.classifier("calibrated_boosting", CalibratedClassifierCV(boosted, cv=2), target=make.three)
     forest = RandomForestClassifier(n_estimators=n, max_depth=2, random_state=1)
     make.classifier("calibrated_sigmoid", CalibratedClassifierCV(forest, cv=2))
     make.classifier("calibrated_isotonic", CalibratedClassifierCV(forest, cv=2, method="isotonic"),

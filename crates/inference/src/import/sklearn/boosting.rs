@@ -98,7 +98,14 @@ fn base(
                     let odds = (second / (1.0 - second)).ln();
                     vec![if loss == "exponential" { 0.5 * odds } else { odds }]
                 }
-                _ => prior.iter().map(|share| near(*share).ln()).collect(),
+                _ => {
+                    let logs: Vec<f64> = prior.iter().map(|share| near(*share).ln()).collect();
+                    // Since 1.4 the logarithms are centred. Probabilities do not change by that,
+                    // but what a calibration is given does.
+                    let centred = value.attribute("n_trees_per_iteration_")?.is_some();
+                    let mean = logs.iter().sum::<f64>() / groups as f64;
+                    logs.iter().map(|log| if centred { log - mean } else { *log }).collect()
+                }
             })
         }
         _ => {
