@@ -73,7 +73,16 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer {
         name: "app",
         ours: &[
-            "aws", "cache", "checker", "clock", "engines", "facts", "jobs", "market", "store",
+            "aws",
+            "cache",
+            "checker",
+            "clock",
+            "engines",
+            "facts",
+            "inference",
+            "jobs",
+            "market",
+            "store",
             "units",
         ],
         // Randomness for access keys alone.

@@ -66,6 +66,10 @@ impl Desk {
         &self.market
     }
 
+    pub(crate) fn shared_market(&self) -> &Arc<Market> {
+        &self.market
+    }
+
     fn evidence(
         &self,
         engine: &dyn AnyEngine,

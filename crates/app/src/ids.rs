@@ -31,6 +31,11 @@ pub(crate) fn named_id(kind: &str, caller: &str, key: &str) -> Uuid {
     Uuid::from_bytes(bytes)
 }
 
+/// A name as text.
+pub(crate) fn written<S: serde::Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,7 +13,10 @@ pub mod gaps;
 pub mod history;
 mod ids;
 mod kept;
+pub mod live;
 pub mod models;
+pub mod performance;
+pub mod predict;
 pub mod pricing;
 pub mod refresh;
 mod remembered;
@@ -58,6 +61,11 @@ pub struct App {
     compute: Semaphore,
     gate: access::Gate,
     gap_settings: gaps::GapSettings,
+    models: models::serving::Models,
+    tables: predict::Tables,
+    keeper: Option<predict::keeper::Keeper>,
+    threads: usize,
+    live: live::Live,
 }
 
 impl App {
@@ -73,6 +81,11 @@ impl App {
             compute: Semaphore::new(cores),
             gate: access::Gate::default(),
             gap_settings: gaps::GapSettings::default(),
+            models: models::serving::Models::default(),
+            tables: predict::Tables::default(),
+            keeper: None,
+            threads: cores,
+            live: live::Live::default(),
         }
     }
 
@@ -80,6 +93,30 @@ impl App {
     #[must_use]
     pub fn with_gap_settings(self, gap_settings: gaps::GapSettings) -> App {
         App { gap_settings, ..self }
+    }
+
+    /// The same, with a folder in which files of models are kept.
+    #[must_use]
+    pub fn with_model_folder(self, folder: models::folder::ModelFolder) -> App {
+        App { models: models::serving::Models::in_folder(folder), ..self }
+    }
+
+    /// The same, with its predictions handed to a keeper.
+    #[must_use]
+    pub fn with_keeper(self, keeper: predict::keeper::Keeper) -> App {
+        App { keeper: Some(keeper), ..self }
+    }
+
+    /// What keeps predictions; `None` where nothing does.
+    #[must_use]
+    pub fn keeper(&self) -> Option<&predict::keeper::Keeper> {
+        self.keeper.as_ref()
+    }
+
+    fn keep_predictions(&self, rows: Vec<store::PredictionRow>) {
+        if let Some(keeper) = self.keeper.as_ref().filter(|_| !rows.is_empty()) {
+            keeper.keep(rows);
+        }
     }
 
     /// The same application with a cache that it shares with others.
@@ -106,6 +143,12 @@ impl App {
     pub fn set_market(&self, market: Arc<Market>) {
         let desk = Arc::new(Desk::over(market));
         *self.desk.write().unwrap_or_else(PoisonError::into_inner) = desk;
+    }
+
+    /// Forgets what was gathered and answered, because something else than the market has changed.
+    fn renew_desk(&self) {
+        let market = Arc::clone(self.desk().shared_market());
+        self.set_market(market);
     }
 
     /// Lets decisions follow what is kept, until the server stops.

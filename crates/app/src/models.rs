@@ -1,4 +1,11 @@
-//! Models by record: what they are called, what they need, and which one answers for its type.
+//! Models: what they are called, what they need, what their files are, and which one answers for its
+//! type.
+
+pub mod activation;
+pub mod folder;
+pub mod reading;
+pub mod serving;
+pub mod upload;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -15,7 +22,9 @@ use crate::{App, Error, FieldError};
 const LONGEST_NAME: usize = 255;
 
 /// What a model predicts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelType {
     /// Interruptions of spot capacity.
@@ -34,6 +43,16 @@ impl ModelType {
             ModelType::SpotPredictor => "spot_predictor",
             ModelType::PricePredictor => "price_predictor",
             ModelType::ResourceForecaster => "resource_forecaster",
+        }
+    }
+
+    /// What its predictions are called.
+    #[must_use]
+    pub fn prediction(self) -> &'static str {
+        match self {
+            ModelType::SpotPredictor => "spot_interruption",
+            ModelType::PricePredictor => "spot_price",
+            ModelType::ResourceForecaster => "resource_usage",
         }
     }
 }
@@ -89,6 +108,14 @@ pub struct ModelItem {
     pub last_refresh_date: Option<Timestamp>,
     /// What its maker says about it.
     pub metadata: Option<serde_json::Value>,
+    /// SHA-256 of its file in hexadecimal; `null` when it is known by record only.
+    pub sha256: Option<String>,
+    /// The size of its file.
+    pub bytes: Option<u64>,
+    /// What its uploader called the file.
+    pub file_name: Option<String>,
+    /// What was read out of the file: format, features, what its answers are.
+    pub description: Option<serde_json::Value>,
 }
 
 /// The prices that a model needs, as its maker says.
@@ -216,5 +243,16 @@ fn item(model: ModelRow) -> ModelItem {
         uploaded_by: model.uploaded_by,
         last_refresh_date: model.last_refresh_at,
         metadata: model.metadata,
+        sha256: model.file.as_ref().map(|file| file.digest.clone()),
+        bytes: model.file.as_ref().map(|file| file.bytes),
+        file_name: model.file.map(|file| file.name),
+        description: model.description,
     }
+}
+
+/// The type of this name.
+fn kind_of(name: &str) -> Option<ModelType> {
+    [ModelType::SpotPredictor, ModelType::PricePredictor, ModelType::ResourceForecaster]
+        .into_iter()
+        .find(|kind| kind.name() == name)
 }

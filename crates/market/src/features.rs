@@ -56,6 +56,12 @@ impl FeatureTable {
         &self.region
     }
 
+    /// The operating system.
+    #[must_use]
+    pub fn operating_system(&self) -> OperatingSystem {
+        self.operating_system
+    }
+
     /// As of when.
     #[must_use]
     pub fn as_of(&self) -> Timestamp {
