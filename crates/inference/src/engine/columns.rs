@@ -1,23 +1,38 @@
 //! Which columns of ranks an ensemble needs, and how a row becomes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::rank::{Number, Rank};
 use crate::{Absent, CategorySet, Comparison, Ensemble, Node};
+
+/// Rows whose ranks lie side by side in a tile.
+pub(super) const LANES: usize = 64;
+
+/// One column of a tile, in bytes.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub(super) struct Lanes(pub(super) [u8; LANES]);
 
 /// From a row to its ranks.
 ///
 /// Column 0 is always 0. Missing values have rank 0 in one column of their feature and the highest
 /// rank in another, so that a split chooses their way by the column that it names.
+///
+/// There are two sets of columns. The wide one has a rank as it is, for walking. The narrow one has
+/// bytes, whatever the number of cuts: every 255 cuts of a feature have a column of their own, in
+/// which ranks below and above are cut to 0 and 255.
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
+    /// Wide columns.
     pub(super) count: usize,
+    /// Columns of bytes.
+    pub(super) byte_count: usize,
     pub(super) most_cuts: usize,
     numbers: Vec<NumberColumns>,
     members: Vec<MemberColumn>,
     narrow: bool,
-    /// Which columns the splits name, by their key.
-    places: BTreeMap<Key, usize>,
+    /// Which columns the splits name, by their key: wide, and the first of bytes.
+    places: BTreeMap<Key, (usize, usize)>,
 }
 
 #[derive(Clone, Debug)]
@@ -29,9 +44,11 @@ struct NumberColumns {
     /// The same in 32 bits, where 32 bits are compared.
     narrow_cuts: Vec<f32>,
     steps: u32,
-    /// The column where missing is lowest, and the one where it is highest; 0 is nowhere.
-    low: usize,
-    high: usize,
+    /// How many columns of bytes hold the cuts.
+    chunks: usize,
+    /// The columns where missing is lowest, and those where it is highest; 0 is nowhere.
+    low: (usize, usize),
+    high: (usize, usize),
 }
 
 #[derive(Clone, Debug)]
@@ -40,8 +57,11 @@ struct MemberColumn {
     absent: Absent,
     set: CategorySet,
     missing_is_true: bool,
-    column: usize,
+    column: (usize, usize),
 }
+
+/// Cuts in one column of bytes.
+const CUTS_IN_A_BYTE: usize = 255;
 
 /// What tells columns apart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,55 +75,79 @@ pub(super) struct RankSplit {
     pub(super) column: usize,
     /// `None` where it is above every rank but the highest.
     pub(super) rank: Option<usize>,
+    /// The same among the columns of bytes.
+    pub(super) byte_column: usize,
+    pub(super) byte_rank: u8,
     pub(super) when_true: u32,
     pub(super) when_false: u32,
+}
+
+/// Finds out how many cuts are at or below each of many values.
+pub(super) trait Search {
+    /// `cuts` has `2^steps - 1` entries.
+    fn positions<T: Number + PartialOrd, const N: usize>(
+        self,
+        cuts: &[T],
+        steps: u32,
+        values: &[T; N],
+    ) -> [u32; N];
 }
 
 impl Columns {
     /// Collects the cuts of an ensemble.
     pub(super) fn of(ensemble: &Ensemble) -> Columns {
         let mut cuts: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
-        let mut places: BTreeMap<Key, usize> = BTreeMap::new();
+        let mut keys = BTreeSet::new();
         for node in ensemble.trees.iter().flat_map(|tree| &tree.nodes) {
-            let key = match *node {
+            match *node {
                 Node::Split { feature, threshold, missing_is_true, .. } => {
                     let of_feature = cuts.entry(feature).or_default();
-                    if let Some(cut) = cut(ensemble.comparison, threshold) {
-                        of_feature.push(cut);
-                    }
-                    Key::Number { feature, missing_is_true }
+                    of_feature.extend(cut(ensemble.comparison, threshold));
+                    keys.insert(Key::Number { feature, missing_is_true });
                 }
                 Node::Member { feature, set, missing_is_true, .. } => {
-                    Key::Member { feature, set, missing_is_true }
+                    keys.insert(Key::Member { feature, set, missing_is_true });
                 }
-                Node::Leaf { .. } => continue,
+                Node::Leaf { .. } => {}
+            }
+        }
+        for cuts in cuts.values_mut() {
+            cuts.sort_by(f64::total_cmp);
+            cuts.dedup();
+        }
+        // One column more than the cuts need: there every number is 0, for splits that are true for
+        // all numbers.
+        let chunks = |cuts: &[f64]| cuts.len() / CUTS_IN_A_BYTE + 1;
+        let mut places = BTreeMap::new();
+        let mut byte_count = 1;
+        for key in keys {
+            let columns = match &key {
+                Key::Number { feature, .. } => cuts.get(feature).map_or(1, |cuts| chunks(cuts)) + 1,
+                Key::Member { .. } => 1,
             };
-            let next = places.len() + 1;
-            places.entry(key).or_insert(next);
+            places.insert(key, (places.len() + 1, byte_count));
+            byte_count += columns;
         }
         let narrow = ensemble.comparison != Comparison::AtMost64;
         let column = |feature: u32, missing_is_true| {
-            places.get(&Key::Number { feature, missing_is_true }).copied().unwrap_or(0)
+            places.get(&Key::Number { feature, missing_is_true }).copied().unwrap_or((0, 0))
         };
-        let mut most_cuts = 1;
+        let most_cuts = cuts.values().map(Vec::len).max().unwrap_or(0);
         let numbers = cuts
             .into_iter()
             .map(|(feature, mut cuts)| {
-                cuts.sort_by(f64::total_cmp);
-                cuts.dedup();
-                most_cuts = most_cuts.max(cuts.len());
+                let chunks = chunks(&cuts) + 1;
                 let steps = usize::BITS - cuts.len().leading_zeros();
                 cuts.resize((1 << steps) - 1, f64::NAN);
+                let narrow_cuts =
+                    if narrow { cuts.iter().map(|cut| *cut as f32).collect() } else { Vec::new() };
                 NumberColumns {
                     feature: feature as usize,
                     absent: ensemble.absent[feature as usize],
-                    narrow_cuts: if narrow {
-                        cuts.iter().map(|cut| *cut as f32).collect()
-                    } else {
-                        Vec::new()
-                    },
+                    narrow_cuts,
                     cuts,
                     steps,
+                    chunks,
                     low: column(feature, true),
                     high: column(feature, false),
                 }
@@ -122,94 +166,140 @@ impl Columns {
                 }),
             })
             .collect();
-        Columns { count: places.len() + 1, most_cuts, numbers, members, narrow, places }
+        Columns { count: places.len() + 1, byte_count, most_cuts, numbers, members, narrow, places }
     }
 
     /// A split by its column and rank; `None` for a leaf.
     pub(super) fn split(&self, comparison: Comparison, node: &Node) -> Option<RankSplit> {
-        let column = |key: Key| self.places.get(&key).copied().unwrap_or(0);
+        let place = |key: Key| self.places.get(&key).copied().unwrap_or((0, 0));
         match *node {
             Node::Leaf { .. } => None,
             Node::Split { feature, threshold, missing_is_true, when_true, when_false } => {
-                let rank = cut(comparison, threshold).map(|cut| {
-                    let at = self.numbers.partition_point(|one| one.feature < feature as usize);
-                    // NaN, which pads, is not below.
-                    self.numbers[at].cuts.partition_point(|other| *other < cut) + 1
-                });
-                let column = column(Key::Number { feature, missing_is_true });
-                Some(RankSplit { column, rank, when_true, when_false })
+                let at = self.numbers.partition_point(|one| one.feature < feature as usize);
+                let number = &self.numbers[at];
+                let (column, first) = place(Key::Number { feature, missing_is_true });
+                // NaN, which pads, is not below.
+                let before = cut(comparison, threshold)
+                    .map(|cut| number.cuts.partition_point(|other| *other < cut));
+                let (chunk, byte_rank) = match before {
+                    Some(before) => (before / CUTS_IN_A_BYTE, before % CUTS_IN_A_BYTE + 1),
+                    None => (number.chunks - 1, 1),
+                };
+                Some(RankSplit {
+                    column,
+                    rank: before.map(|before| before + 1),
+                    byte_column: first + chunk,
+                    byte_rank: byte_rank as u8,
+                    when_true,
+                    when_false,
+                })
             }
             Node::Member { feature, set, missing_is_true, when_true, when_false } => {
-                let column = column(Key::Member { feature, set, missing_is_true });
-                Some(RankSplit { column, rank: Some(1), when_true, when_false })
+                let (column, byte_column) = place(Key::Member { feature, set, missing_is_true });
+                let rank = Some(1);
+                Some(RankSplit { column, rank, byte_column, byte_rank: 1, when_true, when_false })
             }
         }
     }
 
-    /// The ranks of `N` rows: `into[column][row]`. The rows have `features` numbers each, one row
-    /// after the other; where there are fewer than `N`, the last is repeated.
+    /// The ranks of `N` rows, `wide[column][row]` and `bytes[column][row]`; either may be empty,
+    /// where it is not needed. The rows have `features` numbers each, one row after the other; where
+    /// there are fewer than `N`, the last is repeated.
     #[inline(always)]
-    pub(super) fn rank<V: Number, R: Rank, const N: usize>(
+    pub(super) fn rank<S: Search + Copy, V: Number, R: Rank, const N: usize>(
         &self,
+        search: S,
         rows: &[V],
         features: usize,
-        into: &mut [[R; N]],
+        wide: &mut [[R; N]],
+        bytes: &mut [Lanes],
     ) {
         let count = rows.len() / features.max(1);
+        let row_of = |at: usize| at.min(count.saturating_sub(1));
+        let get = |at: usize, feature: usize| {
+            rows.get(row_of(at) * features + feature).map_or(f64::NAN, |value| value.wide())
+        };
         for one in &self.numbers {
-            let mut values = [0.0_f64; N];
-            for (at, value) in values.iter_mut().enumerate() {
-                let row = at.min(count.saturating_sub(1));
-                *value = rows.get(row * features + one.feature).map_or(f64::NAN, |v| v.wide());
-            }
-            let positions = if self.narrow {
-                search(&one.narrow_cuts, one.steps, &values.map(|value| value as f32))
+            let mut missing = [false; N];
+            let positions: [u32; N] = if self.narrow {
+                let mut values = [0.0_f32; N];
+                for (at, value) in values.iter_mut().enumerate() {
+                    let index = row_of(at) * features + one.feature;
+                    *value = rows.get(index).map_or(f32::NAN, |value| value.narrow());
+                }
+                for (missing, value) in missing.iter_mut().zip(&values) {
+                    *missing = value.is_nan();
+                }
+                search.positions(&one.narrow_cuts, one.steps, &values)
             } else {
-                search(&one.cuts, one.steps, &values)
-            };
-            let missing = values.map(|value| one.absent.is_missing(value));
-            for (column, when_missing) in [(one.low, 0), (one.high, R::HIGHEST)] {
-                if column == 0 {
-                    continue;
+                let mut values = [0.0_f64; N];
+                for (at, value) in values.iter_mut().enumerate() {
+                    *value = get(at, one.feature);
                 }
-                let ranks = &mut into[column];
-                for at in 0..N {
-                    let rank = if missing[at] { when_missing } else { positions[at] as usize };
-                    ranks[at] = R::of(rank);
+                for (missing, value) in missing.iter_mut().zip(&values) {
+                    *missing = value.is_nan();
+                }
+                search.positions(&one.cuts, one.steps, &values)
+            };
+            if one.absent != Absent::Nan {
+                for (at, missing) in missing.iter_mut().enumerate() {
+                    *missing = one.absent.is_missing(get(at, one.feature));
                 }
             }
+            one.write(&positions, &missing, wide, bytes);
         }
         for one in &self.members {
-            let ranks = &mut into[one.column];
-            for (at, rank) in ranks.iter_mut().enumerate() {
-                let row = at.min(count.saturating_sub(1));
-                let value = rows.get(row * features + one.feature).map_or(f64::NAN, |v| v.wide());
+            let mut outside = [0_u8; N];
+            for (at, outside) in outside.iter_mut().enumerate() {
+                let value = get(at, one.feature);
                 let value = if self.narrow { f64::from(value as f32) } else { value };
                 let missing = one.absent.is_missing(value);
                 let inside = if missing { None } else { one.set.contains(value) };
-                *rank = R::of(usize::from(!inside.unwrap_or(one.missing_is_true)));
+                *outside = u8::from(!inside.unwrap_or(one.missing_is_true));
+            }
+            if let Some(ranks) = wide.get_mut(one.column.0) {
+                *ranks = outside.map(|rank| R::of(usize::from(rank)));
+            }
+            if let Some(Lanes(ranks)) = bytes.get_mut(one.column.1) {
+                for (rank, outside) in ranks.iter_mut().zip(&outside) {
+                    *rank = *outside;
+                }
             }
         }
     }
 }
 
-/// How many cuts are at or below each value. `cuts` has `2^steps - 1` entries.
-#[inline(always)]
-fn search<T: Copy + PartialOrd, const N: usize>(
-    cuts: &[T],
-    steps: u32,
-    values: &[T; N],
-) -> [u32; N] {
-    let mut positions = [0_u32; N];
-    for step in (0..steps).rev() {
-        let half = 1_u32 << step;
-        for (position, value) in positions.iter_mut().zip(values) {
-            // In range: positions end below 2^steps.
-            let below = cuts.get((*position + half - 1) as usize).is_some_and(|cut| *cut <= *value);
-            *position += if below { half } else { 0 };
+impl NumberColumns {
+    #[inline(always)]
+    fn write<R: Rank, const N: usize>(
+        &self,
+        positions: &[u32; N],
+        missing: &[bool; N],
+        wide: &mut [[R; N]],
+        bytes: &mut [Lanes],
+    ) {
+        for ((column, first), when_missing) in [(self.low, false), (self.high, true)] {
+            if column == 0 {
+                continue;
+            }
+            if let Some(ranks) = wide.get_mut(column) {
+                let when_missing = if when_missing { R::HIGHEST } else { 0 };
+                for at in 0..N {
+                    let rank = if missing[at] { when_missing } else { positions[at] as usize };
+                    ranks[at] = R::of(rank);
+                }
+            }
+            let when_missing = if when_missing { u8::MAX } else { 0 };
+            let Some(chunks) = bytes.get_mut(first..first + self.chunks) else { continue };
+            for (chunk, Lanes(ranks)) in chunks.iter_mut().enumerate() {
+                let below = (chunk * CUTS_IN_A_BYTE) as u32;
+                for (at, rank) in ranks.iter_mut().enumerate().take(N) {
+                    let inside = positions[at].saturating_sub(below).min(255) as u8;
+                    *rank = if missing[at] { when_missing } else { inside };
+                }
+            }
         }
     }
-    positions
 }
 
 /// The cut for which "below the cut" is the split's comparison; `None` where it is always true.

@@ -1,13 +1,15 @@
-//! Which vector instructions are used: the one place with `unsafe`.
+//! Which vector instructions are used.
 //!
-//! The kernels are safe code. What is not safe is to call a function that was compiled for
+//! Most of the kernels is safe code, which the compiler translates for each width. What is not safe is to call a function that was compiled for
 //! instructions which the processor may not have; that is looked up before, here.
 #![allow(unsafe_code, reason = "calling what was compiled for wider vectors, after looking")]
 
-use super::columns::Columns;
+#[cfg(target_arch = "x86_64")]
+use super::avx512::Avx512;
+use super::columns::{Columns, LANES};
 use super::flat::Flat;
 use super::rank::{Leaf, Number, Rank};
-use super::tile::{Scratch, add_leaves};
+use super::tile::{Portable, Scratch, Vectors, add_leaves};
 
 /// Which vector instructions the kernels may use. All give the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,16 +68,23 @@ impl Instructions {
     }
 }
 
-/// Ranks up to `N` rows and adds the leaves of all trees to their sums.
-pub(super) fn tile<V: Number, R: Rank, L: Leaf, const N: usize>(
+/// What a tile is computed with.
+pub(super) struct Work<'a, R: Rank, L> {
+    pub(super) columns: &'a Columns,
+    pub(super) flat: &'a Flat<R, L>,
+    pub(super) features: usize,
+}
+
+/// Ranks up to 64 rows and adds the leaves of all trees to their sums.
+pub(super) fn tile<V: Number, R: Rank, L: Leaf>(
     instructions: Instructions,
     work: &Work<'_, R, L>,
     rows: &[V],
-    scratch: &mut Scratch<R, N>,
-    sums: &mut [[L; N]],
+    scratch: &mut Scratch<R>,
+    sums: &mut [[L; LANES]],
 ) {
     match instructions.0 {
-        Level::Portable => body(work, rows, scratch, sums),
+        Level::Portable => body(Portable, work, rows, scratch, sums),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: this level is made by `Instructions::without_avx512` alone, after it found AVX2.
         Level::Avx2 => unsafe { avx2(work, rows, scratch, sums) },
@@ -85,42 +94,38 @@ pub(super) fn tile<V: Number, R: Rank, L: Leaf, const N: usize>(
     }
 }
 
-/// What a tile is computed with.
-pub(super) struct Work<'a, R: Rank, L> {
-    pub(super) columns: &'a Columns,
-    pub(super) flat: &'a Flat<R, L>,
-    pub(super) features: usize,
-}
-
 #[inline(always)]
-fn body<V: Number, R: Rank, L: Leaf, const N: usize>(
+fn body<X: Vectors, V: Number, R: Rank, L: Leaf>(
+    vectors: X,
     work: &Work<'_, R, L>,
     rows: &[V],
-    scratch: &mut Scratch<R, N>,
-    sums: &mut [[L; N]],
+    scratch: &mut Scratch<R>,
+    sums: &mut [[L; LANES]],
 ) {
-    work.columns.rank(rows, work.features, &mut scratch.columns);
-    add_leaves(work.flat, scratch, sums);
+    let Scratch { wide, bytes, .. } = scratch;
+    work.columns.rank(vectors, rows, work.features, wide, bytes);
+    add_leaves(vectors, work.flat, scratch, sums);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn avx2<V: Number, R: Rank, L: Leaf, const N: usize>(
+fn avx2<V: Number, R: Rank, L: Leaf>(
     work: &Work<'_, R, L>,
     rows: &[V],
-    scratch: &mut Scratch<R, N>,
-    sums: &mut [[L; N]],
+    scratch: &mut Scratch<R>,
+    sums: &mut [[L; LANES]],
 ) {
-    body(work, rows, scratch, sums);
+    body(Portable, work, rows, scratch, sums);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-fn avx512<V: Number, R: Rank, L: Leaf, const N: usize>(
+fn avx512<V: Number, R: Rank, L: Leaf>(
     work: &Work<'_, R, L>,
     rows: &[V],
-    scratch: &mut Scratch<R, N>,
-    sums: &mut [[L; N]],
+    scratch: &mut Scratch<R>,
+    sums: &mut [[L; LANES]],
 ) {
-    body(work, rows, scratch, sums);
+    // SAFETY: this function needs the same instructions.
+    body(unsafe { Avx512::new() }, work, rows, scratch, sums);
 }

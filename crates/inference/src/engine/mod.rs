@@ -1,6 +1,8 @@
 //! From a checked model to answers.
 
 mod apply;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod batch;
 mod columns;
 mod flat;

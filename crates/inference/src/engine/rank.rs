@@ -16,14 +16,8 @@ pub(super) trait Rank:
     /// The most columns.
     const MOST_COLUMNS: usize;
     fn of(number: usize) -> Self;
-    fn index(self) -> usize;
     fn column(number: usize) -> Self::Column;
     fn column_index(column: Self::Column) -> usize;
-    /// All bits set where `self < other`, none elsewhere.
-    fn less(self, other: Self) -> Self;
-    fn and(self, other: Self) -> Self;
-    fn or(self, other: Self) -> Self;
-    fn not(self) -> Self;
 }
 
 macro_rules! rank {
@@ -37,32 +31,12 @@ macro_rules! rank {
                 number as $rank
             }
             #[inline(always)]
-            fn index(self) -> usize {
-                self as usize
-            }
-            #[inline(always)]
             fn column(number: usize) -> $column {
                 number as $column
             }
             #[inline(always)]
             fn column_index(column: $column) -> usize {
                 column as usize
-            }
-            #[inline(always)]
-            fn less(self, other: $rank) -> $rank {
-                if self < other { <$rank>::MAX } else { 0 }
-            }
-            #[inline(always)]
-            fn and(self, other: $rank) -> $rank {
-                self & other
-            }
-            #[inline(always)]
-            fn or(self, other: $rank) -> $rank {
-                self | other
-            }
-            #[inline(always)]
-            fn not(self) -> $rank {
-                !self
             }
         }
     };
@@ -78,6 +52,12 @@ pub trait Number: Copy + Send + Sync + 'static {
     fn wide(self) -> f64;
     /// Rounded to 32 bits.
     fn narrow(self) -> f32;
+    /// The same slice, where it is of 32 bits.
+    #[doc(hidden)]
+    fn narrow_slice(numbers: &[Self]) -> Option<&[f32]>;
+    /// The same slice, where it is of 64 bits.
+    #[doc(hidden)]
+    fn wide_slice(numbers: &[Self]) -> Option<&[f64]>;
 }
 
 impl Number for f64 {
@@ -88,6 +68,14 @@ impl Number for f64 {
     #[inline(always)]
     fn narrow(self) -> f32 {
         self as f32
+    }
+    #[inline(always)]
+    fn narrow_slice(_: &[f64]) -> Option<&[f32]> {
+        None
+    }
+    #[inline(always)]
+    fn wide_slice(numbers: &[f64]) -> Option<&[f64]> {
+        Some(numbers)
     }
 }
 
@@ -100,6 +88,14 @@ impl Number for f32 {
     fn narrow(self) -> f32 {
         self
     }
+    #[inline(always)]
+    fn narrow_slice(numbers: &[f32]) -> Option<&[f32]> {
+        Some(numbers)
+    }
+    #[inline(always)]
+    fn wide_slice(_: &[f32]) -> Option<&[f64]> {
+        None
+    }
 }
 
 /// What leaves are summed in.
@@ -107,16 +103,35 @@ pub(super) trait Leaf:
     Number + Default + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self>
 {
     fn of(value: f64) -> Self;
+    /// The same slices, where they are of 32 bits.
+    fn narrow_slices<'a, const N: usize>(
+        leaves: &'a [Self],
+        sums: &'a mut [Self; N],
+    ) -> Option<(&'a [f32], &'a mut [f32; N])>;
 }
 
 impl Leaf for f32 {
     fn of(value: f64) -> f32 {
         value as f32
     }
+    #[inline(always)]
+    fn narrow_slices<'a, const N: usize>(
+        leaves: &'a [f32],
+        sums: &'a mut [f32; N],
+    ) -> Option<(&'a [f32], &'a mut [f32; N])> {
+        Some((leaves, sums))
+    }
 }
 
 impl Leaf for f64 {
     fn of(value: f64) -> f64 {
         value
+    }
+    #[inline(always)]
+    fn narrow_slices<'a, const N: usize>(
+        _: &'a [f64],
+        _: &'a mut [f64; N],
+    ) -> Option<(&'a [f32], &'a mut [f32; N])> {
+        None
     }
 }

@@ -1,10 +1,10 @@
 //! An ensemble ready to be evaluated.
 
-use super::columns::Columns;
+use super::columns::{Columns, LANES, Lanes};
 use super::flat::Flat;
 use super::instructions::{Instructions, Work, tile};
 use super::rank::{Leaf, Number, Rank};
-use super::tile::{Scratch, add_leaves_of_one};
+use super::tile::{Portable, Scratch, add_leaves_of_one};
 use crate::{Ensemble, Link, Sum, Vote};
 
 /// From this many rows on, a tile that is not full is less work than one row after the other.
@@ -80,37 +80,36 @@ impl Trees {
     /// The answers for rows of `features` numbers: `groups` numbers each.
     pub(crate) fn predict<V: Number>(&self, rows: &[V], into: &mut [f64]) {
         match &self.layout {
-            Layout::Bytes32(flat) => self.run::<V, u8, f32, 64>(flat, rows, into),
-            Layout::Bytes64(flat) => self.run::<V, u8, f64, 64>(flat, rows, into),
-            Layout::Words32(flat) => self.run::<V, u16, f32, 32>(flat, rows, into),
-            Layout::Words64(flat) => self.run::<V, u16, f64, 32>(flat, rows, into),
-            Layout::Wide32(flat) => self.run::<V, u32, f32, 16>(flat, rows, into),
-            Layout::Wide64(flat) => self.run::<V, u32, f64, 16>(flat, rows, into),
+            Layout::Bytes32(flat) => self.run(flat, rows, into),
+            Layout::Bytes64(flat) => self.run(flat, rows, into),
+            Layout::Words32(flat) => self.run(flat, rows, into),
+            Layout::Words64(flat) => self.run(flat, rows, into),
+            Layout::Wide32(flat) => self.run(flat, rows, into),
+            Layout::Wide64(flat) => self.run(flat, rows, into),
         }
     }
 
-    fn run<V: Number, R: Rank, L: Leaf, const N: usize>(
-        &self,
-        flat: &Flat<R, L>,
-        rows: &[V],
-        into: &mut [f64],
-    ) {
+    fn run<V: Number, R: Rank, L: Leaf>(&self, flat: &Flat<R, L>, rows: &[V], into: &mut [f64]) {
         // A model without features answers with its base; rows cannot be counted by their numbers.
         let features = self.features.max(1);
         let count = into.len() / self.groups;
-        let small = count % N < WORTH_A_TILE;
-        let in_tiles = if small { count - count % N } else { count };
+        let small = count % LANES < WORTH_A_TILE;
+        let in_tiles = if small { count - count % LANES } else { count };
         let (tiled_rows, single_rows) = rows.split_at((in_tiles * features).min(rows.len()));
         let (tiled, single) = into.split_at_mut(in_tiles * self.groups);
         if in_tiles > 0 {
             let work = Work { columns: &self.columns, flat, features };
+            let wide = if flat.walks() { self.columns.count } else { 0 };
+            let slots = flat.most_slots();
+            let bytes = if slots.is_some() { self.columns.byte_count } else { 0 };
             let mut scratch = Scratch {
-                columns: vec![[R::default(); N]; self.columns.count],
-                path: vec![[R::default(); N]; flat.most_slots()],
+                wide: vec![[R::default(); LANES]; wide],
+                bytes: vec![Lanes([0; LANES]); bytes],
+                path: vec![Lanes([0; LANES]); slots.unwrap_or(0)],
             };
-            let mut sums = vec![[L::default(); N]; self.groups];
-            let tiles = tiled.chunks_mut(N * self.groups);
-            for (into, rows) in tiles.zip(tiled_rows.chunks(N * features)) {
+            let mut sums = vec![[L::default(); LANES]; self.groups];
+            let tiles = tiled.chunks_mut(LANES * self.groups);
+            for (into, rows) in tiles.zip(tiled_rows.chunks(LANES * features)) {
                 self.begin(&mut sums);
                 tile(self.instructions, &work, rows, &mut scratch, &mut sums);
                 self.finish(&sums, into);
@@ -130,7 +129,7 @@ impl Trees {
             on_heap.resize(self.columns.count, [R::default(); 1]);
             &mut on_heap[..]
         };
-        self.columns.rank(row, self.features, ranks);
+        self.columns.rank(Portable, row, self.features, ranks, &mut []);
         let mut few = [[L::default(); 1]; 8];
         let mut many = Vec::new();
         let sums = if self.groups <= few.len() {
