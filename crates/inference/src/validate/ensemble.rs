@@ -66,7 +66,7 @@ fn largest_sum(ensemble: &Ensemble, path: &str) -> Result<(), Refusal> {
         Sum::F64FromBase | Sum::F64ThenBase => f64::MAX / 2.0,
     };
     let share = ensemble.vote.divisor.abs().min(1.0);
-    match largest.iter().find(|sum| !(**sum / share < beyond)) {
+    match largest.iter().find(|sum| sum.is_nan() || **sum / share >= beyond) {
         Some(sum) => Err(Refusal::field(
             format!("{path}: leaves"),
             format!("a sum of up to {sum:e}"),
