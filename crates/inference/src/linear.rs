@@ -32,7 +32,7 @@ impl Linear {
                 let value = if value.is_nan() { self.missing.unwrap_or(*value) } else { *value };
                 sum += value * weight;
             }
-            *place = sum;
+            *place = sum.clamp(f64::MIN, f64::MAX);
         }
         self.link.apply(into);
     }

@@ -61,7 +61,8 @@ impl Link {
 
 fn each(sums: &mut [f64], of: impl Fn(f64) -> f64) {
     for sum in sums {
-        *sum = of(*sum);
+        // An answer is a number, also where the exponential of a sum is beyond all of them.
+        *sum = of(*sum).clamp(f64::MIN, f64::MAX);
     }
 }
 

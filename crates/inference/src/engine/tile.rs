@@ -210,7 +210,25 @@ pub(super) fn add_leaves_of_one<R: Rank, L: Leaf>(
     ranks: &[[R; 1]],
     sums: &mut [[L; 1]],
 ) {
-    const TOGETHER: usize = 12;
+    // A table of a known size needs no check of bounds.
+    match ranks.first_chunk::<KNOWN>() {
+        Some(known) if ranks.len() == KNOWN => {
+            walk_one(flat, |column| known[column % KNOWN][0], sums);
+        }
+        _ => walk_one(flat, |column| ranks[column][0], sums),
+    }
+}
+
+/// Columns of a table whose size is known.
+pub(super) const KNOWN: usize = 256;
+
+#[inline(always)]
+fn walk_one<R: Rank, L: Leaf>(
+    flat: &Flat<R, L>,
+    rank_of: impl Fn(usize) -> R,
+    sums: &mut [[L; 1]],
+) {
+    const TOGETHER: usize = 16;
     for trees in flat.trees.chunks(TOGETHER) {
         let mut at = [0_u32; TOGETHER];
         let mut depth = 0;
@@ -222,7 +240,7 @@ pub(super) fn add_leaves_of_one<R: Rank, L: Leaf>(
             let before = at;
             for at in &mut at[..] {
                 let place = &flat.places[*at as usize];
-                let rank = ranks[R::column_index(place.column)][0];
+                let rank = rank_of(R::column_index(place.column));
                 *at = place.left + u32::from(rank >= place.rank);
             }
             if step >= 8 && at == before {

@@ -4,13 +4,11 @@ use super::columns::{Columns, LANES, Lanes};
 use super::flat::Flat;
 use super::instructions::{Instructions, Work, tile};
 use super::rank::{Leaf, Number, Rank};
-use super::tile::{Portable, Scratch, add_leaves_of_one};
+use super::tile::{KNOWN, Portable, Scratch, add_leaves_of_one};
 use crate::{Ensemble, Link, Sum, Vote};
 
 /// From this many rows on, a tile that is not full is less work than one row after the other.
 const WORTH_A_TILE: usize = 8;
-/// Columns of ranks of a single row that need no memory from the heap.
-const ON_THE_STACK: usize = 256;
 
 /// An ensemble ready to be evaluated. Build it from an ensemble that was validated.
 #[derive(Clone, Debug)]
@@ -121,9 +119,9 @@ impl Trees {
     }
 
     fn one<V: Number, R: Rank, L: Leaf>(&self, flat: &Flat<R, L>, row: &[V], into: &mut [f64]) {
-        let mut on_stack = [[R::default(); 1]; ON_THE_STACK];
+        let mut on_stack = [[R::default(); 1]; KNOWN];
         let mut on_heap = Vec::new();
-        let ranks = if self.columns.count <= ON_THE_STACK {
+        let ranks = if self.columns.count <= KNOWN {
             &mut on_stack[..]
         } else {
             on_heap.resize(self.columns.count, [R::default(); 1]);

@@ -44,7 +44,36 @@ pub(super) fn check(ensemble: &Ensemble, path: &str, limits: &Limits) -> Result<
     for (at, one) in trees.iter().enumerate() {
         tree(one, at, ensemble, limits)?;
     }
-    Ok(())
+    largest_sum(ensemble, path)
+}
+
+/// No row can lead to a sum beyond the numbers of its width.
+fn largest_sum(ensemble: &Ensemble, path: &str) -> Result<(), Refusal> {
+    let mut largest: Vec<f64> = ensemble.vote.base.iter().map(|base| base.abs()).collect();
+    for tree in &ensemble.trees {
+        let width = tree.leaf_width(ensemble.groups);
+        let first = match tree.target {
+            Target::Group(group) => group as usize,
+            Target::All => 0,
+        };
+        for (at, sum) in largest[first..].iter_mut().take(width).enumerate() {
+            let of_group = tree.leaf_values.iter().skip(at).step_by(width);
+            *sum += of_group.fold(0.0, |most: f64, leaf| most.max((leaf * tree.weight).abs()));
+        }
+    }
+    let beyond = match ensemble.vote.sum {
+        Sum::F32FromBase | Sum::F32ThenBase => f64::from(f32::MAX) / 2.0,
+        Sum::F64FromBase | Sum::F64ThenBase => f64::MAX / 2.0,
+    };
+    let share = ensemble.vote.divisor.abs().min(1.0);
+    match largest.iter().find(|sum| sum.is_nan() || **sum / share >= beyond) {
+        Some(sum) => Err(Refusal::field(
+            format!("{path}: leaves"),
+            format!("a sum of up to {sum:e}"),
+            format!("less than {beyond:e}"),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Scales are positive numbers.

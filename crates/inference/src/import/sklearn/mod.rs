@@ -67,8 +67,8 @@ pub fn read_pickle(bytes: &[u8], options: &ReadOptions) -> Result<Pickled, Refus
         None => Cow::Borrowed(bytes),
     };
     let graph = pickle::read(&content, &caps)?;
-    let joblib = if matches!(content, Cow::Owned(_)) { "compressed " } else { "" };
-    lowered(&graph, content.len(), joblib, options)
+    let compressed = if matches!(content, Cow::Owned(_)) { "compressed " } else { "" };
+    lowered(&graph, content.len(), compressed, options)
 }
 
 fn lowered(
