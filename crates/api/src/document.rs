@@ -3,6 +3,7 @@
 use app::access::{Right, Role};
 use app::coverage::CoverageRow;
 use app::fetch::{FetchRequest, FetchStatus, LogLine, Started};
+use app::models::NewModel;
 use engines::registry::BUILT_IN;
 use engines::request::DecisionRequestSchema;
 use facts::reason::ReasonCode;
@@ -92,6 +93,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         path if path.contains("decision") => "decisions",
         path if path.contains("/pricing/") => "pricing",
         path if path.contains("/models") => "models",
+        path if path.contains("/predict") || path.ends_with("/stream") => "predictions",
         path if ["/gap-filler/", "/refresh/", "/schedules"]
             .iter()
             .any(|part| path.contains(part)) =>
@@ -134,6 +136,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         Takes::CoverageQuery => parameters.extend(query_parameters::<CoverageQuery>()),
         Takes::FetchQuery => parameters.extend(query_parameters::<FetchQuery>()),
         Takes::TaskLog => parameters.extend(query_parameters::<LogQuery>()),
+        Takes::Upload => operation["requestBody"] = upload_form(generator),
         Takes::Nothing | Takes::DecisionId | Takes::TaskId => {}
     }
     if !parameters.is_empty() {
@@ -186,8 +189,28 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         }
         Gives::Text => with_problems("200", "text/plain", &json!({ "type": "string" }), generator),
         Gives::Page => with_problems("200", "text/html", &json!({ "type": "string" }), generator),
+        Gives::Stream => {
+            with_problems("200", "text/event-stream", &json!({ "type": "string" }), generator)
+        }
+        Gives::File => {
+            let bytes = json!({ "type": "string", "format": "binary" });
+            with_problems("200", "application/octet-stream", &bytes, generator)
+        }
     };
     operation
+}
+
+/// The form with a model's file: the fields of a recorded model, and the file.
+fn upload_form(generator: &mut SchemaGenerator) -> Value {
+    let fields = reference::<NewModel>(generator);
+    let file = json!({
+        "type": "object", "required": ["file"],
+        "properties": { "file": { "type": "string", "format": "binary",
+            "description": "XGBoost JSON or UBJ, LightGBM text, ONNX, pickle, joblib, or a zip or tar" } }
+    });
+    json!({ "required": true, "content": {
+        "multipart/form-data": { "schema": { "allOf": [fields, file] } }
+    } })
 }
 
 /// Says who may call.

@@ -22,6 +22,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use access::Door;
 
 pub use document::openapi;
+use routes::Takes;
 pub use routes::{ROUTES, Route};
 
 /// The largest body that is read: a snapshot of tens of thousands of pods.
@@ -32,7 +33,11 @@ pub fn router(app: Arc<App>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let door = Door { app: Arc::clone(&app), right: route.right };
-        let handler = (route.handler)().route_layer(from_fn_with_state(door, access::guard));
+        let mut handler = (route.handler)().route_layer(from_fn_with_state(door, access::guard));
+        if matches!(route.takes, Takes::Upload) {
+            // Files go to the disk as they come, and have a limit of their own.
+            handler = handler.layer(DefaultBodyLimit::disable());
+        }
         router = router.route(route.path, handler);
     }
     router

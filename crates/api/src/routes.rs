@@ -5,10 +5,13 @@ pub(crate) mod decisions;
 pub(crate) mod fetch;
 pub(crate) mod gaps;
 pub(crate) mod keys;
+pub(crate) mod live;
 pub(crate) mod models;
+pub(crate) mod predictions;
 pub(crate) mod pricing;
 pub(crate) mod refresh;
 pub(crate) mod system;
+pub(crate) mod upload;
 
 use std::sync::Arc;
 
@@ -24,13 +27,21 @@ use crate::pages;
 use app::access::{KeyItem, MadeKey, NewKey};
 use app::fetch::LogLine;
 use app::gaps::{Analysis, AnalyzeRequest, FillRequest, FillStarted, GapItem, GapStatus};
+use app::models::activation::{ActivateRequest, Activated, ActivationItem, RollbackRequest};
 use app::models::{ModelItem, NewModel};
+use app::performance::{Noted, Outcomes, Performance};
+use app::predict::PoolsRequest;
 use app::refresh::{
     NewSchedule, RefreshItem, RefreshRequest, RefreshStarted, RefreshStatus, ScheduleItem,
 };
 use keys::AuditItem;
-use models::ModelQuery;
+use live::LiveQuery;
+use models::{ModelDetails, ModelQuery, TypeQuery};
+use predictions::{
+    OneInterruption, PredictAnswer, PredictRequest, PredictionItem, PredictionQuery,
+};
 use refresh::RefreshQuery;
+use upload::Uploaded;
 
 /// A route.
 pub struct Route {
@@ -81,6 +92,8 @@ pub enum Takes {
     Body(SchemaOf),
     /// A query of some type.
     Query(ParametersOf),
+    /// A form with a model's file.
+    Upload,
 }
 
 /// Writes the schema of a type.
@@ -124,6 +137,10 @@ pub enum Gives {
     OpenApi,
     /// A page.
     Page,
+    /// A file.
+    File,
+    /// Events without an end.
+    Stream,
     /// One thing of some type.
     One(SchemaOf),
     /// Many of some type.
@@ -189,10 +206,38 @@ pub const ROUTES: &[Route] = routes! {
         "Call a job off; what it has kept stays.";
     post "/api/v1/ml/models" "recordModel" Operate Body<NewModel> Created<ModelItem> models::record,
         "Record a model by name, type, version and training date; its file is no part of that.";
+    post "/api/v1/ml/models/upload" "uploadModel" Operate Upload Created<Uploaded> upload::upload,
+        "Take in a model's file, or a zip or tar of it with what was saved beside it; nothing in it is run.";
     get "/api/v1/ml/models/list" "listModels" LookAtOperations Query<ModelQuery> Many<ModelItem> models::all,
         "Models, the newest first.";
+    post "/api/v1/ml/models/activate" "activateModel" Operate Body<ActivateRequest> One<Activated> models::activate,
+        "Have a model answer for its type, in the place of the one that does.";
+    post "/api/v1/ml/models/rollback" "rollBackModel" Operate Body<RollbackRequest> One<Activated> models::roll_back,
+        "Go back to the model that answered before.";
+    get "/api/v1/ml/models/activations" "listActivations" LookAtOperations Query<TypeQuery> Many<ActivationItem> models::activations,
+        "Which model answered for a type since when.";
     get "/api/v1/ml/models/{model_id}" "getModel" LookAtOperations Nothing One<ModelItem> models::one,
         "One model.";
+    delete "/api/v1/ml/models/{model_id}" "deleteModel" Operate Nothing One<ModelItem> models::delete,
+        "Delete a model that does not answer, with its file.";
+    get "/api/v1/ml/models/{model_id}/details" "getModelDetails" LookAtOperations Nothing One<ModelDetails> models::details,
+        "One model with how good it is and how much it is used.";
+    get "/api/v1/ml/models/{model_id}/performance" "getPerformance" LookAtOperations Nothing One<Performance> models::performance,
+        "How good a model is, as far as that was measured; `baseline` names what answers without one.";
+    get "/api/v1/ml/models/{model_id}/download" "downloadModel" LookAtOperations Nothing File models::download,
+        "The file of a model, as it was uploaded.";
+    post "/api/v1/ml/predict/spot-interruption" "predictSpotInterruption" Decide Body<PoolsRequest<'static>> One<OneInterruption<'static>> predictions::spot_interruption,
+        "How likely capacity of a pool is taken back; of many pools with `pools`.";
+    post "/api/v1/ml/predict" "predict" Decide Body<PredictRequest<'static>> One<PredictAnswer<'static>> predictions::predict,
+        "What the active model of a type says of pools, or of rows of features.";
+    get "/api/v1/ml/predictions/history" "listPredictions" LookAtOwn Query<PredictionQuery> Many<PredictionItem> predictions::history,
+        "Predictions, the newest first.";
+    post "/api/v1/ml/predictions/outcomes" "noteOutcomes" Operate Body<Outcomes> One<Noted> predictions::outcomes,
+        "Note what became of predictions.";
+    get "/api/v1/ml/predictions/live" "livePredictions" LookAtOwn Query<LiveQuery> Stream live::live,
+        "Predictions as they come: WebSocket, or server-sent events for a plain request.";
+    get "/api/v1/ml/stream" "stream" LookAtOwn Query<LiveQuery> Stream live::live,
+        "The same frames.";
     post "/api/v1/ml/gap-filler/analyze" "analyzeGaps" LookAtOperations Body<AnalyzeRequest> One<Analysis> gaps::analyze,
         "What is missing of the prices that a model needs, pool by pool; fetches nothing.";
     post "/api/v1/ml/gap-filler/fill" "fillGaps" Operate Body<FillRequest> Accepted<FillStarted> gaps::fill,

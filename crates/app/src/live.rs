@@ -27,11 +27,14 @@ pub struct LiveEvent {
 
 /// What readers listen to.
 #[derive(Debug)]
-pub(crate) struct Live(broadcast::Sender<LiveEvent>);
+pub(crate) struct Live {
+    events: broadcast::Sender<LiveEvent>,
+    ended: watch::Sender<bool>,
+}
 
 impl Default for Live {
     fn default() -> Live {
-        Live(broadcast::channel(MOST_BEHIND).0)
+        Live { events: broadcast::channel(MOST_BEHIND).0, ended: watch::channel(false).0 }
     }
 }
 
@@ -61,7 +64,7 @@ impl App {
     /// A store that does not answer.
     pub async fn listen(&self) -> Result<(broadcast::Receiver<LiveEvent>, u64), Error> {
         // Listening begins before the place is read, so that nothing falls between.
-        let receiver = self.live.0.subscribe();
+        let receiver = self.live.events.subscribe();
         Ok((receiver, self.store.last_prediction().await?))
     }
 
@@ -88,11 +91,22 @@ impl App {
     /// How many watch.
     #[must_use]
     pub fn listeners(&self) -> usize {
-        self.live.0.receiver_count()
+        self.live.events.receiver_count()
+    }
+
+    /// Becomes true when the server stops, which ends every stream.
+    #[must_use]
+    pub fn streams_end(&self) -> watch::Receiver<bool> {
+        self.live.ended.subscribe()
     }
 
     /// Tells listeners of what is kept, whoever keeps it, until the server stops.
-    pub async fn follow_predictions(&self, mut stop: watch::Receiver<bool>) {
+    pub async fn follow_predictions(&self, stop: watch::Receiver<bool>) {
+        self.follow(stop).await;
+        self.live.ended.send_replace(true);
+    }
+
+    async fn follow(&self, mut stop: watch::Receiver<bool>) {
         let mut news = self.store.news_of_predictions();
         let mut last = self.store.last_prediction().await.unwrap_or(0);
         loop {
@@ -113,7 +127,7 @@ impl App {
                         for event in events {
                             last = event.sequence;
                             // Nobody listens any more: the next look will notice.
-                            let _ = self.live.0.send(event);
+                            let _ = self.live.events.send(event);
                         }
                     }
                     Err(_) => break,

@@ -3,6 +3,7 @@
 mod access;
 mod aws;
 mod data;
+mod models;
 mod pricing;
 mod redis;
 
@@ -17,6 +18,7 @@ pub(crate) use data::{
     AutoRefreshArguments, Gap, GapArguments, GapCommand, Pools, Refresh, RefreshCommand,
     ScheduleCommand, ToFill, ToRefresh, ToSchedule,
 };
+pub(crate) use models::ModelFiles;
 pub(crate) use pricing::{
     Dataset, ExportFormat, Exported, Kept, Listed, Pricing, PricingCommand, ToFetch,
 };
@@ -93,6 +95,8 @@ pub(crate) struct Serve {
     pub(crate) gaps: GapArguments,
     #[command(flatten)]
     pub(crate) refresh: AutoRefreshArguments,
+    #[command(flatten)]
+    pub(crate) models: ModelFiles,
     #[command(flatten)]
     pub(crate) redis: Redis,
     /// Start with a made-up cluster, labelled as such, in a database that is gone afterwards.

@@ -1,18 +1,20 @@
-//! Models by record.
+//! Models: taking them in, choosing which one answers, and how good each is.
 
 use std::sync::Arc;
 
 use app::App;
 use app::access::Caller;
-use app::models::{ModelItem, NewModel};
+use app::models::activation::{ActivateRequest, Activated, ActivationItem, RollbackRequest};
+use app::models::{ModelItem, ModelType, NewModel};
+use app::performance::Performance;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use store::ModelFilter;
 
 use crate::body::{self, LARGEST_PAGE};
@@ -25,10 +27,40 @@ use crate::problem::Problem;
 pub(crate) struct ModelQuery {
     /// Only active ones, or only others.
     active: Option<bool>,
+    /// Only versions of this name.
+    name: Option<String>,
     /// How many, 1 to 500; 50 when absent.
     limit: Option<u64>,
     /// How many are passed over.
     offset: Option<u64>,
+}
+
+/// Which type.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TypeQuery {
+    /// The type.
+    model_type: ModelType,
+}
+
+/// Everything about a model.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ModelDetails {
+    #[serde(flatten)]
+    model: ModelItem,
+    /// How good it is, as far as that was measured.
+    performance_metrics: Performance,
+    /// How much it is used.
+    usage_stats: UsageStats,
+}
+
+/// How much a model is used.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct UsageStats {
+    /// Predictions that it has made.
+    predictions_count: u64,
+    /// Predictions whose outcome is known.
+    resolved_count: u64,
 }
 
 /// `POST /models`.
@@ -51,12 +83,18 @@ pub(crate) async fn all(
     let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
     let limit = query.limit.unwrap_or(50).clamp(1, LARGEST_PAGE);
     let offset = query.offset.unwrap_or(0);
-    let filter = ModelFilter { active: query.active, limit, offset, ..ModelFilter::default() };
-    let (models, total) = app.models(&filter).await?;
     let mut path = "/api/v1/ml/models/list?".to_owned();
     if let Some(active) = query.active {
         path.push_str(&format!("active={active}&"));
     }
+    let filter = ModelFilter {
+        active: query.active,
+        name: query.name,
+        limit,
+        offset,
+        ..ModelFilter::default()
+    };
+    let (models, total) = app.models(&filter).await?;
     Ok(list::page(&models, total, &path, limit, offset))
 }
 
@@ -66,4 +104,86 @@ pub(crate) async fn one(
     Path(model_id): Path<String>,
 ) -> Result<Json<ModelItem>, Problem> {
     Ok(Json(app.model(&model_id).await?))
+}
+
+/// `POST /models/activate`.
+pub(crate) async fn activate(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Activated>, Problem> {
+    let wanted: ActivateRequest = body::json(&headers, &body?)?;
+    Ok(Json(app.activate_model(&wanted, &caller).await?))
+}
+
+/// `POST /models/rollback`.
+pub(crate) async fn roll_back(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Activated>, Problem> {
+    let wanted: RollbackRequest = body::json(&headers, &body?)?;
+    Ok(Json(app.roll_back_model(&wanted, &caller).await?))
+}
+
+/// `GET /models/activations`.
+pub(crate) async fn activations(
+    State(app): State<Arc<App>>,
+    query: Result<Query<TypeQuery>, QueryRejection>,
+) -> Result<Json<Vec<ActivationItem>>, Problem> {
+    let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
+    Ok(Json(app.activations(query.model_type).await?))
+}
+
+/// `DELETE /models/{model_id}`.
+pub(crate) async fn delete(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(model_id): Path<String>,
+) -> Result<Json<ModelItem>, Problem> {
+    Ok(Json(app.delete_model(&model_id, &caller).await?))
+}
+
+/// `GET /models/{model_id}/details`.
+pub(crate) async fn details(
+    State(app): State<Arc<App>>,
+    Path(model_id): Path<String>,
+) -> Result<Json<ModelDetails>, Problem> {
+    let model = app.model(&model_id).await?;
+    let performance_metrics = app.performance(Some(&model_id)).await?;
+    let usage_stats = UsageStats {
+        predictions_count: performance_metrics.predictions_count,
+        resolved_count: performance_metrics.resolved_count,
+    };
+    Ok(Json(ModelDetails { model, performance_metrics, usage_stats }))
+}
+
+/// `GET /models/{model_id}/performance`; `baseline` is what answers without a model.
+pub(crate) async fn performance(
+    State(app): State<Arc<App>>,
+    Path(model_id): Path<String>,
+) -> Result<Json<Performance>, Problem> {
+    let wanted = Some(model_id.as_str()).filter(|id| *id != "baseline");
+    Ok(Json(app.performance(wanted).await?))
+}
+
+/// `GET /models/{model_id}/download`.
+pub(crate) async fn download(
+    State(app): State<Arc<App>>,
+    Path(model_id): Path<String>,
+) -> Result<Response, Problem> {
+    let (name, bytes) = app.model_file(&model_id).await?;
+    let plain = |letter: &char| letter.is_ascii_alphanumeric() || "._-".contains(*letter);
+    let name: String = name.chars().filter(plain).collect();
+    let mut response = bytes.into_response();
+    let headers = response.headers_mut();
+    let octets = HeaderValue::from_static("application/octet-stream");
+    headers.insert(header::CONTENT_TYPE, octets);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        headers.insert(header::CONTENT_DISPOSITION, value);
+    }
+    Ok(response)
 }

@@ -24,7 +24,7 @@ pub(crate) struct Health {
     /// `up`, `down` (answers are the same and made anew) or `not_configured`.
     redis: &'static str,
     /// Models that serve predictions.
-    models_loaded: u32,
+    models_loaded: usize,
     /// The build.
     build: &'static str,
     /// What the market knows, and how old it is.
@@ -64,7 +64,7 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Response {
             Some(true) => "up",
             Some(false) => "down",
         },
-        models_loaded: 0,
+        models_loaded: app.models_loaded(),
         build: app::BUILD,
         market: market.collect(),
     };

@@ -10,6 +10,7 @@ use app::App;
 use app::access::Caller;
 use app::decide::Desk;
 use app::fetch::PriceSources;
+use app::predict::keeper::Keeper;
 use app::stored_market::StoredMarket;
 use clock::Clock;
 use facts::names::Region;
@@ -50,7 +51,17 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let (market, followed) = market(arguments, &store, clock.now()).await?;
     let app = App::new(Desk::over(market), store.clone(), clock);
     let app = app.with_cache(arguments.redis.cache()?);
-    let app = Arc::new(app.with_gap_settings(arguments.gaps.settings()));
+    let (keeper, waiting) = Keeper::new();
+    let mut app = app.with_gap_settings(arguments.gaps.settings()).with_keeper(keeper);
+    if !arguments.demo {
+        app = app.with_model_folder(arguments.models.folder(&arguments.database.data));
+    }
+    let app = Arc::new(app);
+    let swept = app.sweep_model_files().await?;
+    if swept > 0 {
+        tracing::info!(swept, "removed what uploads that were cut off had left");
+    }
+    app.reload_models().await?;
     let open = app.is_open().await?;
     if open && !arguments.host.is_loopback() {
         // Whoever can reach the port could do everything.
@@ -77,6 +88,13 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
         let (app, stopped) = (Arc::clone(&app), stopped.clone());
         background.spawn(async move { app.follow_store(followed, stopped).await });
     }
+    for work in [Background::Models, Background::Live, Background::Outcomes] {
+        background.spawn(work.run(Arc::clone(&app), stopped.clone()));
+    }
+    // Predictions of requests that are answered while the server stops are kept too.
+    let (last, last_words) = watch::channel(false);
+    let mut keeping = JoinSet::new();
+    keeping.spawn(waiting.write(store.clone(), last_words));
     background.spawn(async move {
         asked_to_stop().await;
         let _ = stop.send(true);
@@ -90,10 +108,33 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
         .map_err(|error| Failure::Serve(error.to_string()))?;
     // Jobs are handed back before the process ends.
     while background.join_next().await.is_some() {}
+    let _ = last.send(true);
+    while keeping.join_next().await.is_some() {}
     drop(app);
     store.close().await;
     tracing::info!("stopped");
     Ok(Exit::Success)
+}
+
+/// What goes on beside requests.
+#[derive(Clone, Copy)]
+enum Background {
+    /// Models that other servers activate.
+    Models,
+    /// Predictions for those who watch.
+    Live,
+    /// What became of predictions.
+    Outcomes,
+}
+
+impl Background {
+    async fn run(self, app: Arc<App>, stop: watch::Receiver<bool>) {
+        match self {
+            Background::Models => app.follow_models(stop).await,
+            Background::Live => app.follow_predictions(stop).await,
+            Background::Outcomes => app.watch_predictions(stop).await,
+        }
+    }
 }
 
 fn runner(arguments: &Serve, sources: PriceSources) -> Result<Runner, Failure> {
