@@ -27,7 +27,9 @@ use crate::pages;
 use app::access::{KeyItem, MadeKey, NewKey};
 use app::fetch::LogLine;
 use app::gaps::{Analysis, AnalyzeRequest, FillRequest, FillStarted, GapItem, GapStatus};
+use app::meters::Metrics;
 use app::models::activation::{ActivateRequest, Activated, ActivationItem, RollbackRequest};
+use app::models::upload::Deleted;
 use app::models::{ModelItem, NewModel};
 use app::performance::{Noted, Outcomes, Performance};
 use app::predict::PoolsRequest;
@@ -218,7 +220,7 @@ pub const ROUTES: &[Route] = routes! {
         "Which model answered for a type since when.";
     get "/api/v1/ml/models/{model_id}" "getModel" LookAtOperations Nothing One<ModelItem> models::one,
         "One model.";
-    delete "/api/v1/ml/models/{model_id}" "deleteModel" Operate Nothing One<ModelItem> models::delete,
+    delete "/api/v1/ml/models/{model_id}" "deleteModel" Operate Nothing One<Deleted> models::delete,
         "Delete a model that does not answer, with its file.";
     get "/api/v1/ml/models/{model_id}/details" "getModelDetails" LookAtOperations Nothing One<ModelDetails> models::details,
         "One model with how good it is and how much it is used.";
@@ -282,6 +284,8 @@ pub const ROUTES: &[Route] = routes! {
         "What was changed by whom and what was refused, the newest first.";
     get "/api/v1/ml/health" "health" Anybody Nothing Health system::health,
         "The state of the server and of what it depends on.";
+    get "/api/v1/ml/metrics" "metrics" LookAtOperations Nothing One<Metrics> system::metrics,
+        "What the server did in the last minute, and what it holds.";
     get "/livez" "livez" Anybody Nothing Text system::livez,
         "Whether the process runs; looks at nothing else.";
     get "/readyz" "readyz" Anybody Nothing Text system::readyz,

@@ -48,8 +48,10 @@ impl App {
         let now = self.clock.now();
         let desk = self.desk();
         if let Some(kept) = desk.kept.find(question, now) {
+            self.meters.decision(now, true);
             return self.give(kept.again(request.request_id.as_deref(), now)).await;
         }
+        self.meters.decision(now, false);
         let prepared = engine.prepare(&request)?;
         let steady = prepared.is_steady(now);
         let outcome = if prepared.is_quick() {

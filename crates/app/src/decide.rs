@@ -6,15 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use engines::engine::Sources;
 use engines::prepared::{AnyEngine, AnyEvidence, Digest, ErasedDecision, Prepared, Run};
 use engines::request::DecisionRequest;
+use engines::spot_model::SpotModel;
 use facts::cluster::DecodeError;
 use facts::decision::Warning;
 use facts::reason::ReasonCode;
 use jiff::Timestamp;
-use market::Market;
+use market::{Market, MarketSlice};
 
 use crate::BUILD;
 use crate::bundle::Bundle;
 use crate::kept::KeptAnswers;
+use crate::models::asking::AskedModel;
 
 /// A decision with everything that is needed to make it again.
 pub struct Outcome {
@@ -40,6 +42,7 @@ pub struct Outcome {
 /// no answer; nor does keeping answers that hold as long as the market and the hour do.
 pub struct Desk {
     market: Arc<Market>,
+    model: Option<AskedModel>,
     gathered: Mutex<BTreeMap<(&'static str, String), AnyEvidence>>,
     pub(crate) kept: KeptAnswers,
 }
@@ -57,7 +60,17 @@ impl Desk {
     /// A desk with a market that others hold too.
     #[must_use]
     pub fn over(market: Arc<Market>) -> Desk {
-        Desk { market, gathered: Mutex::new(BTreeMap::new()), kept: KeptAnswers::default() }
+        Desk {
+            market,
+            model: None,
+            gathered: Mutex::new(BTreeMap::new()),
+            kept: KeptAnswers::default(),
+        }
+    }
+
+    /// The same desk with a model that decisions ask.
+    pub(crate) fn asking(self, model: Option<AskedModel>) -> Desk {
+        Desk { model, ..self }
     }
 
     /// The market.
@@ -81,7 +94,14 @@ impl Desk {
         if let Some(found) = lock().get(&key) {
             return found.clone();
         }
-        let gathered = prepared.gather(now, &Sources { market: &self.market });
+        let gathered = match &self.model {
+            None => prepared.gather(now, &Sources::of(&self.market)),
+            Some(model) => {
+                let ask = |market: &Market, slice: &MarketSlice| model.ask(market, slice, now);
+                let spot_model = Some(SpotModel { identity: &model.identity, ask: &ask });
+                prepared.gather(now, &Sources { market: &self.market, spot_model })
+            }
+        };
         let mut kept = lock();
         if kept.len() >= MOST_GATHERED {
             kept.clear();

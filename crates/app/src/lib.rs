@@ -14,6 +14,7 @@ pub mod history;
 mod ids;
 mod kept;
 pub mod live;
+pub mod meters;
 pub mod models;
 pub mod performance;
 pub mod predict;
@@ -66,6 +67,7 @@ pub struct App {
     keeper: Option<predict::keeper::Keeper>,
     threads: usize,
     live: live::Live,
+    meters: meters::Meters,
 }
 
 impl App {
@@ -86,6 +88,7 @@ impl App {
             keeper: None,
             threads: cores,
             live: live::Live::default(),
+            meters: meters::Meters::default(),
         }
     }
 
@@ -141,14 +144,22 @@ impl App {
     /// Puts another market in the place of the one that decisions are made on. What was gathered from
     /// and answered on the old one is forgotten.
     pub fn set_market(&self, market: Arc<Market>) {
-        let desk = Arc::new(Desk::over(market));
-        *self.desk.write().unwrap_or_else(PoisonError::into_inner) = desk;
+        self.exchange_desk(Some(market));
+    }
+
+    /// Another market, or another model, or both: whoever comes last sees the latest of either.
+    fn exchange_desk(&self, market: Option<Arc<Market>>) {
+        let mut desk = self.desk.write().unwrap_or_else(PoisonError::into_inner);
+        let market = market.unwrap_or_else(|| Arc::clone(desk.shared_market()));
+        let served = self.active_model(models::ModelType::SpotPredictor);
+        let asked =
+            served.and_then(|served| models::asking::AskedModel::of(&served, self.keeper.as_ref()));
+        *desk = Arc::new(Desk::over(market).asking(asked));
     }
 
     /// Forgets what was gathered and answered, because something else than the market has changed.
     fn renew_desk(&self) {
-        let market = Arc::clone(self.desk().shared_market());
-        self.set_market(market);
+        self.exchange_desk(None);
     }
 
     /// Lets decisions follow what is kept, until the server stops.

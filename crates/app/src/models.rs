@@ -2,6 +2,7 @@
 //! type.
 
 pub mod activation;
+pub(crate) mod asking;
 pub mod folder;
 pub mod reading;
 pub mod serving;

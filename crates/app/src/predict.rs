@@ -17,6 +17,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use store::Uuid;
 
+pub(crate) use pool::Ids;
+
 pub use given::{GivenRequest, GivenRows, PredictedRows};
 pub use pool::{PoolQuery, PoolsRequest, PredictedPools, PricePrediction, SpotPrediction};
 

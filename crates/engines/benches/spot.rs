@@ -96,7 +96,7 @@ fn state() -> ClusterState {
 }
 
 fn evidence(state: &ClusterState, policy: &SpotPolicy, market: &Market) -> SpotEvidence {
-    SpotOptimizer::gather(&SpotOptimizer::need(state, policy, now()), &Sources { market })
+    SpotOptimizer::gather(&SpotOptimizer::need(state, policy, now()), &Sources::of(market))
 }
 
 /// The decision and the cost of the cheapest pool alone, price and full, beside On-Demand's share.

@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 use facts::cluster::ClusterState;
 use facts::decision::Verdict;
 
+use crate::spot_model::SpotModel;
+
 /// A pure function from a cluster and declared evidence to a verdict.
 ///
 /// It never fails: missing evidence becomes a warning and less confidence, and what was considered
@@ -72,6 +74,16 @@ pub trait Engine: Copy + Send + Sync + 'static {
 pub struct Sources<'a> {
     /// Prices and interruption rates.
     pub market: &'a Market,
+    /// The model that says how likely capacity is taken back, where one is active.
+    pub spot_model: Option<SpotModel<'a>>,
+}
+
+impl<'a> Sources<'a> {
+    /// A market, and no model.
+    #[must_use]
+    pub fn of(market: &'a Market) -> Sources<'a> {
+        Sources { market, spot_model: None }
+    }
 }
 
 /// Everything outside of the cluster and the policy that a verdict may depend on.

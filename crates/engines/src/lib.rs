@@ -14,4 +14,5 @@ pub mod request;
 pub mod safety;
 pub mod scheduling;
 pub mod scoring;
+pub mod spot_model;
 pub mod spot_optimizer;

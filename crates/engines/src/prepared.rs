@@ -249,7 +249,7 @@ impl<E: Engine> Prepared for Typed<E> {
             input_digest: run.input_digest.to_hex().to_string(),
             policy_digest: policy_digest.to_hex().to_string(),
             market_digest: Some(evidence.digest.to_hex().to_string()),
-            model_digest: None,
+            model_digest: verdict.model_digest.take(),
             seed: format!("{seed:016x}"),
             work: WorkSpent {
                 budget,
@@ -296,6 +296,7 @@ fn erase<R: serde::Serialize>(verdict: Verdict<R>) -> Verdict<Box<RawValue>> {
         bound: verdict.bound,
         sources: verdict.sources,
         profile: verdict.profile,
+        model_digest: verdict.model_digest,
         work_used: verdict.work_used,
         work_cut: verdict.work_cut,
     }

@@ -13,7 +13,7 @@ mod pool;
 mod profile;
 mod table;
 
-pub use customer::{Observed, customer_component, posterior_hazard};
+pub use customer::{Observed, component_of_hazard, customer_component, posterior_hazard};
 pub use exponential::exp;
 pub use feedback_weight::feedback_weight;
 pub use interruption::{

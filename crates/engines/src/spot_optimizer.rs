@@ -67,7 +67,7 @@ impl Engine for SpotOptimizer {
     }
 
     fn gather(need: &SpotNeed, sources: &Sources<'_>) -> SpotEvidence {
-        evidence::gather(need, sources.market)
+        evidence::gather(need, sources)
     }
 
     fn decide(
@@ -102,6 +102,9 @@ impl Engine for SpotOptimizer {
         let (mut verdict, judged) = ranking::decide(&scene);
         if policy.allocate {
             outcome::allocate(&scene, &judged, given.work, &mut verdict);
+        }
+        if let Some(word) = &evidence.word {
+            verdict.model_digest = Some(word.model.digest.clone());
         }
         verdict
     }

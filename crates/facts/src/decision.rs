@@ -77,6 +77,9 @@ pub struct Verdict<R> {
     /// The scoring profile in use; it is moved into the evidence.
     #[serde(skip)]
     pub profile: Option<ScoringProfile>,
+    /// Digest of the model that was asked; it is moved into the evidence.
+    #[serde(skip)]
+    pub model_digest: Option<String>,
     /// Work units spent; moved into the evidence.
     #[serde(skip)]
     pub work_used: u64,
@@ -101,6 +104,7 @@ impl<R> Default for Verdict<R> {
             bound: None,
             sources: Vec::new(),
             profile: None,
+            model_digest: None,
             work_used: 0,
             work_cut: false,
         }

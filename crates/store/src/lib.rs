@@ -140,6 +140,15 @@ impl Store {
         }
     }
 
+    /// Connections to the database that are open.
+    #[must_use]
+    pub fn connections(&self) -> u32 {
+        match &self.database {
+            Database::Postgres(pool) => pool.size(),
+            Database::Sqlite(pools) => pools.readers.size() + pools.writer.size(),
+        }
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors

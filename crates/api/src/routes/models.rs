@@ -5,6 +5,7 @@ use std::sync::Arc;
 use app::App;
 use app::access::Caller;
 use app::models::activation::{ActivateRequest, Activated, ActivationItem, RollbackRequest};
+use app::models::upload::Deleted;
 use app::models::{ModelItem, ModelType, NewModel};
 use app::performance::Performance;
 use axum::body::Bytes;
@@ -142,7 +143,7 @@ pub(crate) async fn delete(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(model_id): Path<String>,
-) -> Result<Json<ModelItem>, Problem> {
+) -> Result<Json<Deleted>, Problem> {
     Ok(Json(app.delete_model(&model_id, &caller).await?))
 }
 

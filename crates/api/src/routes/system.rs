@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use app::App;
+use app::meters::Metrics;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -70,6 +71,11 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Response {
     };
     let status = if up { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(health)).into_response()
+}
+
+/// `GET /api/v1/ml/metrics`.
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Json<Metrics> {
+    Json(app.metrics())
 }
 
 /// `GET /livez`.

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Value, json};
 use store::{ModelRow, NotDeleted};
 
@@ -11,6 +14,21 @@ use super::{ModelItem, NewModel, checked, item};
 use crate::access::Caller;
 use crate::ids::timed_id;
 use crate::{App, Error, FieldError};
+
+/// A model that is gone.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Deleted {
+    /// `deleted`.
+    pub status: &'static str,
+    /// Its name in all other records.
+    pub model_id: String,
+    /// What people called it.
+    pub name: String,
+    /// Which version of it.
+    pub version: String,
+    /// When.
+    pub deleted_at: Timestamp,
+}
 
 impl App {
     /// Begins a file of a model.
@@ -107,7 +125,7 @@ impl App {
     ///
     /// # Errors
     /// None of this name, one that is active or in use, a store that does not answer.
-    pub async fn delete_model(&self, model_id: &str, caller: &Caller) -> Result<ModelItem, Error> {
+    pub async fn delete_model(&self, model_id: &str, caller: &Caller) -> Result<Deleted, Error> {
         let model = self.model_row(model_id).await?;
         let detail = json!({ "name": model.name, "version": model.version });
         let note = self.note(caller, "model.delete", model.model_id.to_string(), detail);
@@ -116,7 +134,13 @@ impl App {
                 if let Some(digest) = digest {
                     self.forget_unused(&digest).await;
                 }
-                Ok(item(model))
+                Ok(Deleted {
+                    status: "deleted",
+                    model_id: model.model_id.to_string(),
+                    name: model.name,
+                    version: model.version,
+                    deleted_at: note.happened_at,
+                })
             }
             Err(NotDeleted::Unknown) => {
                 Err(Error::NotFound(format!("there is no model `{model_id}`")))

@@ -118,6 +118,7 @@ impl App {
             });
         }
         self.keep_predictions(kept);
+        self.meters.predictions(now, self.clock.now(), predictions.len());
         Ok(PredictedRows { model: answering(&model), predicted_at: now, predictions })
     }
 }

@@ -225,6 +225,7 @@ impl App {
             predictions.push(prediction);
         }
         self.keep_predictions(rows);
+        self.meters.predictions(now, self.clock.now(), predictions.len());
         Ok(PredictedPools {
             model: served.as_deref().map(answering),
             as_of: to_the_minute(now),
@@ -362,6 +363,7 @@ impl App {
             });
         }
         self.keep_predictions(kept);
+        self.meters.predictions(now, self.clock.now(), predictions.len());
         Ok(PredictedPools {
             model: served.as_deref().map(answering),
             as_of: to_the_minute(now),
@@ -371,17 +373,17 @@ impl App {
 }
 
 /// Names predictions of one call: by the instant, the caller, and their place in the call.
-pub(super) struct Ids(Uuid);
+pub(crate) struct Ids(Uuid);
 
 impl Ids {
-    pub(super) fn new(now: Timestamp, caller: &Caller, count: usize) -> Ids {
+    pub(crate) fn new(now: Timestamp, caller: &Caller, count: usize) -> Ids {
         use std::sync::atomic::{AtomicU64, Ordering};
         static CALLS: AtomicU64 = AtomicU64::new(0);
         let call = CALLS.fetch_add(1, Ordering::Relaxed);
         Ids(timed_id(now, format!("{}\0{count}\0{call}", caller.name).as_bytes()))
     }
 
-    pub(super) fn of(&mut self, at: usize) -> Uuid {
+    pub(crate) fn of(&mut self, at: usize) -> Uuid {
         let mut bytes = *self.0.as_bytes();
         for (byte, part) in bytes[12..].iter_mut().zip((at as u32).to_be_bytes()) {
             *byte ^= part;

@@ -48,8 +48,15 @@ pub fn customer_component(bucket: AdvisorBucket, observed: Option<Observed>) -> 
     if observed.is_none() {
         return advisor_component(bucket);
     }
+    component_of_hazard(posterior_hazard(bucket, observed))
+}
+
+/// The advisor's scale read at the probability of an interruption within 30 days that a hazard per hour
+/// has: straight lines between the classes, level beyond them.
+#[must_use]
+pub fn component_of_hazard(hazard: f64) -> f64 {
     let within_30_days = |hazard: f64| 1.0 - exp(-hazard * Horizon::Month.hours());
-    let here = within_30_days(posterior_hazard(bucket, observed));
+    let here = within_30_days(hazard);
     let knots = AdvisorBucket::ALL
         .map(|class| (within_30_days(bucket_hazard(class)), advisor_component(class)));
     if here <= knots[0].0 {

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::{Fraction, SafetyScore};
 
-use super::customer::{Observed, customer_component, posterior_hazard};
+use super::customer::{Observed, component_of_hazard, customer_component, posterior_hazard};
 use super::interruption::{Horizon, InterruptionProbability, RegionPrior, class_kept, probability};
 use super::profile::{Component, Profile};
 use super::table::{
@@ -53,6 +53,8 @@ pub enum Basis {
     Average,
     /// Properties of the type in the catalogue.
     Catalogue,
+    /// The active model says so.
+    Model,
     /// There is no evidence; the advisor component stands in.
     Prior,
 }
@@ -63,6 +65,28 @@ impl PoolScore {
     #[must_use]
     pub fn interruption(&self, horizon: Horizon) -> InterruptionProbability {
         probability(self.hazard, self.log_spread, horizon)
+    }
+
+    /// The same pool with the hazard per hour that a model gives it, in the place of the class's: it
+    /// supplies the probabilities and the expected cost, as published and aged alike, and, where that
+    /// is asked for, the advisor component of the score.
+    #[must_use]
+    pub fn by_model(mut self, hazard: f64, as_advisor: bool, profile: &Profile) -> PoolScore {
+        self.hazard = hazard;
+        self.aged_hazard = hazard;
+        if as_advisor {
+            let component = component_of_hazard(hazard);
+            self.values = self.values.map(|one| match one.basis {
+                Basis::Prior => ComponentValue { value: component, ..one },
+                _ => one,
+            });
+            self.values[0] = ComponentValue { value: component, basis: Basis::Model };
+            let safety =
+                SafetyScore::new(six_decimals(profile.mean(self.values.map(|one| one.value))));
+            self.safety = safety;
+            self.aged_safety = safety;
+        }
+        self
     }
 
     /// The value of a component.

@@ -9,14 +9,16 @@ use facts::cluster::{ClusterState, Node, well_known};
 use facts::decision::DataSource;
 use facts::names::{Architecture, InstanceType, OperatingSystem, Region, Zone};
 use jiff::Timestamp;
-use market::{InstanceFilter, Market, MarketSlice, NoSpotPrice, PriceBasis, SliceRequest};
+use market::{InstanceFilter, MarketSlice, NoSpotPrice, PriceBasis, SliceRequest};
 use serde::{Deserialize, Serialize};
 use units::{Hours, Usd};
 
 use super::capacity;
 use super::policy::SpotPolicy;
 use crate::bin_packing::{region_of, sources, to_the_hour};
+use crate::engine::Sources;
 use crate::scoring::{PoolScore, Profile, ProfileError, ProfileName, RegionPrior, score_pool};
+use crate::spot_model::ModelWord;
 
 /// The question. Equal questions have equal answers on the same market.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +51,9 @@ pub struct ScoringChoice {
     pub gib_per_vcpu: u8,
     /// What it costs when spot capacity is taken back, per processor.
     pub interruption_cost_usd_per_vcpu: Usd,
+    /// Whether the advisor component is read off the active model's probability.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub model_as_advisor: bool,
 }
 
 /// The answer, with the scores that follow from it.
@@ -63,6 +68,9 @@ pub struct SpotEvidence {
     pub existing: Option<MarketSlice>,
     /// Where the numbers come from.
     pub sources: Vec<DataSource>,
+    /// What the active model said of the pools, where one is active.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub word: Option<ModelWord>,
     /// The profile, or why there is none.
     #[serde(skip)]
     pub(super) profile: Option<Result<Profile, ProfileError>>,
@@ -124,19 +132,25 @@ struct Recorded {
     offered: Option<MarketSlice>,
     existing: Option<MarketSlice>,
     sources: Vec<DataSource>,
+    #[serde(default)]
+    word: Option<ModelWord>,
 }
 
 impl From<Recorded> for SpotEvidence {
     fn from(recorded: Recorded) -> SpotEvidence {
-        let Recorded { scoring, offered, existing, sources } = recorded;
+        let Recorded { scoring, offered, existing, sources, word } = recorded;
         let profile = Profile::new(scoring.profile, scoring.feedback_hours);
-        let table = |slice: Option<&MarketSlice>| match (slice, &profile) {
-            (Some(slice), Ok(profile)) => ScoreTable::of(slice, profile, &scoring),
+        let said = |of: fn(&ModelWord) -> &Vec<Option<f64>>| {
+            word.as_ref().map_or(&[][..], |word| of(word).as_slice())
+        };
+        let table = |slice: Option<&MarketSlice>, said: &[Option<f64>]| match (slice, &profile) {
+            (Some(slice), Ok(profile)) => ScoreTable::of(slice, profile, &scoring, said),
             _ => ScoreTable::default(),
         };
         SpotEvidence {
-            offered_scores: table(offered.as_ref()),
-            existing_scores: table(existing.as_ref()),
+            offered_scores: table(offered.as_ref(), said(|word| &word.offered)),
+            existing_scores: table(existing.as_ref(), said(|word| &word.existing)),
+            word,
             scoring,
             offered,
             existing,
@@ -175,6 +189,7 @@ pub(super) fn need(state: &ClusterState, policy: &SpotPolicy, now: Timestamp) ->
             feedback_hours: policy.feedback_hours,
             gib_per_vcpu: capacity::memory_class(state, policy),
             interruption_cost_usd_per_vcpu: policy.interruption_cost_usd_per_vcpu.max(Usd::ZERO),
+            model_as_advisor: policy.model_as_advisor,
         },
         existing: if policy.allocate {
             state.node_items().iter().filter_map(typed).collect()
@@ -185,7 +200,8 @@ pub(super) fn need(state: &ClusterState, policy: &SpotPolicy, now: Timestamp) ->
 }
 
 /// Answers from the market.
-pub(super) fn gather(need: &SpotNeed, market: &Market) -> SpotEvidence {
+pub(super) fn gather(need: &SpotNeed, world: &Sources<'_>) -> SpotEvidence {
+    let market = world.market;
     let slice = |filter: InstanceFilter| {
         Some(market.slice(&SliceRequest {
             region: need.region.clone()?,
@@ -197,21 +213,42 @@ pub(super) fn gather(need: &SpotNeed, market: &Market) -> SpotEvidence {
     };
     let existing =
         InstanceFilter { instance_types: need.existing.clone(), ..InstanceFilter::everything() };
-    SpotEvidence::from(Recorded {
-        scoring: need.scoring,
-        offered: slice(need.filter.clone()),
-        // An empty list of names would let everything through.
-        existing: (!need.existing.is_empty()).then(|| slice(existing)).flatten(),
-        sources: need.region.as_ref().map_or_else(Vec::new, |_| sources(market, need.as_of)),
-    })
+    let offered = slice(need.filter.clone());
+    // An empty list of names would let everything through.
+    let existing = (!need.existing.is_empty()).then(|| slice(existing)).flatten();
+    let mut sources = need.region.as_ref().map_or_else(Vec::new, |_| sources(market, need.as_of));
+    let word = world.spot_model.filter(|_| offered.is_some()).map(|model| {
+        let ask = |slice: &Option<MarketSlice>| {
+            slice.as_ref().map_or_else(Vec::new, |slice| model.events_per_1000h(market, slice))
+        };
+        ModelWord {
+            model: model.identity.clone(),
+            offered: ask(&offered),
+            existing: ask(&existing),
+        }
+    });
+    sources.extend(word.as_ref().map(named));
+    SpotEvidence::from(Recorded { scoring: need.scoring, offered, existing, sources, word })
 }
 
 impl ScoreTable {
-    fn of(slice: &MarketSlice, profile: &Profile, choice: &ScoringChoice) -> ScoreTable {
+    /// `said` is what a model says of each row, in interruptions in a thousand hours.
+    fn of(
+        slice: &MarketSlice,
+        profile: &Profile,
+        choice: &ScoringChoice,
+        said: &[Option<f64>],
+    ) -> ScoreTable {
         let region = RegionPrior::of(slice.bucket_counts);
         // Nobody has reported interruptions yet; each pool keeps the prior of its class.
-        let scores: Vec<Option<PoolScore>> =
-            (0..slice.len()).map(|row| score_pool(slice, row, profile, &region, None)).collect();
+        let score = |row: usize| {
+            let score = score_pool(slice, row, profile, &region, None)?;
+            Some(match said.get(row).copied().flatten() {
+                Some(events) => score.by_model(events / 1000.0, choice.model_as_advisor, profile),
+                None => score,
+            })
+        };
+        let scores: Vec<Option<PoolScore>> = (0..slice.len()).map(score).collect();
         let key = |row: u32| {
             let score = scores.get(row as usize).and_then(Option::as_ref);
             let safety = score.map_or(-1.0, |score| score.aged_safety.value());
@@ -241,6 +278,19 @@ impl ScoreTable {
     /// The score of a row.
     pub(super) fn score(&self, row: usize) -> Option<&PoolScore> {
         self.scores.get(row)?.as_ref()
+    }
+}
+
+/// The model as one of the sources.
+fn named(word: &ModelWord) -> DataSource {
+    let model = &word.model;
+    DataSource {
+        dataset: "spot_predictor".to_owned(),
+        source: format!("{} {} ({})", model.name, model.version, model.model_id),
+        observed_from: None,
+        observed_until: None,
+        age_hours: None,
+        rows: word.offered.iter().chain(&word.existing).flatten().count() as u64,
     }
 }
 

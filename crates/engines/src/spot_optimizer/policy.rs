@@ -49,6 +49,10 @@ pub struct SpotPolicy {
     pub max_price_age_hours: Hours,
     /// An advisor class that is older counts as unknown.
     pub max_advisor_age_days: f64,
+    /// Whether the advisor component of the score is read off the active model's probability in the
+    /// place of the published class. Without an active model it makes no difference.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub model_as_advisor: bool,
     /// Zones in which a pool of unknown zone is taken to be offered at its average price. Without
     /// them such a pool is ranked and gets no share, since layer 2 cannot be verified.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -74,6 +78,7 @@ impl Default for SpotPolicy {
             accept_average_prices: true,
             max_price_age_hours: Hours(48.0),
             max_advisor_age_days: 730.0,
+            model_as_advisor: false,
             assume_zones: BTreeSet::new(),
         }
     }

@@ -112,7 +112,7 @@ fn answer(engine: &dyn AnyEngine, case: &Path) -> ErasedDecision {
     };
     let prepared = engine.prepare(&request).unwrap();
     let market = market_of(case, now);
-    let evidence = prepared.gather(now, &Sources { market: &market });
+    let evidence = prepared.gather(now, &Sources::of(&market));
     let run = Run {
         now,
         build: "golden",

@@ -9,3 +9,4 @@ mod packing_mutations;
 mod packing_world;
 mod real_advisor;
 mod spot_laws;
+mod spot_model;

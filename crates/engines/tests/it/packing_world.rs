@@ -250,7 +250,7 @@ pub(crate) fn decide_at(
         constraints: None,
     };
     let prepared = engine.prepare(&request).unwrap();
-    let evidence = prepared.gather(now, &Sources { market: market() });
+    let evidence = prepared.gather(now, &Sources::of(market()));
     let run = Run {
         now,
         build: "laws",

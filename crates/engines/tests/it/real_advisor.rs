@@ -33,10 +33,8 @@ fn passing(file: &str, observed_at: &str, profile: ProfileName) -> Option<(usize
     let state = state.unwrap().value;
     // Evidence is of the start of the hour, so that the file is known an hour later for sure.
     let now = observed_at + SignedDuration::from_hours(1);
-    let evidence = SpotOptimizer::gather(
-        &SpotOptimizer::need(&state, &policy, now),
-        &Sources { market: &market },
-    );
+    let evidence =
+        SpotOptimizer::gather(&SpotOptimizer::need(&state, &policy, now), &Sources::of(&market));
     let classed: u32 = evidence.offered.as_ref().unwrap().bucket_counts.iter().sum();
     let work = WorkLimit { budget: 0, cancelled: None, replays_a_cut: false };
     let given = Given { now, seed: 0, evidence: &evidence, work };

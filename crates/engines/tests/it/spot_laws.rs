@@ -156,7 +156,7 @@ fn decide(
     policy: &SpotPolicy,
 ) -> Verdict<SpotRecommendation> {
     let need = SpotOptimizer::need(state, policy, now());
-    let evidence = SpotOptimizer::gather(&need, &Sources { market });
+    let evidence = SpotOptimizer::gather(&need, &Sources::of(market));
     let work = WorkLimit {
         budget: SpotOptimizer::work_budget(policy),
         cancelled: None,
@@ -288,7 +288,7 @@ proptest! {
     fn a_work_limit_is_obeyed_and_repeats(world in worlds(), budget in 0_u64..8) {
         let (state, market, policy) = (state(&world, false), market(&world, false), SpotPolicy::default());
         let need = SpotOptimizer::need(&state, &policy, now());
-        let evidence = SpotOptimizer::gather(&need, &Sources { market: &market });
+        let evidence = SpotOptimizer::gather(&need, &Sources::of(&market));
         let at = |budget| {
             let work = WorkLimit { budget, cancelled: None, replays_a_cut: false };
             SpotOptimizer::decide(&state, &policy, &Given { now: now(), seed: 0, evidence: &evidence, work })

@@ -1,0 +1,111 @@
+//! The active spot model as decisions ask it: for every pool of a slice, and kept like every other
+//! prediction.
+
+use std::sync::Arc;
+
+use engines::spot_model::ModelIdentity;
+use jiff::Timestamp;
+use market::{Market, MarketSlice, NO_EVENTS, Place, SliceRequest};
+use store::{PredictedPool, PredictionRow};
+
+use super::reading::Input;
+use super::serving::ServedModel;
+use crate::access::{Caller, ITSELF, Role};
+use crate::predict::Ids;
+use crate::predict::keeper::Keeper;
+
+/// Threads that answer for a slice: decisions run beside each other already.
+const THREADS: usize = 1;
+
+/// A model that decisions ask.
+#[derive(Debug)]
+pub(crate) struct AskedModel {
+    served: Arc<ServedModel>,
+    places: Vec<usize>,
+    pub(crate) identity: ModelIdentity,
+    keeper: Option<Keeper>,
+}
+
+impl AskedModel {
+    /// `None` for a model that needs features which only a caller has.
+    pub(crate) fn of(served: &Arc<ServedModel>, keeper: Option<&Keeper>) -> Option<AskedModel> {
+        let Input::Known(places) = &served.input else { return None };
+        Some(AskedModel {
+            places: places.clone(),
+            identity: ModelIdentity {
+                model_id: served.model_id.to_string(),
+                name: served.name.clone(),
+                version: served.version.clone(),
+                digest: served.digest.clone(),
+                horizon_hours: served.horizon_hours,
+            },
+            served: Arc::clone(served),
+            keeper: keeper.cloned(),
+        })
+    }
+
+    /// The probability of an interruption within the model's horizon, for each pool of a slice.
+    pub(crate) fn ask(
+        &self,
+        market: &Market,
+        slice: &MarketSlice,
+        now: Timestamp,
+    ) -> Vec<Option<f64>> {
+        let request = SliceRequest {
+            operating_system: slice.operating_system,
+            ..SliceRequest::new(slice.region.clone(), slice.as_of)
+        };
+        let table = market.features(&request);
+        let mut rows = Vec::with_capacity(slice.len() * self.places.len());
+        for pool in slice.pools() {
+            let place = pool.zone.map(|zone| Place::Zone(zone.clone()));
+            let row = place.and_then(|place| table.row(pool.instance_type, &place));
+            let features =
+                row.and_then(|row| table.spot_features(row, &NO_EVENTS)).unwrap_or_else(|| {
+                    market.spot_features_without_price(pool.instance_type, &request, &NO_EVENTS)
+                });
+            rows.extend(self.places.iter().map(|place| features[*place]));
+        }
+        let outputs = self.served.engine.outputs().max(1);
+        let Ok(found) = self.served.engine.predict(&rows, THREADS) else { return Vec::new() };
+        let answers: Vec<Option<f64>> = found
+            .chunks(outputs)
+            .map(|answer| Some(self.served.number(answer)).filter(|number| !number.is_nan()))
+            .collect();
+        self.keep(slice, &answers, now);
+        answers
+    }
+
+    fn keep(&self, slice: &MarketSlice, answers: &[Option<f64>], now: Timestamp) {
+        let Some(keeper) = &self.keeper else { return };
+        let asker = Caller { name: ITSELF.to_owned(), role: Role::Viewer, customer_id: None };
+        let mut ids = Ids::new(now, &asker, answers.len());
+        let rows = slice.pools().zip(answers).enumerate().filter_map(|(at, (pool, answer))| {
+            let value = (*answer)?;
+            Some(PredictionRow {
+                model_id: self.served.model_id,
+                prediction_id: ids.of(at),
+                sequence: 0,
+                prediction_type: "spot_interruption".to_owned(),
+                customer_id: String::new(),
+                pool: PredictedPool {
+                    instance_type: pool.instance_type.to_string(),
+                    region: slice.region.to_string(),
+                    zone: pool.zone.map(ToString::to_string).unwrap_or_default(),
+                    operating_system: slice.operating_system.to_string(),
+                },
+                horizon_seconds: (self.served.horizon_hours * 3600.0) as u64,
+                value,
+                low: None,
+                high: None,
+                last_value: None,
+                confidence: value.max(1.0 - value),
+                features: None,
+                created_at: now,
+                outcome: None,
+                outcome_at: None,
+            })
+        });
+        keeper.keep(rows.collect());
+    }
+}
