@@ -22,6 +22,8 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(crate) struct Models {
     pub(super) folder: Option<ModelFolder>,
     active: RwLock<Arc<BTreeMap<ModelType, Arc<ServedModel>>>>,
+    /// What is read from the store last is exchanged last.
+    reloading: tokio::sync::Mutex<()>,
 }
 
 /// A model that answers.
@@ -94,6 +96,7 @@ impl App {
     /// nothing: another model than the one that is recorded must not answer.
     pub async fn reload_models(&self) -> Result<bool, Error> {
         let Some(folder) = self.models.folder.clone() else { return Ok(false) };
+        let _alone = self.models.reloading.lock().await;
         let filter = ModelFilter { active: Some(true), limit: 100, ..ModelFilter::default() };
         let (rows, _) = self.store.models(&filter).await?;
         let before = self.models.all();
