@@ -216,7 +216,7 @@ fn relative(digest: &str) -> String {
     format!("sha256/{}/{digest}", digest.get(..2).unwrap_or("00"))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -8,10 +8,10 @@ use inference::{Engine, Meaning};
 use store::{ModelFilter, ModelRow, Uuid};
 use tokio::sync::watch;
 
+use super::ModelType;
 use super::folder::ModelFolder;
 use super::reading::{self, Input};
 use super::upload::finished;
-use super::{ModelType, kind_of};
 use crate::{App, Error};
 
 /// How soon a server notices that another one has activated a model.
@@ -102,7 +102,7 @@ impl App {
         let before = self.models.all();
         let mut now = BTreeMap::new();
         for row in rows {
-            let Some(kind) = kind_of(&row.model_type) else { continue };
+            let Some(kind) = ModelType::from_name(&row.model_type) else { continue };
             let loaded = before.get(&kind).filter(|served| served.model_id == row.model_id);
             if let Some(served) = loaded {
                 now.insert(kind, Arc::clone(served));

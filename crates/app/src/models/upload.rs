@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use store::{ModelRow, NotDeleted};
 
 use super::folder::{Held, Incoming, ModelFolder};
-use super::reading::{self, Input};
+use super::reading;
 use super::{ModelItem, NewModel, checked, item};
 use crate::access::Caller;
 use crate::ids::timed_id;
@@ -76,10 +76,7 @@ impl App {
         let now = self.clock.now();
         let own = format!("{}\0{}", wanted.model_name, wanted.model_version);
         let mut description = read.description;
-        description["features_from"] = json!(match input {
-            Input::Known(_) => "server",
-            Input::Given => "request",
-        });
+        description["features_from"] = json!(input.from_where());
         let mut metadata = read.metadata.unwrap_or_default();
         metadata.extend(wanted.metadata.clone().unwrap_or_default());
         let model = ModelRow {
