@@ -28,6 +28,14 @@ pub(crate) fn page<T: Serialize>(
     response
 }
 
+/// A text as it may stand in a query: everything but the unreserved letters of RFC 3986 by its bytes.
+pub(crate) fn escaped(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).into() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
 /// A thing that was made, with its place.
 pub(crate) fn created<T: Serialize>(place: &str, made: &T) -> Response {
     placed(StatusCode::CREATED, place, made)

@@ -4,8 +4,10 @@
 pub mod activation;
 pub(crate) mod asking;
 pub mod folder;
+pub mod inspection;
 pub mod reading;
 pub mod serving;
+pub mod table;
 pub mod upload;
 
 use jiff::Timestamp;
@@ -37,6 +39,16 @@ pub enum ModelType {
 }
 
 impl ModelType {
+    /// All of them.
+    pub const ALL: [ModelType; 3] =
+        [ModelType::SpotPredictor, ModelType::PricePredictor, ModelType::ResourceForecaster];
+
+    /// The type of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<ModelType> {
+        ModelType::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// As it is stored and written.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -249,11 +261,4 @@ fn item(model: ModelRow) -> ModelItem {
         file_name: model.file.map(|file| file.name),
         description: model.description,
     }
-}
-
-/// The type of this name.
-fn kind_of(name: &str) -> Option<ModelType> {
-    [ModelType::SpotPredictor, ModelType::PricePredictor, ModelType::ResourceForecaster]
-        .into_iter()
-        .find(|kind| kind.name() == name)
 }

@@ -223,7 +223,7 @@ impl App {
         };
         let filter = PredictionFilter {
             model_id: model,
-            customer_id: caller.customer_id.clone(),
+            customer_id: caller.confined_to().map(str::to_owned),
             limit,
             offset,
             ..PredictionFilter::default()
@@ -288,7 +288,7 @@ impl App {
                 if due > now {
                     continue;
                 }
-                if let Some(price) = price_at(desk.market(), &row, due) {
+                if let Some(price) = price_at(desk.market(), &row, due, now) {
                     outcomes.push((row.model_id, row.prediction_id, price));
                 }
             }
@@ -297,13 +297,22 @@ impl App {
     }
 }
 
-fn price_at(market: &market::Market, row: &PredictionRow, due: Timestamp) -> Option<f64> {
+/// The price that a pool had at an instant; `None` while nothing was heard of the pool since, because a
+/// price that nobody looked up again is not one that stayed.
+fn price_at(
+    market: &market::Market,
+    row: &PredictionRow,
+    due: Timestamp,
+    now: Timestamp,
+) -> Option<f64> {
+    let reach = units::Hours(24.0 * crate::stored_market::SPOT_DAYS as f64);
     let system = match row.pool.operating_system.as_str() {
         "windows" => facts::names::OperatingSystem::Windows,
         _ => facts::names::OperatingSystem::Linux,
     };
     let kind = row.pool.instance_type.parse().ok()?;
     let zone = row.pool.zone.parse().ok()?;
+    market.spot(&kind, &zone, system, now, reach).ok().filter(|last| last.last_seen >= due)?;
     let quote = market.spot(&kind, &zone, system, due, units::Hours(48.0)).ok()?;
     Some(quote.price.per_hour().dollars())
 }

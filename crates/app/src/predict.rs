@@ -5,8 +5,10 @@
 mod baseline;
 mod features;
 mod given;
+mod interruptions;
 pub mod keeper;
 mod pool;
+mod prices;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,7 +22,9 @@ use store::Uuid;
 pub(crate) use pool::Ids;
 
 pub use given::{GivenRequest, GivenRows, PredictedRows};
-pub use pool::{PoolQuery, PoolsRequest, PredictedPools, PricePrediction, SpotPrediction};
+pub use interruptions::{Probabilities, SpotPrediction};
+pub use pool::{PoolQuery, PoolsRequest, PredictedPools};
+pub use prices::PricePrediction;
 
 /// Features change with the minute.
 const STEP: SignedDuration = SignedDuration::from_mins(1);

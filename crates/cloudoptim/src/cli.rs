@@ -15,10 +15,10 @@ use jiff::Timestamp;
 pub(crate) use access::{Keys, KeysCommand};
 pub(crate) use aws::AwsSettings;
 pub(crate) use data::{
-    AutoRefreshArguments, Gap, GapArguments, GapCommand, Pools, Refresh, RefreshCommand,
-    ScheduleCommand, ToFill, ToRefresh, ToSchedule,
+    AutoRefreshArguments, Gap, GapArguments, GapCommand, PartOfList, Pools, Refresh,
+    RefreshCommand, ScheduleCommand, ToFill, ToRefresh, ToSchedule,
 };
-pub(crate) use models::ModelFiles;
+pub(crate) use models::{Model, ModelCommand, ModelFiles, OneModel, ToPredict, ToUpload, ToVerify};
 pub(crate) use pricing::{
     Dataset, ExportFormat, Exported, Kept, Listed, Pricing, PricingCommand, ToFetch,
 };
@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Gap(Gap),
     /// Fresh prices for models, now or by schedule.
     Refresh(Refresh),
+    /// Models: look at files, take them in, choose which one answers, predict.
+    Model(Box<Model>),
     /// Access keys: make, list and revoke them, on the database itself.
     Keys(Keys),
     /// Make the tables of the database, or bring them up to date.

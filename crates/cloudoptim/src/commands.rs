@@ -7,6 +7,7 @@ pub(crate) mod gap;
 pub(crate) mod keys;
 pub(crate) mod market;
 pub(crate) mod migrate;
+pub(crate) mod model;
 pub(crate) mod pricing;
 pub(crate) mod refresh;
 pub(crate) mod replay;

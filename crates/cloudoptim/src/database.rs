@@ -5,9 +5,13 @@ use std::sync::Arc;
 use app::App;
 use app::decide::Desk;
 use app::gaps::GapSettings;
+use app::models::folder::ModelFolder;
+use app::predict::keeper::Keeper;
+use app::stored_market::StoredMarket;
 use clock::Clock;
 use market::{Market, MarketBuilder};
 use store::{PostgresServer, Store};
+use tokio::sync::watch;
 
 use crate::cli::Database;
 use crate::exit::Failure;
@@ -67,11 +71,55 @@ pub(crate) fn with_known_types<T>(
     over(database, market::bundled(), settings, work)
 }
 
+/// The same, with a folder of model files.
+pub(crate) fn with_models<T>(
+    database: &Database,
+    folder: ModelFolder,
+    work: impl AsyncFnOnce(Arc<App>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    on_store(database, async |store| {
+        let app = App::new(Desk::new(MarketBuilder::new().build()), store, Clock::system());
+        work(Arc::new(app.with_model_folder(folder))).await
+    })
+}
+
+/// The same on the prices that are kept, with the active models loaded; predictions are kept too.
+pub(crate) fn with_market<T>(
+    database: &Database,
+    folder: ModelFolder,
+    work: impl AsyncFnOnce(Arc<App>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    on_store(database, async |store| {
+        let clock = Clock::system();
+        let stored = StoredMarket::open(&store, None, clock.now()).await;
+        let stored = stored.map_err(|error| Failure::Database(error.to_string()))?;
+        let (keeper, waiting) = Keeper::new();
+        let app = App::new(Desk::over(Arc::clone(stored.market())), store.clone(), clock);
+        let app = Arc::new(app.with_model_folder(folder).with_keeper(keeper));
+        app.reload_models().await?;
+        let done = work(app).await;
+        // There is nothing to wait for: what was predicted is written, and that is the end.
+        let (_stop, stopped) = watch::channel(true);
+        waiting.write(store, stopped).await;
+        done
+    })
+}
+
 fn over<T>(
     database: &Database,
     market: Market,
     settings: GapSettings,
     work: impl AsyncFnOnce(Arc<App>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    on_store(database, async |store| {
+        let app = App::new(Desk::new(market), store, Clock::system());
+        work(Arc::new(app.with_gap_settings(settings))).await
+    })
+}
+
+fn on_store<T>(
+    database: &Database,
+    work: impl AsyncFnOnce(Store) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -79,9 +127,7 @@ fn over<T>(
         .map_err(|error| Failure::Database(format!("no threads: {error}")))?;
     runtime.block_on(async {
         let store = database.open().await?;
-        let app = App::new(Desk::new(market), store.clone(), Clock::system());
-        let app = Arc::new(app.with_gap_settings(settings));
-        let done = work(app).await;
+        let done = work(store.clone()).await;
         store.close().await;
         done
     })

@@ -53,6 +53,14 @@ pub(crate) enum Failure {
         /// What is wrong.
         message: String,
     },
+    /// A model or a table for one is not taken.
+    #[error("{path}: {message}")]
+    Refused {
+        /// The file.
+        path: String,
+        /// The place in it, and what stands against it.
+        message: String,
+    },
     /// There is no such decision.
     #[error("there is no decision `{0}`")]
     UnknownDecision(String),
@@ -90,6 +98,7 @@ impl Failure {
         match self {
             Failure::File { .. } => "file",
             Failure::Input { .. } => "invalid_input",
+            Failure::Refused { .. } => "refused",
             Failure::UnknownDecision(_) => "unknown_decision",
             Failure::Serve(_) => "serve",
             Failure::Database(_) => "database",
@@ -129,6 +138,7 @@ impl Failure {
             Failure::NotFound(_) => Exit::NotFound,
             Failure::Input { .. }
             | Failure::Argument { .. }
+            | Failure::Refused { .. }
             | Failure::UnknownDecision(_)
             | Failure::Fetch(_) => Exit::Usage,
         }

@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Command::Gap(arguments) => commands::gap::run(arguments),
         Command::Refresh(arguments) => commands::refresh::run(arguments),
         Command::Keys(arguments) => commands::keys::run(arguments),
+        Command::Model(arguments) => commands::model::run(arguments),
         Command::Migrate(arguments) => commands::migrate::run(arguments),
         Command::Serve(arguments) => commands::serve::run(arguments),
         Command::Completions(arguments) => commands::completions::run(arguments),

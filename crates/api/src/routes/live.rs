@@ -83,7 +83,7 @@ impl Frames {
             "heartbeat_seconds": HEARTBEAT.as_secs(),
         });
         let ready = VecDeque::from([(None, Arc::from(hello.to_string()))]);
-        let customer_id = caller.customer_id;
+        let customer_id = caller.confined_to().map(str::to_owned);
         let ended = app.streams_end();
         Ok(Frames { ended, app, customer_id, receiver, seen, replay_until: newest, ready })
     }

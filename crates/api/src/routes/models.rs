@@ -88,6 +88,9 @@ pub(crate) async fn all(
     if let Some(active) = query.active {
         path.push_str(&format!("active={active}&"));
     }
+    if let Some(name) = &query.name {
+        path.push_str(&format!("name={}&", list::escaped(name)));
+    }
     let filter = ModelFilter {
         active: query.active,
         name: query.name,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{ModelFilter, ModelRow};
 
-use super::{ModelType, kind_of, reading};
+use super::{ModelType, reading};
 use crate::access::Caller;
 use crate::{App, Error, FieldError};
 
@@ -159,7 +159,7 @@ impl App {
                 "the model was recorded without a file, so it cannot answer; upload it".to_owned(),
             ));
         }
-        let kind = kind_of(&model.model_type)
+        let kind = ModelType::from_name(&model.model_type)
             .ok_or_else(|| Error::Internal(format!("unknown type `{}`", model.model_type)))?;
         let (_, bytes) = self.model_file(&model.model_id.to_string()).await?;
         let work = tokio::task::spawn_blocking(move || {

@@ -50,11 +50,24 @@ impl ModelFolder {
     pub fn begin(&self) -> io::Result<Incoming> {
         let incoming = self.root.join("incoming");
         fs::create_dir_all(&incoming)?;
-        let number = self.begun.fetch_add(1, Ordering::Relaxed);
-        let path = incoming.join(format!("{}-{number}", std::process::id()));
-        let file = File::options().write(true).read(true).create_new(true).open(&path)?;
-        file.lock()?;
-        Ok(Incoming { folder: self.clone(), path, file, hasher: Sha256::new(), bytes: 0 })
+        loop {
+            let number = self.begun.fetch_add(1, Ordering::Relaxed);
+            let path = incoming.join(format!("{}-{number}", std::process::id()));
+            let opened = File::options().write(true).read(true).create_new(true).open(&path);
+            let file = match opened {
+                // In containers processes count alike, and one that was killed left this name.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                opened => opened?,
+            };
+            file.lock()?;
+            return Ok(Incoming {
+                folder: self.clone(),
+                path,
+                file,
+                hasher: Sha256::new(),
+                bytes: 0,
+            });
+        }
     }
 
     /// The bytes of a file.
@@ -76,7 +89,28 @@ impl ModelFolder {
         self.root.join(relative(digest))
     }
 
-    /// Removes a file that no model has any more. One that is being put there again stays.
+    /// Waits until nobody else puts files in their places or removes some, and keeps others from it
+    /// until the value that comes back is dropped: what is looked up in the database under it is true of
+    /// the folder.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn hold(&self) -> io::Result<Held> {
+        fs::create_dir_all(&self.root)?;
+        let path = self.root.join("lock");
+        let file = File::options().write(true).create(true).truncate(false).open(path)?;
+        file.lock()?;
+        Ok(Held(file))
+    }
+
+    /// Whether anything was ever put there.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.root.is_dir()
+    }
+
+    /// Removes a file that no model has any more. One that is being put there again stays. The folder is
+    /// to be held.
     ///
     /// # Errors
     /// It cannot be removed.
@@ -85,7 +119,7 @@ impl ModelFolder {
     }
 
     /// Removes what was left behind: files on their way in that nobody writes, and files whose digest
-    /// `is_known` does not know. How many.
+    /// `is_known` does not know. The folder is to be held. How many.
     ///
     /// # Errors
     /// The folder cannot be read.
@@ -151,6 +185,7 @@ impl Incoming {
         let digest = hex(&self.hasher.clone().finalize());
         self.file.sync_all()?;
         let place = self.folder.place(&digest);
+        let _alone = self.folder.hold()?;
         if let Some(parent) = place.parent() {
             fs::create_dir_all(parent)?;
             fs::rename(&self.path, &place)?;
@@ -181,7 +216,7 @@ fn relative(digest: &str) -> String {
     format!("sha256/{}/{digest}", digest.get(..2).unwrap_or("00"))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

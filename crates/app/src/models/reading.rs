@@ -4,8 +4,8 @@
 //! the place in it that stands against it.
 
 use inference::{
-    BundleLimits, Engine, Instructions, Meaning, Model, Pickled, ReadOptions, Refusal, read_any,
-    read_archive, read_bundle,
+    BundleLimits, Engine, Instructions, Meaning, Model, Pickled, Predictor, ReadOptions, Refusal,
+    read_any, read_archive, read_bundle,
 };
 use market::{Feature, PRICE_FEATURES, SPOT_FEATURES};
 use serde_json::{Map, Value, json};
@@ -33,6 +33,17 @@ pub enum Input {
     Known(Vec<usize>),
     /// The caller gives them in the request.
     Given,
+}
+
+impl Input {
+    /// `server` or `request`.
+    #[must_use]
+    pub fn from_where(&self) -> &'static str {
+        match self {
+            Input::Known(_) => "server",
+            Input::Given => "request",
+        }
+    }
 }
 
 /// How far a file got.
@@ -141,6 +152,7 @@ fn described(model: &Model, engine: &Engine) -> Value {
         .map(|(at, feature)| feature.name.clone().unwrap_or_else(|| unnamed(at)))
         .collect();
     let classes = signature.meaning.classes().unwrap_or(&[]);
+    let (trees, nodes) = trees_of(&model.predictor);
     json!({
         "format": model.source.format,
         "library_version": model.source.version,
@@ -152,7 +164,25 @@ fn described(model: &Model, engine: &Engine) -> Value {
         "outputs": engine.outputs(),
         "classes": classes.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "layout": engine.layout(),
+        "trees": trees,
+        "nodes": nodes,
     })
+}
+
+/// How many trees there are, and how many nodes they have together.
+fn trees_of(predictor: &Predictor) -> (usize, usize) {
+    let sum = |all: &mut dyn Iterator<Item = &Predictor>| {
+        all.map(trees_of).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    };
+    match predictor {
+        Predictor::Trees(ensemble) => {
+            (ensemble.trees.len(), ensemble.trees.iter().map(|tree| tree.nodes.len()).sum())
+        }
+        Predictor::Linear(_) | Predictor::Curve(_) | Predictor::Constant { .. } => (0, 0),
+        Predictor::Pipeline { last, .. } => trees_of(last),
+        Predictor::Calibrated(all) => sum(&mut all.members.iter().map(|one| &one.scores)),
+        Predictor::Mean { members } => sum(&mut members.iter().map(|(_, one)| one)),
+    }
 }
 
 fn meaning(meaning: &Meaning) -> String {

@@ -8,10 +8,10 @@ use inference::{Engine, Meaning};
 use store::{ModelFilter, ModelRow, Uuid};
 use tokio::sync::watch;
 
+use super::ModelType;
 use super::folder::ModelFolder;
 use super::reading::{self, Input};
 use super::upload::finished;
-use super::{ModelType, kind_of};
 use crate::{App, Error};
 
 /// How soon a server notices that another one has activated a model.
@@ -22,6 +22,8 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(crate) struct Models {
     pub(super) folder: Option<ModelFolder>,
     active: RwLock<Arc<BTreeMap<ModelType, Arc<ServedModel>>>>,
+    /// What is read from the store last is exchanged last.
+    reloading: tokio::sync::Mutex<()>,
 }
 
 /// A model that answers.
@@ -94,12 +96,13 @@ impl App {
     /// nothing: another model than the one that is recorded must not answer.
     pub async fn reload_models(&self) -> Result<bool, Error> {
         let Some(folder) = self.models.folder.clone() else { return Ok(false) };
+        let _alone = self.models.reloading.lock().await;
         let filter = ModelFilter { active: Some(true), limit: 100, ..ModelFilter::default() };
         let (rows, _) = self.store.models(&filter).await?;
         let before = self.models.all();
         let mut now = BTreeMap::new();
         for row in rows {
-            let Some(kind) = kind_of(&row.model_type) else { continue };
+            let Some(kind) = ModelType::from_name(&row.model_type) else { continue };
             let loaded = before.get(&kind).filter(|served| served.model_id == row.model_id);
             if let Some(served) = loaded {
                 now.insert(kind, Arc::clone(served));

@@ -1,6 +1,7 @@
 //! Taking a model in: received, parsed, validated, ready. File and record appear together.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -8,8 +9,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use store::{ModelRow, NotDeleted};
 
-use super::folder::Incoming;
-use super::reading::{self, Input};
+use super::folder::{Held, Incoming, ModelFolder};
+use super::reading;
 use super::{ModelItem, NewModel, checked, item};
 use crate::access::Caller;
 use crate::ids::timed_id;
@@ -75,10 +76,7 @@ impl App {
         let now = self.clock.now();
         let own = format!("{}\0{}", wanted.model_name, wanted.model_version);
         let mut description = read.description;
-        description["features_from"] = json!(match input {
-            Input::Known(_) => "server",
-            Input::Given => "request",
-        });
+        description["features_from"] = json!(input.from_where());
         let mut metadata = read.metadata.unwrap_or_default();
         metadata.extend(wanted.metadata.clone().unwrap_or_default());
         let model = ModelRow {
@@ -167,7 +165,18 @@ impl App {
         };
         let name = file.name.clone();
         let work = tokio::task::spawn_blocking(move || folder.read(&file));
-        Ok((name, finished(work).await?.map_err(|error| unkept(&error))?))
+        let bytes = finished(work).await?.map_err(|error| match error.kind() {
+            // Trying again does not help: the file has to come again.
+            ErrorKind::InvalidData | ErrorKind::NotFound => {
+                tracing::error!(%error, model.id = %model_id, "the file of a model is not what it was");
+                Error::Taken(
+                    "the model's file is gone or was changed on the disk; upload it as a new version"
+                        .to_owned(),
+                )
+            }
+            _ => unkept(&error),
+        })?;
+        Ok((name, bytes))
     }
 
     /// Removes what uploads that were cut off have left. How many files.
@@ -176,20 +185,37 @@ impl App {
     /// A store or a folder that cannot be read.
     pub async fn sweep_model_files(&self) -> Result<u64, Error> {
         let Some(folder) = self.models.folder.clone() else { return Ok(0) };
+        if !folder.exists() {
+            return Ok(0);
+        }
+        let held = held(&folder).await?;
         let known: BTreeSet<String> = self.store.model_digests().await?.into_iter().collect();
-        let work = tokio::task::spawn_blocking(move || folder.sweep(|name| known.contains(name)));
+        let work = tokio::task::spawn_blocking(move || {
+            let swept = folder.sweep(|name| known.contains(name));
+            drop(held);
+            swept
+        });
         finished(work).await?.map_err(|error| unkept(&error))
     }
 
     async fn forget_unused(&self, digest: &str) {
-        let used = self.store.model_digests().await;
-        if let (Ok(used), Some(folder)) = (used, &self.models.folder)
-            && !used.iter().any(|one| one == digest)
+        let Some(folder) = &self.models.folder else { return };
+        // Nobody puts the file there again between the look and the removal.
+        let Ok(_held) = held(folder).await else { return };
+        let Ok(used) = self.store.model_digests().await else { return };
+        if !used.iter().any(|one| one == digest)
             && let Err(error) = folder.remove(digest)
         {
             tracing::warn!(%error, digest, "a file that no model has could not be removed");
         }
     }
+}
+
+async fn held(folder: &ModelFolder) -> Result<Held, Error> {
+    let folder = folder.clone();
+    finished(tokio::task::spawn_blocking(move || folder.hold()))
+        .await?
+        .map_err(|error| unkept(&error))
 }
 
 /// The result of work on another thread.
@@ -198,7 +224,7 @@ pub(super) async fn finished<T>(work: tokio::task::JoinHandle<T>) -> Result<T, E
 }
 
 fn unkept(error: &std::io::Error) -> Error {
-    if error.kind() == std::io::ErrorKind::FileTooLarge {
+    if error.kind() == ErrorKind::FileTooLarge {
         return Error::Invalid(vec![FieldError {
             pointer: "/file".to_owned(),
             code: "too_large",

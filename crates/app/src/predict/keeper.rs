@@ -79,7 +79,13 @@ impl Waiting {
     pub async fn write(mut self, store: Store, mut stop: watch::Receiver<bool>) {
         let mut rows: Vec<PredictionRow> = Vec::new();
         let mut stopping = false;
+        let mut closed = false;
         loop {
+            if stopping && !closed {
+                // What comes later is refused and counted; what came before is still read.
+                self.queue.close();
+                closed = true;
+            }
             if rows.is_empty() && !stopping {
                 tokio::select! {
                     more = self.queue.recv() => match more {
@@ -101,7 +107,7 @@ impl Waiting {
                 rows.extend(more);
             }
             if rows.is_empty() {
-                if stopping {
+                if stopping && closed {
                     return;
                 }
                 continue;
