@@ -30,6 +30,12 @@ pub struct StoredMarket {
     put_by: Option<String>,
 }
 
+/// A market as a file had it, for whichever database and tables it was written.
+pub struct PutBy {
+    market: Market,
+    seen: Seen,
+}
+
 /// Up to where the store was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
@@ -46,13 +52,15 @@ struct Seen {
 }
 
 impl StoredMarket {
-    /// The market of a store. `file` is where it is put by; one that does not fit is passed over.
+    /// The market of a store. `file` is where it is put by, and `found` what was read there; one that
+    /// does not fit is passed over.
     ///
     /// # Errors
     /// A store that does not answer.
     pub async fn open(
         store: &Store,
         file: Option<PathBuf>,
+        found: Option<PutBy>,
         now: Timestamp,
     ) -> Result<StoredMarket, Error> {
         let seen = Seen {
@@ -60,9 +68,16 @@ impl StoredMarket {
             bundled: market::bundled_digest(),
             ..Seen::default()
         };
-        let found = file.as_deref().and_then(|file| read(file, &seen));
+        let found = found.filter(|found| {
+            let fits = (&found.seen.installation, &found.seen.bundled)
+                == (&seen.installation, &seen.bundled);
+            if !fits {
+                tracing::info!("the market that was put by is of another database or version");
+            }
+            fits
+        });
         let (market, seen, put_by) = match found {
-            Some((market, seen)) => {
+            Some(PutBy { market, seen }) => {
                 let version = market.version().to_owned();
                 (market, seen, Some(version))
             }
@@ -139,23 +154,22 @@ impl StoredMarket {
     }
 }
 
-/// The market of a file, where it was written for this database and these tables.
-fn read(file: &Path, expected: &Seen) -> Option<(Market, Seen)> {
-    let bytes = std::fs::read(file).ok()?;
-    let found = Market::from_bytes(&bytes).map_err(|error| error.to_string());
-    let fits = |(market, note): (Market, String)| {
-        let seen: Seen = serde_json::from_str(&note).map_err(|error| error.to_string())?;
-        if (&seen.installation, &seen.bundled) == (&expected.installation, &expected.bundled) {
-            Ok((market, seen))
-        } else {
-            Err("it is of another database or another version".to_owned())
-        }
-    };
-    match found.and_then(fits) {
-        Ok(found) => Some(found),
-        Err(why) => {
-            tracing::info!(file = %file.display(), why, "the market is loaded from the database");
-            None
+impl PutBy {
+    /// Reads a file. It takes a while and needs no database, so that a start does both at once.
+    #[must_use]
+    pub fn read(file: &Path) -> Option<PutBy> {
+        let bytes = std::fs::read(file).ok()?;
+        let found = Market::from_bytes(&bytes).map_err(|error| error.to_string());
+        let told = |(market, note): (Market, String)| {
+            let seen = serde_json::from_str(&note).map_err(|error| error.to_string())?;
+            Ok(PutBy { market, seen })
+        };
+        match found.and_then(told) {
+            Ok(found) => Some(found),
+            Err(why) => {
+                tracing::info!(file = %file.display(), why, "the market is loaded from the database");
+                None
+            }
         }
     }
 }

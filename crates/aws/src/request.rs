@@ -2,6 +2,7 @@
 //!
 //! Refuses to know what is asked for: sources say how an answer is read.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -68,7 +69,9 @@ pub(crate) struct Answer {
 pub(crate) struct Requester {
     pub(crate) config: AwsConfig,
     pub(crate) clock: Clock,
-    client: Client,
+    /// Made with the first request: reading the certificates of the machine takes longer than all
+    /// else of a start, and many a server never asks.
+    client: OnceLock<Client>,
     keyring: Keyring,
     paces: Paces,
     under_way: Semaphore,
@@ -77,10 +80,26 @@ pub(crate) struct Requester {
 impl Requester {
     pub(crate) fn new(config: AwsConfig, clock: Clock) -> Result<Requester, Error> {
         config.check()?;
+        let keyring =
+            Keyring::new(config.keys.clone(), config.pricing_region.clone(), clock.clone());
+        Ok(Requester {
+            paces: Paces::new(config.slowdown),
+            under_way: Semaphore::new(config.parallelism),
+            client: OnceLock::new(),
+            keyring,
+            config,
+            clock,
+        })
+    }
+
+    fn client(&self) -> Result<&Client, Error> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
         // Whoever was first has chosen; ring is the only provider that is compiled in.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
-            .connect_timeout(config.connect_timeout)
+            .connect_timeout(self.config.connect_timeout)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent("cloudoptim")
             .build()
@@ -88,16 +107,7 @@ impl Requester {
                 field: "http client",
                 detail: chain_of(&error),
             })?;
-        let keyring =
-            Keyring::new(config.keys.clone(), config.pricing_region.clone(), clock.clone());
-        Ok(Requester {
-            paces: Paces::new(config.slowdown),
-            under_way: Semaphore::new(config.parallelism),
-            client,
-            keyring,
-            config,
-            clock,
-        })
+        Ok(self.client.get_or_init(|| client))
     }
 
     /// Sends a request until an answer can be read, or trying again is of no use.
@@ -188,7 +198,8 @@ impl Requester {
 
     /// Sends once and reads the head; what is no success is read to its end and judged.
     pub(crate) async fn open(&self, call: &Call) -> Result<(Head, Response), Fault> {
-        let mut request = self.client.request(call.method.clone(), &call.url);
+        let mut request =
+            self.client().map_err(Fault::Final)?.request(call.method.clone(), &call.url);
         for (name, value) in &call.headers {
             request = request.header(*name, value);
         }

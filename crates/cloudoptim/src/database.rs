@@ -91,7 +91,7 @@ pub(crate) fn with_market<T>(
 ) -> Result<T, Failure> {
     on_store(database, async |store| {
         let clock = Clock::system();
-        let stored = StoredMarket::open(&store, None, clock.now()).await;
+        let stored = StoredMarket::open(&store, None, None, clock.now()).await;
         let stored = stored.map_err(|error| Failure::Database(error.to_string()))?;
         let (keeper, waiting) = Keeper::new();
         let app = App::new(Desk::over(Arc::clone(stored.market())), store.clone(), clock);

@@ -11,7 +11,7 @@ use app::access::Caller;
 use app::decide::Desk;
 use app::fetch::PriceSources;
 use app::predict::keeper::Keeper;
-use app::stored_market::StoredMarket;
+use app::stored_market::{PutBy, StoredMarket};
 use clock::Clock;
 use facts::names::Region;
 use jiff::{SignedDuration, Timestamp};
@@ -46,9 +46,13 @@ pub(crate) fn run(arguments: &Serve) -> Result<Exit, Failure> {
 
 async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let clock = Clock::system();
+    let file = put_by(arguments);
+    let reading = file.clone();
+    let reading = tokio::task::spawn_blocking(move || PutBy::read(&reading?));
     let store = open_store(arguments).await?;
     let sources = arguments.aws.sources(&store, &clock)?;
-    let (market, followed) = market(arguments, &store, clock.now()).await?;
+    let found = reading.await.ok().flatten();
+    let (market, followed) = market(arguments, &store, (file, found), clock.now()).await?;
     let app = App::new(Desk::over(market), store.clone(), clock);
     let app = app.with_cache(arguments.redis.cache()?);
     let (keeper, waiting) = Keeper::new();
@@ -178,6 +182,7 @@ async fn see_to_public_prices(app: Arc<App>, regions: Option<Vec<Region>>) {
 async fn market(
     arguments: &Serve,
     store: &Store,
+    (file, found): (Option<PathBuf>, Option<PutBy>),
     now: Timestamp,
 ) -> Result<(Arc<Market>, Option<StoredMarket>), Failure> {
     if arguments.demo {
@@ -186,15 +191,18 @@ async fn market(
     if !arguments.market.is_empty() {
         return Ok((Arc::new(market_files::market(&arguments.market, now)?), None));
     }
-    let stored = StoredMarket::open(store, put_by(arguments), now)
+    let stored = StoredMarket::open(store, file, found, now)
         .await
         .map_err(|error| Failure::Database(error.to_string()))?;
     Ok((Arc::clone(stored.market()), Some(stored)))
 }
 
 /// The file in which the market is put by; without a folder that can be written the next start takes
-/// longer, and that is all.
+/// longer, and that is all. `None` where decisions do not follow the store.
 fn put_by(arguments: &Serve) -> Option<PathBuf> {
+    if arguments.demo || !arguments.market.is_empty() {
+        return None;
+    }
     let data = &arguments.database.data;
     match std::fs::create_dir_all(data) {
         Ok(()) => Some(data.join("market.bin")),

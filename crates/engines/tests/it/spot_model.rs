@@ -23,10 +23,10 @@ fn policy() -> SpotPolicy {
     SpotPolicy { pools_per_type: 0, ..policy }
 }
 
-fn gathered(
-    policy: &SpotPolicy,
-    ask: Option<&(dyn Fn(&Market, &MarketSlice) -> Vec<Option<f64>> + Sync)>,
-) -> SpotEvidence {
+/// A model, as a function.
+type Ask = dyn Fn(&Market, &MarketSlice) -> Vec<Option<f64>> + Sync;
+
+fn gathered(policy: &SpotPolicy, ask: Option<&Ask>) -> SpotEvidence {
     let market = market::bundled();
     let identity = ModelIdentity {
         model_id: "0199".to_owned(),
