@@ -260,6 +260,30 @@ async fn of_many_activations_at_once_one_holds() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_row_loses_its_file_while_equal_bytes_come_and_go() {
+    let place = Arc::new(Registry::new().await);
+    let mut all = JoinSet::new();
+    for lane in 0..4 {
+        let place = Arc::clone(&place);
+        all.spawn(async move {
+            let caller = Caller::command_line();
+            for round in 0..25 {
+                let wanted = new(&format!("{lane}.{round}"), SPOT, false);
+                let model = place.upload(&wanted, &spot(0.25)).await.unwrap();
+                let back = place.app.model_file(&model.model_id).await;
+                assert_eq!(back.unwrap().1, spot(0.25), "{lane}.{round}");
+                place.app.delete_model(&model.model_id, &caller).await.unwrap();
+                if round % 5 == lane {
+                    place.app.sweep_model_files().await.unwrap();
+                }
+            }
+        });
+    }
+    all.join_all().await;
+    assert_eq!((place.count(None).await, place.files()), (0, vec![]));
+}
+
 #[tokio::test]
 async fn a_model_without_names_is_taken_for_the_servers_own_where_it_is_as_wide() {
     let place = Registry::new().await;
