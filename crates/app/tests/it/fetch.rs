@@ -98,7 +98,8 @@ pub(crate) fn start(
         ..AwsConfig::at(&fake.url())
     };
     let aws = Aws::new(config, clock.clone()).unwrap();
-    let sources = PriceSources { store: store.clone(), aws, clock: clock.clone(), lanes: 3 };
+    let sources =
+        PriceSources { store: store.clone(), aws, clock: clock.clone(), lanes: 3, models: None };
     let config = RunnerConfig {
         lease: SignedDuration::from_secs(1),
         poll: Duration::from_millis(10),
