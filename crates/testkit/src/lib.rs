@@ -1,10 +1,12 @@
-//! What tests lean on: a fake AWS that speaks real HTTP on loopback and fails when told to.
+//! What tests lean on: a fake AWS that speaks real HTTP on loopback and fails when told to, and models
+//! whose answers are known.
 //!
 //! Used by tests and development only; nothing that is shipped depends on it. It refuses to know
 //! how the product reads AWS: it shares no code with the sources that it tries out.
 
 mod fake_aws;
 mod generated;
+mod made_model;
 mod offer;
 mod reference;
 mod world;
@@ -13,6 +15,7 @@ pub use fake_aws::fault::{Fault, Rule, RuleError};
 pub use fake_aws::spot::POISONED_ROWS;
 pub use fake_aws::{FakeAws, Seen};
 pub use generated::generated;
+pub use made_model::{Made, made_model};
 pub use offer::Offer;
 pub use reference::{ReferenceError, from_reference, published_folder};
 pub use world::{SpotPrice, World};

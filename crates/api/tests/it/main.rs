@@ -5,6 +5,7 @@ mod access;
 mod contract;
 mod data;
 mod fetch;
+mod live;
 mod models;
 mod pricing;
 

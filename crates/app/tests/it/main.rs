@@ -3,6 +3,9 @@
 
 mod fetch;
 mod gaps;
+mod models;
+mod predictions;
 mod published_files;
 mod refresh;
+mod registry;
 mod retention;

@@ -3,6 +3,8 @@
 
 mod data;
 mod keys;
+mod killed_uploads;
+mod models;
 mod pricing;
 mod resumed;
 

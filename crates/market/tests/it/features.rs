@@ -115,3 +115,23 @@ proptest! {
         prop_assert_eq!(format!("{then:?}"), format!("{later:?}"));
     }
 }
+
+#[test]
+fn every_feature_stands_in_the_page() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/features.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    for (title, features) in
+        [("## `spot_predictor`", SPOT_FEATURES), ("## `price_predictor`", PRICE_FEATURES)]
+    {
+        let part = page.split_once(title).unwrap().1;
+        let part = part.split_once("\n## ").unwrap().0;
+        let rows: Vec<String> =
+            part.lines().filter(|line| line.starts_with("| ")).skip(1).map(str::to_owned).collect();
+        let expected: Vec<String> = features
+            .iter()
+            .enumerate()
+            .map(|(at, one)| format!("| {} | `{}` | {} |", at + 1, one.name, one.meaning))
+            .collect();
+        assert_eq!(rows, expected, "{title}");
+    }
+}
