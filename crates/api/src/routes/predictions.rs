@@ -118,7 +118,7 @@ pub(crate) async fn spot_interruption(
         PoolsRequest::One(pool) => {
             let pools = std::slice::from_ref(pool);
             let PredictedPools { model, as_of, mut predictions } =
-                app.predict_interruptions(pools, None, &caller)?;
+                app.predict_interruptions(pools, None, &caller).map_err(of_one)?;
             let Some(prediction) = predictions.pop() else {
                 return Err(Problem::from(app::Error::Internal("no prediction".to_owned())));
             };
@@ -189,6 +189,17 @@ pub(crate) async fn outcomes(
 ) -> Result<Json<Noted>, Problem> {
     let wanted: Outcomes = body::json(&headers, &body?)?;
     Ok(Json(app.note_outcomes(&wanted).await?))
+}
+
+/// The pool is the body itself.
+fn of_one(error: app::Error) -> app::Error {
+    let app::Error::Invalid(mut errors) = error else { return error };
+    for one in &mut errors {
+        if let Some(own) = one.pointer.strip_prefix("/pools/0") {
+            one.pointer = own.to_owned();
+        }
+    }
+    app::Error::Invalid(errors)
 }
 
 fn item(row: PredictionRow) -> PredictionItem {

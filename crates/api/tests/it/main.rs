@@ -7,6 +7,7 @@ mod data;
 mod fetch;
 mod live;
 mod models;
+mod predictions;
 mod pricing;
 
 use std::path::PathBuf;

@@ -32,6 +32,11 @@ async fn a_model_is_recorded_listed_and_found() {
         (&first.headers()["x-total-count"], &first.headers()["link"]),
         (&"2".parse().unwrap(), &next.parse().unwrap())
     );
+    post(&server, "/api/v1/ml/models", &model("1", false).replace("\"spot\"", "\"a & b\"")).await;
+    post(&server, "/api/v1/ml/models", &model("2", false).replace("\"spot\"", "\"a & b\"")).await;
+    let named = get(&server, "/api/v1/ml/models/list?name=a%20%26%20b&limit=1").await;
+    let next = "</api/v1/ml/models/list?name=a%20%26%20b&limit=1&offset=1>; rel=\"next\"";
+    assert_eq!(named.headers()["link"], next, "the next page is one of the same list");
     let missing = get(&server, "/api/v1/ml/models/019b8082-9480-7ca5-9a1c-5271be8264b1").await;
     assert_eq!(missing.status(), StatusCode::NOT_FOUND);
 }

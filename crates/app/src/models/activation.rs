@@ -142,6 +142,8 @@ impl App {
         let Some(previous) = previous else {
             return Err(Error::NotFound(format!("there is no model `{}`", model.model_id)));
         };
+        // It was just read: an earlier failure says nothing.
+        self.models.reloading.lock().await.remove(&model.model_id);
         self.reload_models().await?;
         Ok(Activated {
             status: if previous == Some(model.model_id) { "already_active" } else { "activated" },

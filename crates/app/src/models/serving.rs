@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use inference::{Engine, Meaning};
+use jiff::{SignedDuration, Timestamp};
 use store::{ModelFilter, ModelRow, Uuid};
 use tokio::sync::watch;
 
@@ -17,13 +18,16 @@ use crate::{App, Error};
 /// How soon a server notices that another one has activated a model.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How soon a file that could not be read is looked at again: it may be large.
+const AGAIN: SignedDuration = SignedDuration::from_secs(10);
+
 /// The models of this server.
 #[derive(Default)]
 pub(crate) struct Models {
     pub(super) folder: Option<ModelFolder>,
     active: RwLock<Arc<BTreeMap<ModelType, Arc<ServedModel>>>>,
-    /// What is read from the store last is exchanged last.
-    reloading: tokio::sync::Mutex<()>,
+    /// What is read from the store last is exchanged last. Models that did not load, and when that was.
+    pub(super) reloading: tokio::sync::Mutex<BTreeMap<Uuid, Timestamp>>,
 }
 
 /// A model that answers.
@@ -96,7 +100,8 @@ impl App {
     /// nothing: another model than the one that is recorded must not answer.
     pub async fn reload_models(&self) -> Result<bool, Error> {
         let Some(folder) = self.models.folder.clone() else { return Ok(false) };
-        let _alone = self.models.reloading.lock().await;
+        let mut failed = self.models.reloading.lock().await;
+        let looked_at = self.clock.now();
         let filter = ModelFilter { active: Some(true), limit: 100, ..ModelFilter::default() };
         let (rows, _) = self.store.models(&filter).await?;
         let before = self.models.all();
@@ -109,6 +114,9 @@ impl App {
                 continue;
             }
             let Some(file) = row.file.clone() else { continue };
+            if failed.get(&row.model_id).is_some_and(|at| looked_at.duration_since(*at) < AGAIN) {
+                continue;
+            }
             let folder = folder.clone();
             let work = tokio::task::spawn_blocking(move || {
                 let bytes =
@@ -117,9 +125,11 @@ impl App {
             });
             match finished(work).await?.and_then(|read| served(&row, kind, read)) {
                 Ok(model) => {
+                    failed.remove(&row.model_id);
                     now.insert(kind, Arc::new(model));
                 }
                 Err(error) => {
+                    failed.insert(row.model_id, looked_at);
                     tracing::error!(model.id = %row.model_id, %error, "an active model does not load");
                 }
             }

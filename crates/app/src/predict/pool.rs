@@ -120,10 +120,8 @@ pub(super) fn understood<'a>(pools: &'a [PoolQuery<'a>]) -> Result<Vec<Known<'a>
         let detail = format!("expected 1 to {MOST_POOLS} pools; got {}", pools.len());
         return Err(wrong("/pools".to_owned(), detail));
     }
-    let named = |at: usize, field: &str, detail: String| {
-        let front = if pools.len() == 1 { String::new() } else { format!("/pools/{at}") };
-        wrong(format!("{front}/{field}"), detail)
-    };
+    let named =
+        |at: usize, field: &str, detail: String| wrong(format!("/pools/{at}/{field}"), detail);
     let mut last_region: Option<Region> = None;
     pools
         .iter()

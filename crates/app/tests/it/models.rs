@@ -194,6 +194,26 @@ async fn what_a_killed_server_left_is_swept_and_nothing_else() {
     assert_eq!(place.files(), [kept.sha256.unwrap()]);
 }
 
+#[tokio::test]
+async fn another_server_follows_and_one_without_the_file_answers_as_without_a_model() {
+    let place = Registry::new().await;
+    let other = Registry::over(place.app.store().clone(), place.folder.clone());
+    let blind = Registry::over(place.app.store().clone(), scratch());
+    assert!(!other.app.reload_models().await.unwrap());
+    place.upload(&new("1", SPOT, true), &spot(0.25)).await.unwrap();
+    assert!(other.app.reload_models().await.unwrap());
+    assert!((other.answer().unwrap() - 0.25).abs() < 1e-6);
+    assert!(!blind.app.reload_models().await.unwrap());
+    assert_eq!((blind.answer(), blind.app.models_loaded()), (None, 0));
+    // Its operator brings the file, and it is activated there.
+    let model = place.app.active_model(SPOT).unwrap();
+    let target = blind.folder.join("sha256").join(&model.digest[..2]);
+    std::fs::create_dir_all(&target).unwrap();
+    std::fs::write(target.join(&model.digest), spot(0.25)).unwrap();
+    blind.activate(&model.model_id.to_string()).await.unwrap();
+    assert!((blind.answer().unwrap() - 0.25).abs() < 1e-6);
+}
+
 /// Sixty-four activations at once on one store, by two servers.
 async fn activated_at_once(store: Store) {
     let place = Registry::over(store.clone(), scratch());
