@@ -19,6 +19,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Store;
 
+use crate::models::folder::ModelFolder;
+
 pub use ask::{LogLine, Started};
 pub use lists::{ListFront, ListRange};
 pub(crate) use lists::{fetch_advisor, fetch_on_demand};
@@ -41,6 +43,8 @@ pub struct PriceSources {
     pub clock: Clock,
     /// Questions of one job to AWS at once, at least 1.
     pub lanes: usize,
+    /// Files of models, which a refresh validates; `None` where there are none.
+    pub models: Option<ModelFolder>,
 }
 
 /// What is fetched.

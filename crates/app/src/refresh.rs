@@ -4,6 +4,7 @@
 mod ask;
 mod schedule;
 mod status;
+mod validate;
 mod work;
 
 use facts::names::Region;

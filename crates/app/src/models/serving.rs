@@ -159,7 +159,12 @@ impl App {
     }
 }
 
-fn served(row: &ModelRow, kind: ModelType, read: reading::ReadModel) -> Result<ServedModel, Error> {
+/// A model as it answers.
+pub(crate) fn served(
+    row: &ModelRow,
+    kind: ModelType,
+    read: reading::ReadModel,
+) -> Result<ServedModel, Error> {
     let input = reading::input_of(&read, kind)?;
     let told = row.metadata.as_ref().and_then(|all| all["horizon_hours"].as_f64());
     let usual = match kind {

@@ -21,10 +21,6 @@ const MAX_ATTEMPTS: u32 = 5;
 /// Days that are fetched when nobody says.
 pub(crate) const USUAL_DAYS: u32 = 7;
 
-/// What the server says of what it cannot do yet.
-pub(crate) const NO_VALIDATION: &str = "no file of a model is stored here yet, so none can be \
-     validated, and only a validated version would be activated";
-
 /// What is to be refreshed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -95,10 +91,7 @@ impl App {
             return Ok(known);
         }
         let (scope, payload) = self.refresh_payload(request, caller, &asked).await?;
-        let (window, mut notes) = window(request, now)?;
-        if request.auto_activate {
-            notes.push(format!("auto_activate: {NO_VALIDATION}"));
-        }
+        let (window, notes) = window(request, now)?;
         let payload = RefreshModel { stretch: Stretch::Fixed(window), ..payload };
         let range = SpotRange {
             regions: scope.regions.clone(),

@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{ModelFilter, ModelRow, Uuid};
 
-use super::ask::{NO_VALIDATION, refresh_row};
+use super::ask::refresh_row;
+use super::validate::validated;
 use super::{RefreshModel, Settled, Stretch};
 use crate::fetch::{
     ListFront, ListRange, PriceSources, SpotFront, SpotRange, Standing, fetch_advisor,
@@ -260,7 +261,9 @@ async fn outcome(
         records_quarantined: cursor.quarantined(),
         coverage: coverage(sources, range, window, settled.begun_at).await?,
         given_up: given_up.cloned().collect(),
-        activation: activation(wanted.auto_activate, models),
+        activation: validated(sources, models, &range.regions, wanted.auto_activate)
+            .await
+            .map_err(|error| JobFailure::Later(error.to_string(), None))?,
     })
 }
 
@@ -289,17 +292,4 @@ async fn coverage(
         whole.push(survey(&sources.store, &question).await?);
     }
     Ok(extent_of(&crate::gaps::Survey::joined(whole)))
-}
-
-/// A model is activated only where it was validated on the new data, and none can be yet.
-fn activation(asked: bool, models: &[ModelRow]) -> Activation {
-    let reason = match (asked, models) {
-        (false, _) => "activation was not asked for".to_owned(),
-        (true, []) => "there is no active model".to_owned(),
-        (true, models) if models.iter().all(|model| model.active) => {
-            format!("active already; {NO_VALIDATION}")
-        }
-        (true, _) => NO_VALIDATION.to_owned(),
-    };
-    Activation { asked, activated: false, validated: false, reason }
 }

@@ -1,11 +1,13 @@
 //! Jobs that fetch prices: counts, faults, words, cancellation and resumption.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use app::App;
 use app::decide::Desk;
 use app::fetch::{DataType, FetchRequest, FetchStatus, PriceSources};
+use app::models::folder::ModelFolder;
 use aws::{Aws, AwsConfig, Keys, Secret};
 use clock::Clock;
 use jiff::{SignedDuration, Timestamp};
@@ -43,6 +45,7 @@ impl Place {
     pub(crate) fn over(store: Store, world: World, keys: Keys, clock: Clock) -> Place {
         let fake = FakeAws::start(world).unwrap();
         let app = App::new(Desk::new(market::bundled()), store.clone(), clock.clone());
+        let app = app.with_model_folder(model_folder());
         let (stop, running) = start(&fake, &store, keys, clock);
         Place { app: Arc::new(app), fake, stop, running }
     }
@@ -83,6 +86,12 @@ impl Place {
     }
 }
 
+/// One folder for the models of all places: files go by digest.
+fn model_folder() -> ModelFolder {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("models-of-places");
+    ModelFolder::new(&path, crate::registry::LARGEST)
+}
+
 #[allow(clippy::disallowed_methods, reason = "the handle is kept and awaited")]
 pub(crate) fn start(
     fake: &FakeAws,
@@ -98,7 +107,13 @@ pub(crate) fn start(
         ..AwsConfig::at(&fake.url())
     };
     let aws = Aws::new(config, clock.clone()).unwrap();
-    let sources = PriceSources { store: store.clone(), aws, clock: clock.clone(), lanes: 3 };
+    let sources = PriceSources {
+        store: store.clone(),
+        aws,
+        clock: clock.clone(),
+        lanes: 3,
+        models: Some(model_folder()),
+    };
     let config = RunnerConfig {
         lease: SignedDuration::from_secs(1),
         poll: Duration::from_millis(10),

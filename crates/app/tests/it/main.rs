@@ -3,6 +3,7 @@
 
 mod fetch;
 mod gaps;
+mod model_decides;
 mod models;
 mod predictions;
 mod published_files;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use app::Error;
 use app::access::Caller;
+use app::models::activation::RollbackRequest;
 use app::models::{ModelItem, ModelType, NewModel};
 use app::refresh::{AutoRefresh, NewSchedule, RefreshRequest, RefreshStatus, ScheduleType};
 use aws::Keys;
@@ -13,6 +14,7 @@ use store::{JobFilter, ScheduleRow};
 use testkit::{Fault, Rule};
 
 use crate::fetch::{Place, keys, start, world};
+use crate::registry::spot;
 
 const REGION: &str = "us-east-1";
 
@@ -39,6 +41,43 @@ async fn over(place: &Place, refresh_id: &str) -> RefreshStatus {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("{:?}", place.app.refresh_status(refresh_id).await);
+}
+
+/// A model whose file is there.
+async fn uploaded(place: &Place, version: &str, active: bool, bytes: &[u8]) -> ModelItem {
+    let mut incoming = place.app.begin_model_file().unwrap();
+    incoming.write(bytes).unwrap();
+    let wanted = crate::registry::new(version, ModelType::SpotPredictor, active);
+    let caller = Caller::command_line();
+    place.app.upload_model(&wanted, "model.json", incoming, &caller).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_model_that_answers_on_the_new_data_becomes_active_on_wish() {
+    let place = Place::new(world(), &[], keys()).await;
+    let old = uploaded(&place, "1", true, &spot(0.25)).await;
+    let new = uploaded(&place, "2", false, &spot(0.5)).await;
+    let wished = |auto_activate| RefreshRequest {
+        model_id: Some(new.model_id.clone()),
+        regions: vec!["us-east-1".to_owned()],
+        instance_types: vec!["*".to_owned()],
+        auto_activate,
+        ..RefreshRequest::default()
+    };
+    let active = async |model: &ModelItem| place.app.model(&model.model_id).await.unwrap().active;
+    let found = refreshed(&place, &wished(false)).await.outcome.unwrap().activation;
+    assert!(found.validated && !found.activated, "{found:?}");
+    assert!(found.reason.contains("answers for 10 pools"), "{found:?}");
+    assert!(active(&old).await && !active(&new).await);
+
+    let found = refreshed(&place, &wished(true)).await.outcome.unwrap().activation;
+    assert!(found.validated && found.activated, "{found:?}");
+    assert!(!active(&old).await && active(&new).await);
+    place.app.reload_models().await.unwrap();
+    let back = RollbackRequest { model_type: ModelType::SpotPredictor };
+    place.app.roll_back_model(&back, &Caller::command_line()).await.unwrap();
+    assert!(active(&old).await, "the one before can be gone back to");
+    place.stop().await;
 }
 
 async fn refreshed(place: &Place, request: &RefreshRequest) -> RefreshStatus {

@@ -59,7 +59,7 @@ impl AwsSettings {
         let failed = |error: aws::Error| Failure::Serve(error.to_string());
         let aws = Aws::new(self.config()?, clock.clone()).map_err(failed)?;
         let lanes = self.fetch_parallelism;
-        Ok(PriceSources { store: store.clone(), aws, clock: clock.clone(), lanes })
+        Ok(PriceSources { store: store.clone(), aws, clock: clock.clone(), lanes, models: None })
     }
 
     fn config(&self) -> Result<AwsConfig, Failure> {

@@ -5,7 +5,7 @@ use app::refresh::{AutoRefresh, ScheduleType};
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
-use super::{AwsSettings, Database, Kept};
+use super::{AwsSettings, Database, Kept, ModelFiles};
 
 /// How gaps are looked for and filled.
 #[derive(Debug, Args)]
@@ -239,6 +239,8 @@ pub(crate) struct ToRefresh {
     pub(crate) detach: bool,
     #[command(flatten)]
     pub(crate) aws: AwsSettings,
+    #[command(flatten)]
+    pub(crate) files: ModelFiles,
     #[command(flatten)]
     pub(crate) kept: Kept,
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use app::App;
 use app::access::Caller;
+use app::fetch::PriceSources;
 use app::gaps::GapSettings;
 use app::refresh::{NewSchedule, RefreshRequest, RefreshStatus};
 use clock::Clock;
@@ -90,7 +91,10 @@ fn trigger(wanted: &ToRefresh) -> Result<Exit, Failure> {
     let database = &wanted.kept.database;
     let status = with_known_types(database, GapSettings::default(), async |app| {
         let caller = Caller::command_line();
-        let sources = wanted.aws.sources(app.store(), &Clock::system())?;
+        let sources = PriceSources {
+            models: Some(wanted.files.folder(&database.data)),
+            ..wanted.aws.sources(app.store(), &Clock::system())?
+        };
         let started = app.trigger_refresh(&request, None, &caller).await?;
         for note in &started.notes {
             eprintln!("note: {note}");

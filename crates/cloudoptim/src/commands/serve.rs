@@ -50,7 +50,9 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let reading = file.clone();
     let reading = tokio::task::spawn_blocking(move || PutBy::read(&reading?));
     let store = open_store(arguments).await?;
-    let sources = arguments.aws.sources(&store, &clock)?;
+    let models = arguments.models.folder(&arguments.database.data);
+    let sources =
+        PriceSources { models: Some(models.clone()), ..arguments.aws.sources(&store, &clock)? };
     let found = reading.await.ok().flatten();
     let (market, followed) = market(arguments, &store, (file, found), clock.now()).await?;
     let app = App::new(Desk::over(market), store.clone(), clock);
@@ -58,7 +60,7 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let (keeper, waiting) = Keeper::new();
     let mut app = app.with_gap_settings(arguments.gaps.settings()).with_keeper(keeper);
     if !arguments.demo {
-        app = app.with_model_folder(arguments.models.folder(&arguments.database.data));
+        app = app.with_model_folder(models);
     }
     let app = Arc::new(app);
     let swept = app.sweep_model_files().await?;
