@@ -71,6 +71,8 @@ impl AskedModel {
         let answers: Vec<Option<f64>> = found
             .chunks(outputs)
             .map(|answer| Some(self.served.number(answer)).filter(|number| !number.is_nan()))
+            // A regression may say more than a certainty.
+            .map(|answer| answer.map(|number| number.clamp(0.0, 1.0)))
             .collect();
         self.keep(slice, &answers, now);
         answers
