@@ -14,6 +14,9 @@ use crate::output;
 /// Features that a table for people shows; the other formats have them all.
 const SHOWN: usize = 40;
 
+/// Letters of a line where no terminal says how many it has.
+const WIDTH: u16 = 110;
+
 pub(super) fn run(file: &Path, format: Format) -> Result<Exit, Failure> {
     let offered = offered(file)?;
     let found = inspect(&offered.bytes).map_err(|error| refused(&offered.shown, error))?;
@@ -23,6 +26,10 @@ pub(super) fn run(file: &Path, format: Format) -> Result<Exit, Failure> {
         Format::Csv => output::print_csv(&["what", "value"], &facts(&found, usize::MAX))?,
         Format::Table => {
             let mut lines = output::table(&["what", "value"]);
+            if !lines.is_tty() {
+                // Lists of features would make one line of thousands of letters.
+                lines.set_width(WIDTH);
+            }
             for row in facts(&found, SHOWN) {
                 lines.add_row(row);
             }
