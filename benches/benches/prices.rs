@@ -6,6 +6,7 @@
 
 use std::time::Instant;
 
+use benches::scratch::{last_hour, statement};
 use benches::{Connection, Server, build, program};
 use jiff::{SignedDuration, Timestamp};
 use store::{PostgresServer, PriceBatch, PriceSeries, Store};
@@ -46,19 +47,6 @@ fn main() -> Result<(), Failure> {
         runtime.block_on(statement(&server, &format!("DROP DATABASE {name} WITH (FORCE)")))?;
     }
     std::fs::remove_dir_all(folder)?;
-    Ok(())
-}
-
-/// The full hour before now: a market is made of the last days.
-#[expect(clippy::disallowed_methods, reason = "the server that is measured goes by the clock")]
-fn last_hour() -> Result<Timestamp, Failure> {
-    Ok(Timestamp::from_second(Timestamp::now().as_second() / 3_600 * 3_600)?)
-}
-
-async fn statement(server: &str, sql: &str) -> Result<(), Failure> {
-    use sqlx::Connection as _;
-    let mut connection = sqlx::PgConnection::connect(&format!("{server}/postgres")).await?;
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await?;
     Ok(())
 }
 

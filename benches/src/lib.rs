@@ -1,5 +1,8 @@
 //! What measurements of the running server share: starting it, sending to it, reading what it used.
 
+pub mod drawn;
+pub mod scratch;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -64,6 +67,18 @@ impl Server {
         Ok(kib.ok_or("no resident memory")? / 1_000)
     }
 
+    /// Asks the process to end as an operator would, and waits until it has.
+    ///
+    /// # Errors
+    /// It cannot be asked, or ends with a failure.
+    pub fn stop(mut self) -> Result<(), String> {
+        let failed = |error: std::io::Error| error.to_string();
+        let id = self.process.id().to_string();
+        Command::new("kill").args(["-TERM", &id]).status().map_err(failed)?;
+        let status = self.process.wait().map_err(failed)?;
+        if status.success() { Ok(()) } else { Err(format!("the server ended with {status}")) }
+    }
+
     /// CPU per request in microseconds, size of an answer, requests per second.
     ///
     /// # Errors
@@ -88,10 +103,7 @@ impl Server {
     pub fn load(&self, path: &str, body: &str, requests: usize) -> Result<(usize, usize), String> {
         let each = requests.div_ceil(CONNECTIONS).max(1);
         let connections = CONNECTIONS.min(requests.max(1));
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
+        let request = post(path, body);
         let threads: Vec<_> = (0..connections)
             .map(|_| {
                 let (request, port) = (request.clone(), self.port);
@@ -136,13 +148,13 @@ impl Connection {
     /// Sends a request as it stands and reads the answer; its content.
     ///
     /// # Errors
-    /// An answer that is not 200.
+    /// An answer that is no success.
     pub fn ask(&mut self, request: &str) -> Result<&[u8], String> {
         let failed = |error: std::io::Error| error.to_string();
         self.stream.write_all(request.as_bytes()).map_err(failed)?;
         let mut line = String::new();
         self.reader.read_line(&mut line).map_err(failed)?;
-        if !line.contains(" 200 ") {
+        if !line.contains(" 20") {
             return Err(format!("answered {line}"));
         }
         let mut size = 0;
@@ -166,6 +178,15 @@ fn send(port: u16, request: &str, times: usize) -> Result<usize, String> {
         size = connection.ask(request)?.len();
     }
     Ok(size)
+}
+
+/// A request with a body of JSON.
+#[must_use]
+pub fn post(path: &str, body: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 /// Builds the programs that are measured, in the release profile.
