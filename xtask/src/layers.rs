@@ -101,7 +101,12 @@ pub(crate) const LAYERS: &[Layer] = &[
         ],
         heavy: &["axum", "clap", "indicatif", "tokio", "tracing", "tracing-subscriber"],
     },
-    Layer { name: "benches", ours: &[], heavy: &["axum", "tokio"] },
+    // Makes databases of its own for servers that are measured.
+    Layer {
+        name: "benches",
+        ours: &["market", "store", "units"],
+        heavy: &["axum", "sqlx", "tokio"],
+    },
     Layer { name: "xtask", ours: &["facts", "market", "packing", "units"], heavy: PURE },
 ];
 
