@@ -127,11 +127,7 @@ impl Run<'_> {
 
     /// Requests for the server, and the size of an answer with such requests for the bare one; both
     /// are warm then.
-    fn requests(
-        &mut self,
-        bodies: &[String],
-        pools: usize,
-    ) -> Result<(Vec<String>, (usize, Vec<String>)), Failure> {
+    fn requests(&mut self, bodies: &[String], pools: usize) -> Result<Paired, Failure> {
         let asked =
             |path: &str| -> Vec<String> { bodies.iter().map(|body| post(path, body)).collect() };
         let ours = asked("/api/v1/ml/predict/spot-interruption");
@@ -142,6 +138,9 @@ impl Run<'_> {
         Ok((ours, (size, theirs)))
     }
 }
+
+/// Requests for the server; the size of its answer, with such requests for the bare one.
+type Paired = (Vec<String>, (usize, Vec<String>));
 
 fn medians<const N: usize>(rounds: &mut [[f64; N]]) -> [f64; N] {
     std::array::from_fn(|at| {
