@@ -45,8 +45,8 @@ pub struct PoolQuery<'a> {
 }
 
 /// One pool, or many.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
 #[schemars(extend("examples" = [{
     "instance_type": "m5.large", "region": "us-east-1", "az": "us-east-1a", "spot_price": 0.035
 }]))]
@@ -54,14 +54,67 @@ pub enum PoolsRequest<'a> {
     /// Many, up to 50,000.
     Many {
         /// The pools.
-        #[serde(borrow)]
         pools: Vec<PoolQuery<'a>>,
         /// How far ahead; the model's own horizon when absent, or a day.
-        #[serde(default)]
+        #[schemars(default)]
         horizon: Option<Horizon>,
     },
     /// One.
-    One(#[serde(borrow)] PoolQuery<'a>),
+    One(PoolQuery<'a>),
+}
+
+/// Every field of both forms. An enumeration that is told by its fields would have each pool read twice:
+/// into a tree of values first.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EitherForm<'a> {
+    #[serde(default, borrow)]
+    pools: Option<Vec<PoolQuery<'a>>>,
+    #[serde(default)]
+    horizon: Option<Horizon>,
+    #[serde(default)]
+    instance_type: Option<String>,
+    #[serde(default)]
+    region: Option<String>,
+    #[serde(default, alias = "availability_zone")]
+    az: Option<String>,
+    #[serde(default)]
+    operating_system: Option<OperatingSystem>,
+    #[serde(default)]
+    spot_price: Option<f64>,
+    #[serde(default)]
+    launch_time: Option<Timestamp>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for PoolsRequest<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(reader: D) -> Result<PoolsRequest<'a>, D::Error> {
+        use serde::de::Error as _;
+        let form = EitherForm::deserialize(reader)?;
+        match (form.pools, form.instance_type, form.region) {
+            (Some(pools), None, None)
+                if form.az.is_none()
+                    && form.operating_system.is_none()
+                    && form.spot_price.is_none()
+                    && form.launch_time.is_none() =>
+            {
+                Ok(PoolsRequest::Many { pools, horizon: form.horizon })
+            }
+            (None, Some(instance_type), Some(region)) if form.horizon.is_none() => {
+                Ok(PoolsRequest::One(PoolQuery {
+                    instance_type: instance_type.into(),
+                    region: region.into(),
+                    az: form.az.map(Cow::from),
+                    operating_system: form.operating_system.unwrap_or_default(),
+                    spot_price: form.spot_price,
+                    launch_time: form.launch_time,
+                }))
+            }
+            _ => Err(D::Error::custom(
+                "expected either `pools`, with `horizon` if wanted, or `instance_type` and `region` \
+                 of one pool",
+            )),
+        }
+    }
 }
 
 /// Predictions for many pools, in the order in which they were asked for.
