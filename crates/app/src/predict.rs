@@ -3,7 +3,7 @@
 //! What is answered is kept behind the answer: a queue takes it, and a writer puts it into the store.
 
 mod baseline;
-mod features;
+pub(crate) mod features;
 mod given;
 mod interruptions;
 pub mod keeper;
@@ -99,6 +99,34 @@ impl Tables {
             kept.clear();
         }
         kept.push(Arc::clone(&table));
+        table
+    }
+}
+
+/// Tables for the pools of one call: pools of a region come one after another, and the kept tables are
+/// locked once for all of them.
+pub(super) struct TablesOfCall<'a> {
+    tables: &'a Tables,
+    market: &'a Market,
+    now: Timestamp,
+    last: Option<Arc<FeatureTable>>,
+}
+
+impl<'a> TablesOfCall<'a> {
+    fn new(tables: &'a Tables, market: &'a Market, now: Timestamp) -> TablesOfCall<'a> {
+        TablesOfCall { tables, market, now, last: None }
+    }
+
+    /// The table of a region.
+    fn of(&mut self, region: &Region, operating_system: OperatingSystem) -> Arc<FeatureTable> {
+        let fits = |table: &&Arc<FeatureTable>| {
+            table.region() == region && table.operating_system() == operating_system
+        };
+        if let Some(table) = self.last.as_ref().filter(fits) {
+            return Arc::clone(table);
+        }
+        let table = self.tables.of(self.market, region, operating_system, self.now);
+        self.last = Some(Arc::clone(&table));
         table
     }
 }

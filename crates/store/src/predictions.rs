@@ -322,10 +322,12 @@ async fn insert_arrays(
     rows: &[PredictionRow],
     first: i64,
 ) -> Result<(), StoreError> {
-    fn column<T>(rows: &[PredictionRow], read: impl Fn(&PredictionRow) -> T) -> Vec<T> {
+    fn column<'a, T>(rows: &'a [PredictionRow], read: impl Fn(&'a PredictionRow) -> T) -> Vec<T> {
         rows.iter().map(read).collect()
     }
-    let texts = |read: fn(&PredictionRow) -> &str| column(rows, |row| read(row).to_owned());
+    fn texts(rows: &[PredictionRow], read: fn(&PredictionRow) -> &str) -> Vec<&str> {
+        rows.iter().map(read).collect()
+    }
     let statement = format!(
         "{INSERT} SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], \
          $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::float8[], $12::float8[], \
@@ -336,19 +338,19 @@ async fn insert_arrays(
         .bind(column(rows, |row| row.model_id))
         .bind(column(rows, |row| row.prediction_id))
         .bind((first..).take(rows.len()).collect::<Vec<i64>>())
-        .bind(texts(|row| &row.prediction_type))
-        .bind(texts(|row| &row.customer_id))
-        .bind(texts(|row| &row.pool.instance_type))
-        .bind(texts(|row| &row.pool.region))
-        .bind(texts(|row| &row.pool.zone))
-        .bind(texts(|row| &row.pool.operating_system))
+        .bind(texts(rows, |row| &row.prediction_type))
+        .bind(texts(rows, |row| &row.customer_id))
+        .bind(texts(rows, |row| &row.pool.instance_type))
+        .bind(texts(rows, |row| &row.pool.region))
+        .bind(texts(rows, |row| &row.pool.zone))
+        .bind(texts(rows, |row| &row.pool.operating_system))
         .bind(column(rows, |row| signed(row.horizon_seconds)))
         .bind(column(rows, |row| row.value))
         .bind(column(rows, |row| row.low))
         .bind(column(rows, |row| row.high))
         .bind(column(rows, |row| row.last_value))
         .bind(column(rows, |row| row.confidence))
-        .bind(column(rows, |row| row.features.clone().map(Json)))
+        .bind(column(rows, |row| row.features.as_ref().map(Json)))
         .bind(column(rows, |row| At(row.created_at)))
         .execute(&mut **transaction)
         .await?;

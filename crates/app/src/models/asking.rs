@@ -11,8 +11,8 @@ use store::{PredictedPool, PredictionRow};
 use super::reading::Input;
 use super::serving::ServedModel;
 use crate::access::{Caller, ITSELF, Role};
-use crate::predict::Ids;
 use crate::predict::keeper::Keeper;
+use crate::predict::{Ids, features};
 
 /// Threads that answer for a slice: decisions run beside each other already.
 const THREADS: usize = 1;
@@ -21,7 +21,6 @@ const THREADS: usize = 1;
 #[derive(Debug)]
 pub(crate) struct AskedModel {
     served: Arc<ServedModel>,
-    places: Vec<usize>,
     pub(crate) identity: ModelIdentity,
     keeper: Option<Keeper>,
 }
@@ -29,9 +28,10 @@ pub(crate) struct AskedModel {
 impl AskedModel {
     /// `None` for a model that needs features which only a caller has.
     pub(crate) fn of(served: &Arc<ServedModel>, keeper: Option<&Keeper>) -> Option<AskedModel> {
-        let Input::Known(places) = &served.input else { return None };
+        if served.input == Input::Given {
+            return None;
+        }
         Some(AskedModel {
-            places: places.clone(),
             identity: ModelIdentity {
                 model_id: served.model_id.to_string(),
                 name: served.name.clone(),
@@ -56,15 +56,16 @@ impl AskedModel {
             ..SliceRequest::new(slice.region.clone(), slice.as_of)
         };
         let table = market.features(&request);
-        let mut rows = Vec::with_capacity(slice.len() * self.places.len());
+        let mut rows =
+            Vec::with_capacity(slice.len() * self.served.engine.signature().features.len());
         for pool in slice.pools() {
             let place = pool.zone.map(|zone| Place::Zone(zone.clone()));
             let row = place.and_then(|place| table.row(pool.instance_type, &place));
-            let features =
+            let known =
                 row.and_then(|row| table.spot_features(row, &NO_EVENTS)).unwrap_or_else(|| {
                     market.spot_features_without_price(pool.instance_type, &request, &NO_EVENTS)
                 });
-            rows.extend(self.places.iter().map(|place| features[*place]));
+            features::push(&self.served, &known, &mut rows);
         }
         let outputs = self.served.engine.outputs().max(1);
         let Ok(found) = self.served.engine.predict(&rows, THREADS) else { return Vec::new() };
@@ -81,7 +82,7 @@ impl AskedModel {
     fn keep(&self, slice: &MarketSlice, answers: &[Option<f64>], now: Timestamp) {
         let Some(keeper) = &self.keeper else { return };
         let asker = Caller { name: ITSELF.to_owned(), role: Role::Viewer, customer_id: None };
-        let mut ids = Ids::new(now, &asker, answers.len());
+        let ids = Ids::new(now, &asker, answers.len());
         let rows = slice.pools().zip(answers).enumerate().filter_map(|(at, (pool, answer))| {
             let value = (*answer)?;
             Some(PredictionRow {

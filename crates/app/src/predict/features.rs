@@ -40,7 +40,7 @@ pub(super) fn overlaid(
 }
 
 /// Adds the row of a pool as the model takes it; `false` where the server does not know its features.
-pub(super) fn push(model: &ServedModel, features: &[f64], rows: &mut Vec<f64>) -> bool {
+pub(crate) fn push(model: &ServedModel, features: &[f64], rows: &mut Vec<f64>) -> bool {
     match &model.input {
         Input::Known(places) => {
             rows.extend(

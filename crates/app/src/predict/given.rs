@@ -81,7 +81,7 @@ impl App {
         let answers = answers.map_err(|error| Error::Internal(error.to_string()))?;
         let now = self.clock.now();
         let outputs = model.engine.outputs().max(1);
-        let mut ids = Ids::new(now, caller, rows.len());
+        let ids = Ids::new(now, caller, rows.len());
         let mut predictions = Vec::new();
         let mut kept = Vec::new();
         for (at, (answer, row)) in answers.chunks(outputs).zip(rows.chunks(width)).enumerate() {

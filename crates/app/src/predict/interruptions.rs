@@ -2,7 +2,7 @@
 
 use engines::scoring::Horizon;
 use jiff::Timestamp;
-use market::{FeatureTable, Market};
+use market::Market;
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{PredictionRow, Uuid};
@@ -10,7 +10,7 @@ use store::{PredictionRow, Uuid};
 use super::baseline::Hazard;
 use super::features::{self, Told};
 use super::pool::{Ids, Known, PoolQuery, PredictedPools, answering, row, understood};
-use super::{Basis, request, to_the_minute};
+use super::{BASELINE, Basis, TablesOfCall, request, to_the_minute};
 use crate::access::Caller;
 use crate::models::ModelType;
 use crate::models::serving::ServedModel;
@@ -22,6 +22,8 @@ const ROWS_FOR_THREADS: usize = 8_000;
 /// Probabilities within a day from which capacity is spread or left alone.
 const SPREAD_FROM: f64 = 0.05;
 const AVOID_FROM: f64 = 0.20;
+
+const NO_CLASS: &str = "no interruption class is known of the type here: the middle one is assumed";
 
 /// The probabilities of a pool at every horizon.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
@@ -92,39 +94,41 @@ impl App {
         let desk = self.desk();
         let market = desk.market();
         let served = self.active_model(ModelType::SpotPredictor);
-        let (answers, used) = self.spot_answers(market, &known, served.as_deref(), now);
+        let (answers, remarks) = self.spot_answers(market, &known, served.as_deref(), now);
         let horizon = horizon.unwrap_or_else(|| match &served {
             Some(model) => nearest(model.horizon_hours),
             None => Horizon::Day,
         });
-        let mut ids = Ids::new(now, caller, pools.len());
+        let ids = Ids::new(now, caller, pools.len());
         let mut predictions = Vec::with_capacity(known.len());
         let mut rows = Vec::with_capacity(known.len());
         for (at, (pool, by_model)) in known.iter().zip(answers).enumerate() {
-            let advisor =
-                market.advisor(&pool.instance_type, &pool.region, pool.query.operating_system, now);
-            let (of_class, has_class) = Hazard::of_class(advisor.as_ref());
-            let (hazard, basis) = match (by_model, &served) {
+            let mut warnings: Vec<&'static str> = remarks[at].into_iter().collect();
+            let (hazard, basis, model_id) = match (by_model, &served) {
                 (Some(probability), Some(model)) => {
-                    (Hazard::of_model(probability, model.horizon_hours), Basis::Model)
+                    let hazard = Hazard::of_model(probability, model.horizon_hours);
+                    (hazard, Basis::Model, model.model_id)
                 }
-                _ => (of_class, Basis::InterruptionClass),
+                _ => {
+                    let system = pool.query.operating_system;
+                    let advisor = market.advisor(&pool.instance_type, &pool.region, system, now);
+                    let (hazard, has_class) = Hazard::of_class(advisor.as_ref());
+                    if !has_class {
+                        warnings.push(NO_CLASS);
+                    }
+                    (hazard, Basis::InterruptionClass, BASELINE)
+                }
             };
-            let prediction =
-                spot_prediction(pool, ids.of(at), hazard, (basis, horizon), has_class, used[at]);
+            let prediction = spot_prediction(pool, ids.of(at), hazard, (basis, horizon), warnings);
             rows.push(PredictionRow {
+                model_id,
+                horizon_seconds: (horizon.hours() * 3600.0) as u64,
                 value: prediction.interruption_probability,
                 low: prediction.low,
                 high: prediction.high,
                 confidence: prediction.confidence,
                 ..row(pool, prediction.prediction_id, "spot_interruption", now, caller)
             });
-            if let (Basis::Model, Some(model), Some(row)) = (basis, &served, rows.last_mut()) {
-                row.model_id = model.model_id;
-            }
-            if let Some(row) = rows.last_mut() {
-                row.horizon_seconds = (horizon.hours() * 3600.0) as u64;
-            }
             predictions.push(prediction);
         }
         self.keep_predictions(rows);
@@ -149,18 +153,13 @@ impl App {
         let Some(model) = served else { return (answers, remarks) };
         let mut rows = Vec::with_capacity(pools.len() * model.engine.signature().features.len());
         let mut asked = Vec::with_capacity(pools.len());
-        let mut table: Option<std::sync::Arc<FeatureTable>> = None;
+        let mut tables = TablesOfCall::new(&self.tables, market, now);
         for (at, pool) in pools.iter().enumerate() {
             let system = pool.query.operating_system;
-            let fits = |table: &std::sync::Arc<FeatureTable>| {
-                *table.region() == pool.region && table.operating_system() == system
-            };
-            if !table.as_ref().is_some_and(fits) {
-                table = Some(self.tables.of(market, &pool.region, system, now));
-            }
+            let table = tables.of(&pool.region, system);
             let told = told(market, pool, now);
             let events = features::events(&told);
-            let row = table.as_ref().zip(pool.zone.as_ref()).and_then(|(table, zone)| {
+            let row = pool.zone.as_ref().and_then(|zone| {
                 table.spot_features(table.row(&pool.instance_type, zone)?, &events)
             });
             let row = row.unwrap_or_else(|| {
@@ -211,11 +210,11 @@ fn spot_prediction<'a>(
     prediction_id: Uuid,
     hazard: Hazard,
     (basis, horizon): (Basis, Horizon),
-    has_class: bool,
-    remark: Option<&'static str>,
+    warnings: Vec<&'static str>,
 ) -> SpotPrediction<'a> {
-    let [hour, six_hours, day, month] = Horizon::ALL.map(|horizon| hazard.within(horizon));
-    let asked = hazard.within(horizon);
+    // In the order of the enumeration.
+    let all @ [hour, six_hours, day, month] = Horizon::ALL.map(|horizon| hazard.within(horizon));
+    let asked = all[horizon as usize];
     let probability = asked.probability.value();
     let (low, high, confidence) = match basis {
         Basis::Model => (None, None, probability.max(1.0 - probability)),
@@ -224,10 +223,6 @@ fn spot_prediction<'a>(
             (Some(low), Some(high), 1.0 - (high - low))
         }
     };
-    let mut warnings: Vec<&'static str> = remark.into_iter().collect();
-    if basis != Basis::Model && !has_class {
-        warnings.push("no interruption class is known of the type here: the middle one is assumed");
-    }
     let runs = pool.query.launch_time.is_some();
     let within_a_day = day.probability.value();
     let recommendation = match (within_a_day < SPREAD_FROM, within_a_day < AVOID_FROM, runs) {

@@ -30,7 +30,7 @@ pub struct PoolQuery<'a> {
     #[serde(borrow)]
     pub region: Cow<'a, str>,
     /// The zone by its name; without one the answer is for the type in the region.
-    #[serde(default, borrow, alias = "availability_zone")]
+    #[serde(default, borrow, alias = "availability_zone", deserialize_with = "borrowed_or_none")]
     pub az: Option<Cow<'a, str>>,
     /// `linux` or `windows`; `linux` when absent.
     #[serde(default)]
@@ -42,6 +42,15 @@ pub struct PoolQuery<'a> {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub launch_time: Option<Timestamp>,
+}
+
+/// A text that is borrowed where it can be: inside of an option serde would own it.
+fn borrowed_or_none<'de: 'a, 'a, D: serde::Deserializer<'de>>(
+    reader: D,
+) -> Result<Option<Cow<'a, str>>, D::Error> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    Ok(Option::<Text<'a>>::deserialize(reader)?.map(|text| text.0))
 }
 
 /// One pool, or many.
@@ -147,7 +156,7 @@ impl Ids {
         Ids(timed_id(now, format!("{}\0{count}\0{call}", caller.name).as_bytes()))
     }
 
-    pub(crate) fn of(&mut self, at: usize) -> Uuid {
+    pub(crate) fn of(&self, at: usize) -> Uuid {
         let mut bytes = *self.0.as_bytes();
         for (byte, part) in bytes[12..].iter_mut().zip((at as u32).to_be_bytes()) {
             *byte ^= part;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use store::{PredictionRow, Uuid};
 
 use super::pool::{Ids, PoolQuery, PredictedPools, answering, row, understood};
-use super::{BASELINE, Basis, features, to_the_minute};
+use super::{BASELINE, Basis, TablesOfCall, features, to_the_minute};
 use crate::access::Caller;
 use crate::models::ModelType;
 use crate::{App, Error};
@@ -52,13 +52,13 @@ impl App {
         let market = desk.market();
         let served = self.active_model(ModelType::PricePredictor);
         let horizon_hours = served.as_ref().map_or(24.0, |model| model.horizon_hours);
-        let mut ids = Ids::new(now, caller, pools.len());
+        let ids = Ids::new(now, caller, pools.len());
         let mut predictions = Vec::with_capacity(known.len());
         let mut kept = Vec::with_capacity(known.len());
         let (mut rows, mut asked) = (Vec::new(), Vec::new());
+        let mut tables = TablesOfCall::new(&self.tables, market, now);
         for (at, pool) in known.iter().enumerate() {
-            let system = pool.query.operating_system;
-            let table = self.tables.of(market, &pool.region, system, now);
+            let table = tables.of(&pool.region, pool.query.operating_system);
             let row = pool.zone.as_ref().and_then(|zone| table.row(&pool.instance_type, zone));
             let price =
                 row.and_then(|row| table.price(row)).map(|price| price.per_hour().dollars());

@@ -16,6 +16,7 @@ use crate::fetch::PriceSources;
 use crate::models::ModelType;
 use crate::models::reading::{self, Input};
 use crate::models::serving::{ServedModel, served};
+use crate::predict::features;
 use crate::stored_market::StoredMarket;
 
 /// Validates the models of a refresh, and activates the one that it was for, on wish.
@@ -108,16 +109,18 @@ fn answers(
     request: &SliceRequest,
 ) -> Result<usize, String> {
     // Features that come with requests cannot be made here; the file was read and is whole.
-    let Input::Known(places) = &model.input else { return Ok(0) };
+    if model.input == Input::Given {
+        return Ok(0);
+    }
     let table = market.features(request);
-    let mut rows = Vec::with_capacity(table.pools().len() * places.len());
+    let mut rows = Vec::new();
     for row in 0..table.pools().len() {
         let spot = table.spot_features(row, &NO_EVENTS);
-        let features: &[f64] = match (kind, &spot) {
+        let known: &[f64] = match (kind, &spot) {
             (ModelType::SpotPredictor, Some(spot)) => spot,
             _ => table.price_features(row).map_or(&[], |price| price.as_slice()),
         };
-        rows.extend(places.iter().map(|place| features.get(*place).copied().unwrap_or(f64::NAN)));
+        features::push(model, known, &mut rows);
     }
     let found = model.engine.predict(&rows, 1).map_err(|error| error.to_string())?;
     let outputs = model.engine.outputs().max(1);

@@ -160,10 +160,14 @@ pub fn class_kept(age_hours: f64) -> f64 {
 /// with the interval that the spread of the hazard's logarithm leaves. Nine decimals.
 #[must_use]
 pub fn probability(hazard: f64, log_spread: f64, horizon: Horizon) -> InterruptionProbability {
-    let factor = exp(NINETY_PERCENT * log_spread);
     let at = |hazard: f64| {
         Fraction::clamped(((1.0 - exp(-hazard * horizon.hours())) * 1e9).round() / 1e9)
     };
+    if log_spread == 0.0 {
+        let probability = at(hazard);
+        return InterruptionProbability { probability, low: probability, high: probability };
+    }
+    let factor = exp(NINETY_PERCENT * log_spread);
     InterruptionProbability {
         probability: at(hazard),
         low: at(hazard / factor),
