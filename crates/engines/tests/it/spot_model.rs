@@ -135,6 +135,16 @@ fn answers_that_are_no_probabilities_harm_nothing() {
     let word = with.word.as_ref().unwrap();
     assert_eq!(word.offered.len(), with.offered.as_ref().unwrap().len());
     assert!(word.offered.iter().flatten().all(|events| events.is_finite() && *events >= 0.0));
-    let text = serde_json::to_string(&decided(&policy, &with).recommendations).unwrap();
-    assert!(!text.contains("null,null"), "{text}");
+    let offered = with.offered.as_ref().unwrap();
+    // The second pool was called certain beyond certainty: within a day that is all but one.
+    assert!((word.offered[1].unwrap() * 24.0 / 1000.0 - 1e6_f64.ln()).abs() < 1e-6);
+    assert_eq!((word.offered[0], word.offered[2]), (None, Some(0.0)));
+    assert!(offered.len() > 4 && word.offered[3..].iter().all(Option::is_none));
+    for one in &decided(&policy, &with).recommendations {
+        let json = serde_json::to_value(one).unwrap();
+        for horizon in ["1h", "6h", "24h", "30d"] {
+            let said = json["interruption_probability"][horizon]["probability"].as_f64();
+            assert!(said.is_some_and(|said| (0.0..=1.0).contains(&said)), "{json}");
+        }
+    }
 }
