@@ -76,13 +76,29 @@ pub struct Sources<'a> {
     pub market: &'a Market,
     /// The model that says how likely capacity is taken back, where one is active.
     pub spot_model: Option<SpotModel<'a>>,
+    /// Since when things have been in the state they are in, where somebody kept records.
+    pub sightings: Option<Sightings<'a>>,
+}
+
+/// Records of earlier snapshots of the same cluster and account.
+#[derive(Clone, Copy)]
+pub struct Sightings<'a> {
+    /// When an object was first seen in a state that lasts since, by state (such as
+    /// `unattached_volume`) and identifier.
+    pub first_seen: &'a (dyn Fn(&str, &str) -> Option<Timestamp> + Sync),
+}
+
+impl std::fmt::Debug for Sightings<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Sightings")
+    }
 }
 
 impl<'a> Sources<'a> {
-    /// A market, and no model.
+    /// A market, no model and no records.
     #[must_use]
     pub fn of(market: &'a Market) -> Sources<'a> {
-        Sources { market, spot_model: None }
+        Sources { market, spot_model: None, sightings: None }
     }
 }
 

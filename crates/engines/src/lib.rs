@@ -4,15 +4,24 @@
 //! refusals, a plan and proof.
 //! This crate refuses to know where evidence is kept, who asks, and what time it is.
 
+pub mod account_view;
 pub mod allocation;
 pub mod bin_packing;
+pub mod commitments;
 pub mod engine;
+pub mod findings;
+pub mod ghost_probe;
+pub mod ipv4_cost;
+pub mod machine_prices;
 pub mod policy;
 pub mod prepared;
+pub mod price_book;
 pub mod registry;
 pub mod request;
 pub mod safety;
 pub mod scheduling;
 pub mod scoring;
+pub mod shadow_it;
 pub mod spot_model;
 pub mod spot_optimizer;
+pub mod volume_cleanup;

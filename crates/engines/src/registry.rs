@@ -1,11 +1,22 @@
 //! Every built-in engine, in one visible list.
 
 use crate::bin_packing::BinPacking;
+use crate::ghost_probe::GhostProbe;
+use crate::ipv4_cost::Ipv4Cost;
 use crate::prepared::AnyEngine;
+use crate::shadow_it::ShadowIt;
 use crate::spot_optimizer::SpotOptimizer;
+use crate::volume_cleanup::VolumeCleanup;
 
 /// Every built-in engine, in the order in which people see them.
-pub const BUILT_IN: &[&dyn AnyEngine] = &[&SpotOptimizer, &BinPacking];
+pub const BUILT_IN: &[&dyn AnyEngine] = &[
+    &SpotOptimizer,
+    &BinPacking,
+    &GhostProbe,
+    &VolumeCleanup,
+    &Ipv4Cost,
+    &ShadowIt,
+];
 
 /// The engine that answers a decision type, such as `bin_pack` or `bin-pack`.
 #[must_use]

@@ -128,6 +128,25 @@ pub enum Action {
     SnapshotVolume,
     /// Delete a volume for good.
     DeleteVolume,
+    /// Change the type of a volume, or what is provisioned for it, while it is in use.
+    ModifyVolume {
+        /// Type now.
+        from: String,
+        /// Type afterwards.
+        to: String,
+        /// Operations per second afterwards, where they are provisioned.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        iops: Option<i64>,
+        /// Mebibytes per second afterwards, where they are provisioned.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        throughput: Option<i64>,
+    },
+    /// Stop a machine outside of the cluster for good.
+    TerminateInstance {
+        /// The group whose wanted size has to be lowered with it, or a new machine takes its place.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scaling_group: Option<String>,
+    },
     /// Give a public address back.
     ReleaseAddress,
     /// Create a private endpoint to a cloud service.

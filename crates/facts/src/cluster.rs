@@ -4,8 +4,11 @@
 //! Fields that this version does not know are counted by the decoder and never kept.
 
 mod account;
+mod calendar;
+mod cloud;
 mod decode;
 mod filled_in;
+mod image;
 mod node;
 mod observed;
 mod pod;
@@ -13,14 +16,22 @@ mod policies;
 mod resources;
 mod section;
 mod selector;
+mod traffic;
+mod usage_history;
 mod volumes;
 mod workloads;
 
 pub use account::{Account, Commitment, CommitmentKind, Instance};
+pub use calendar::{Calendar, DayOff};
+pub use cloud::{
+    Database, EbsSnapshot, ElasticAddress, InterfaceAddress, LoadBalancer, NatGateway, NetworkInterface,
+    Repository, ScalingGroup, StoredImage, TrailEvent, VpcEndpoint,
+};
 pub use decode::{DecodeError, Decoded, UnknownFields, decode};
+pub use image::{BuildStep, Image, ImageContents, WastedPath};
 pub use node::{Node, NodeCondition, Taint, TaintEffect, well_known};
 pub use observed::{
-    ClusterEvent, ContainerUsage, Image, Ingress, Network, NodeUsage, Service, Usage,
+    ClusterEvent, ContainerUsage, Ingress, Network, NodeUsage, Service, Usage,
 };
 pub use pod::{
     Affinity, Container, ContainerPort, ContainerState, NodeAffinity, Owner, Pod, PodAffinity,
@@ -34,6 +45,8 @@ pub use policies::{
 pub use resources::ResourceList;
 pub use section::{Section, SectionName};
 pub use selector::{LabelSelector, NodeSelectorTerm, Operator, Requirement};
+pub use traffic::{Flow, FlowEnd, Traffic};
+pub use usage_history::{BUCKET_GROWTH, Histogram, Measured, MemoryPeak, UsageHistory, bucket_start};
 pub use volumes::{
     AttachLimit, EbsVolume, PersistentVolume, StorageClass, VolumeAttachment, VolumeClaim, Volumes,
 };
@@ -86,7 +99,10 @@ pub struct ClusterState {
     /// Services and ingresses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<Section<Network>>,
-    /// Container images as nodes report them.
+    /// Bytes between pods, zones and the rest of the world.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Section<Traffic>>,
+    /// Container images as nodes report them, and how they were built.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub images: Option<Section<Vec<Image>>>,
     /// Measured use of containers and nodes.
@@ -101,6 +117,9 @@ pub struct ClusterState {
     /// Cloud accounts and the machines found in them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accounts: Option<Section<Vec<Account>>>,
+    /// Days on which nobody works.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calendars: Option<Section<Vec<Calendar>>>,
 }
 
 impl Default for ClusterState {
@@ -117,11 +136,13 @@ impl Default for ClusterState {
             policies: None,
             volumes: None,
             network: None,
+            traffic: None,
             images: None,
             usage: None,
             events: None,
             commitments: None,
             accounts: None,
+            calendars: None,
         }
     }
 }
@@ -150,11 +171,13 @@ impl ClusterState {
             (Name::Policies, self.policies.as_ref().map(Section::summary)),
             (Name::Volumes, self.volumes.as_ref().map(Section::summary)),
             (Name::Network, self.network.as_ref().map(Section::summary)),
+            (Name::Traffic, self.traffic.as_ref().map(Section::summary)),
             (Name::Images, self.images.as_ref().map(Section::summary)),
             (Name::Usage, self.usage.as_ref().map(Section::summary)),
             (Name::Events, self.events.as_ref().map(Section::summary)),
             (Name::Commitments, self.commitments.as_ref().map(Section::summary)),
             (Name::Accounts, self.accounts.as_ref().map(Section::summary)),
+            (Name::Calendars, self.calendars.as_ref().map(Section::summary)),
         ]
     }
 }

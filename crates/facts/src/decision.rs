@@ -153,6 +153,26 @@ pub struct Savings {
     pub unknown_prices: u64,
     /// The prices that were used.
     pub prices: Vec<PriceUsed>,
+    /// Prices that are no prices of an hour, such as those of a gigabyte.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rates: Vec<RateUsed>,
+    /// What the plan would save at list prices, where commitments or discounts make that another
+    /// figure than the one that is really saved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list_savings_usd_per_month: Option<Usd>,
+}
+
+/// A price of the price book that a sum was made with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RateUsed {
+    /// What has this price, such as `gp3`.
+    pub item: String,
+    /// The price.
+    pub usd: Usd,
+    /// What it buys, such as `GB-month` or `GB`.
+    pub unit: String,
+    /// Where it comes from.
+    pub source: String,
 }
 
 /// A price that a sum was made with.

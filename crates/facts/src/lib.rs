@@ -7,5 +7,6 @@ pub mod action;
 pub mod bound;
 pub mod cluster;
 pub mod decision;
+pub mod finding;
 pub mod names;
 pub mod reason;

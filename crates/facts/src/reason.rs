@@ -180,6 +180,79 @@ reasons! {
     BoundUnknown,
     /// The search stopped at its work limit; more effort may find a cheaper plan.
     WorkLimit,
+    // Accounts: machines, volumes, addresses.
+    /// Nothing ties the thing to a Kubernetes cluster; that is no fault and no waste.
+    NotKubernetes,
+    /// The thing belongs to another cluster.
+    OtherCluster,
+    /// The thing is younger than the policy's time of grace.
+    TooYoung,
+    /// A tag or an annotation asks to leave the thing alone.
+    ExcludedByTag,
+    /// The machine does not run; it costs nothing but its volumes and addresses.
+    NotRunning,
+    /// A node of this machine may still be joining its cluster.
+    Registering,
+    /// A persistent volume or a claim of the cluster stands for the volume.
+    VolumeClaimed,
+    /// The volume is attached, or about to be.
+    VolumeAttached,
+    /// Since when the thing has been idle is not known yet; it is marked and watched from now on.
+    MarkedToWatch,
+    /// The thing has not been idle for long enough to be acted upon.
+    StillWatched,
+    /// The thing is in use.
+    InUse,
+    /// The thing costs nothing, such as an address of one's own.
+    FreeOfCharge,
+    /// The change would cost as much as it saves, or more.
+    NotWorthIt,
+    /// The savings are those of list prices; a commitment covers part of them until it ends.
+    Committed,
+    // Use of containers.
+    /// Too few measurements to say anything.
+    TooLittleHistory,
+    /// An autoscaler steers by the request of this resource; both have to change together.
+    AutoscalerConflict,
+    /// A vertical autoscaler looks after it already.
+    ManagedByAutoscaler,
+    /// The change is too small to be worth a restart.
+    WithinTolerance,
+    /// The runtime sizes its heap by itself; its use does not show its need.
+    HeapManaged,
+    /// The use grows steadily: a leak, which more memory only feeds.
+    SteadyGrowth,
+    /// Killed too often in the window; a person has to look.
+    KilledTooOften,
+    /// The most that the policy allows lies below what was really used.
+    CapBelowPeak,
+    /// The container was not killed for its memory.
+    NotOutOfMemory,
+    /// The event lies outside of the window that is looked at.
+    OutsideWindow,
+    /// No workload that could be changed stands behind the pod.
+    NoWorkload,
+    // Traffic.
+    /// The traffic is below the amount from which a change is worth it.
+    LittleTraffic,
+    /// The ends of the traffic are in the same zone.
+    SameZone,
+    /// Replicas and callers are spread too unevenly for routing within zones.
+    UnevenLoad,
+    /// The traffic is as it is usual for pods of its kind.
+    NotAnOutlier,
+    // Schedules.
+    /// The object takes no part in schedules.
+    ExcludedFromSchedule,
+    /// Somebody woke the object by hand; it is left alone until its window comes again.
+    WokenByHand,
+    /// The schedule changes nothing within the days that are looked at.
+    NothingScheduled,
+    // Images.
+    /// The image is below the size from which it is looked at.
+    SmallImage,
+    /// Only bounds are known, since no listing of the layers was supplied.
+    BoundsOnly,
     // Plan.
     /// The plan checker found that the plan breaks a rule; the plan was withheld.
     PlanWithheld,

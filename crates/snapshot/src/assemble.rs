@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 
 use facts::cluster::{
-    Account, Autoscaler, ClusterEvent, ClusterState, Image, Labels, Network, Node, Pod, Policies,
+    Autoscaler, ClusterEvent, ClusterState, Image, Labels, Network, Node, Pod, Policies,
     Section, Usage, Volumes, Workload, WorkloadKind, well_known,
 };
 use facts::names::Region;
@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::cloud::Cloud;
 use crate::document::{self, Found, Sink};
 use crate::kubernetes::workload::{AutoscalerObject, ScaleTarget, WorkloadObject, workload_kind};
 use crate::kubernetes::{cluster_policy, network, node, observed, pod, volume};
@@ -47,7 +48,7 @@ pub struct Importer {
     network: Network,
     usage: Usage,
     events: Vec<ClusterEvent>,
-    accounts: BTreeMap<Option<String>, Account>,
+    cloud: Cloud,
     seen: Seen,
 }
 
@@ -124,6 +125,8 @@ impl Importer {
             }
         }
         let at = self.options.at;
+        let (accounts, ebs_volumes, commitments) = self.cloud.finish();
+        self.volumes.ebs_volumes = ebs_volumes;
         if self.options.no_disruption_budgets {
             self.seen.mark("policies", true);
         } else if self.seen.sections.contains_key("policies") && !self.seen.budgets {
@@ -160,7 +163,8 @@ impl Importer {
             images: seen.section("images", "kubectl", at, images),
             usage: seen.section("usage", "metrics-server", at, self.usage),
             events: seen.section("events", "kubectl", at, self.events),
-            accounts: seen.section("accounts", "aws", at, self.accounts.into_values().collect()),
+            commitments: seen.section("commitments", "aws", at, commitments),
+            accounts: seen.section("accounts", "aws", at, accounts),
             ..ClusterState::default()
         };
         (state, self.report)
@@ -311,33 +315,21 @@ impl Sink for Importer {
         }
     }
 
-    fn reservation(&mut self, text: &str) {
-        match parse::<aws::Reservation>(text) {
-            Ok(reservation) => {
-                let account = reservation.owner_id.clone();
-                let entry = self.accounts.entry(account.clone()).or_default();
-                entry.id = account;
-                for instance in reservation.into_facts() {
-                    self.report.used("Instance");
-                    entry.instances.push(instance);
+    fn aws_item(&mut self, key: &str, text: &str) {
+        match aws::read(key, text) {
+            Ok(found) => {
+                for (kind, count) in &found.used {
+                    self.report.used_many(kind, *count);
                 }
+                self.cloud.add(found);
             }
-            Err(reason) => self.report.unusable(&self.input, "Reservation", &reason),
-        }
-    }
-
-    fn ebs_volume(&mut self, text: &str) {
-        match parse::<aws::VolumeAnswer>(text) {
-            Ok(answer) => {
-                self.report.used("EbsVolume");
-                self.volumes.ebs_volumes.push(answer.into_fact());
-            }
-            Err(reason) => self.report.unusable(&self.input, "Volume", &reason),
+            Err(reason) => self.report.unusable(&self.input, key, &reason),
         }
     }
 
     fn aws_list(&mut self, key: &str) {
-        self.seen.mark(if key == "Volumes" { "volumes" } else { "accounts" }, true);
+        self.seen.mark(aws::section_of(key), true);
+        self.cloud.list(key);
     }
 }
 

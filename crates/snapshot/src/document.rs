@@ -6,6 +6,8 @@ use std::io::Read;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::aws;
+
 /// An object as it was found.
 pub(crate) struct Found<'a> {
     /// The kind that the list around it says, such as `Pod` of a `PodList`.
@@ -22,10 +24,8 @@ pub(crate) trait Sink {
     fn object(&mut self, found: Found<'_>);
     /// A list was seen, even if it was empty.
     fn list(&mut self, kind: Option<&str>);
-    /// A reservation of `describe-instances`.
-    fn reservation(&mut self, text: &str);
-    /// A volume of `describe-volumes`.
-    fn ebs_volume(&mut self, text: &str);
+    /// An object of a list of the AWS command line, by the list's key.
+    fn aws_item(&mut self, key: &str, text: &str);
     /// A list of the AWS command line was seen, even if it was empty.
     fn aws_list(&mut self, key: &str);
 }
@@ -85,14 +85,9 @@ impl<'de> Visitor<'de> for Document<'_> {
                         sink: self.sink,
                     })?;
                 }
-                "Reservations" => {
-                    self.sink.aws_list("Reservations");
-                    map.next_value_seed(Each(&mut |text| self.sink.reservation(text)))?;
-                    is_list = true;
-                }
-                "Volumes" => {
-                    self.sink.aws_list("Volumes");
-                    map.next_value_seed(Each(&mut |text| self.sink.ebs_volume(text)))?;
+                key if aws::LISTS.contains(&key) => {
+                    self.sink.aws_list(key);
+                    map.next_value_seed(Each(&mut |text| self.sink.aws_item(key, text)))?;
                     is_list = true;
                 }
                 _ => {

@@ -1,14 +1,16 @@
 //! From what people have to a cluster snapshot.
 //!
 //! `kubectl get … -o json` or `-o yaml` of anything, files of `kubectl cluster-info dump`, and
-//! answers of `aws ec2 describe-instances` and `describe-volumes`, in any order and any mix. What
-//! is of no use is named and counted.
+//! answers of the AWS command line (machines, volumes, snapshots, addresses, interfaces, load
+//! balancers, gateways, endpoints, databases, repositories, CloudTrail, commitments), in any order
+//! and any mix. What is of no use is named and counted.
 //!
 //! It refuses to know files, networks and clocks: bytes come in, a
 //! [`ClusterState`](facts::cluster::ClusterState) goes out.
 
 mod assemble;
 mod aws;
+mod cloud;
 mod document;
 mod kubernetes;
 mod lenient;

@@ -37,7 +37,11 @@ pub struct Unusable {
 
 impl ImportReport {
     pub(crate) fn used(&mut self, kind: &str) {
-        *self.used.entry(kind.to_owned()).or_default() += 1;
+        self.used_many(kind, 1);
+    }
+
+    pub(crate) fn used_many(&mut self, kind: &str, count: u64) {
+        *self.used.entry(kind.to_owned()).or_default() += count;
     }
 
     pub(crate) fn not_needed(&mut self, kind: &str) {

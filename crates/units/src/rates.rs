@@ -52,6 +52,12 @@ impl UsdPerHour {
         self.0
     }
 
+    /// The rate that costs this amount in a month of 730 hours, rounded to a billionth.
+    #[must_use]
+    pub const fn of_month(amount: Usd) -> UsdPerHour {
+        UsdPerHour(Usd::from_nanos(divided(amount.nanos(), 730)))
+    }
+
     /// What a month of 730 hours costs.
     #[must_use]
     pub fn per_month(self) -> Usd {
@@ -63,6 +69,12 @@ impl UsdPerHour {
     pub fn scaled(self, share: Fraction) -> UsdPerHour {
         UsdPerHour(Usd::from_dollars(self.0.dollars() * share.value()).unwrap_or(self.0))
     }
+}
+
+/// Division of whole numbers, rounded half away from zero.
+const fn divided(amount: i64, by: i64) -> i64 {
+    let half = if amount < 0 { -(by / 2) } else { by / 2 };
+    amount.saturating_add(half) / by
 }
 
 impl Mul<Hours> for UsdPerHour {

@@ -355,6 +355,7 @@ fn savings(scene: &Scene<'_>, offers: &[Offer<'_>], outcome: &Outcome) -> Saving
         formula,
         unknown_prices: unknown,
         prices,
+        ..Savings::default()
     }
 }
 

@@ -336,6 +336,7 @@ fn savings(scene: &Scene<'_>, offers: &[Offer<'_>], solution: &Solution, going: 
         },
         unknown_prices: unknown,
         prices: prices.into_values().collect(),
+        ..Savings::default()
     }
 }
 

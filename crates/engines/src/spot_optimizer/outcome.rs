@@ -128,6 +128,7 @@ fn keep(
         formula: format!("nothing changes: {reason}"),
         unknown_prices: current.unpriced,
         prices: current.prices().collect(),
+        ..Savings::default()
     };
     verdict.estimated_savings = Some(Usd::ZERO);
 }
@@ -155,6 +156,7 @@ fn savings(current: &Current, proposal: &Proposal, capacity: &Capacity) -> Savin
         ),
         unknown_prices: current.unpriced,
         prices: current.prices().chain(proposal.prices.iter().cloned()).collect(),
+        ..Savings::default()
     }
 }
 

@@ -1,14 +1,17 @@
-//! Cloud accounts, the machines in them and the capacity already paid for.
+//! Cloud accounts, what is in them and the capacity already paid for.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::{Fraction, UsdPerHour};
 
-use super::Labels;
+use super::{
+    Database, EbsSnapshot, ElasticAddress, Labels, LoadBalancer, NatGateway, NetworkInterface, Repository,
+    ScalingGroup, TrailEvent, VpcEndpoint,
+};
 use crate::names::CapacityType;
 
-/// A cloud account.
+/// A cloud account. A list that is absent was not supplied; an empty one says *none*.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Account {
@@ -18,6 +21,36 @@ pub struct Account {
     /// Its EC2 instances.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub instances: Vec<Instance>,
+    /// Its snapshots of volumes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshots: Option<Vec<EbsSnapshot>>,
+    /// Its Elastic IP addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub addresses: Option<Vec<ElasticAddress>>,
+    /// Its network interfaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_interfaces: Option<Vec<NetworkInterface>>,
+    /// Its load balancers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancers: Option<Vec<LoadBalancer>>,
+    /// Its NAT gateways.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nat_gateways: Option<Vec<NatGateway>>,
+    /// Its private endpoints to cloud services.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<Vec<VpcEndpoint>>,
+    /// Its databases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub databases: Option<Vec<Database>>,
+    /// Its groups of machines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scaling_groups: Option<Vec<ScalingGroup>>,
+    /// Its repositories of container images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repositories: Option<Vec<Repository>>,
+    /// Who made what and when, as far as CloudTrail was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trail: Option<Vec<TrailEvent>>,
 }
 
 /// An EC2 instance.
@@ -33,6 +66,15 @@ pub struct Instance {
     /// Where it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// Its address inside of its network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private_ip: Option<String>,
+    /// Why it is in its state, with the instant in it for a machine that was stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// Windows or another system that costs a licence, in EC2's own words; Linux when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
     /// How it was bought.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity_type: Option<CapacityType>,

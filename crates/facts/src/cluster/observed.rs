@@ -1,10 +1,10 @@
-//! What was seen rather than declared: traffic entrances, images, use, events.
+//! What was seen rather than declared: traffic entrances, use, events.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Labels, ResourceList};
+use super::{Labels, ResourceList, UsageHistory};
 
 /// How traffic enters and finds pods.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -67,20 +67,7 @@ pub struct Ingress {
     pub load_balancers: Vec<String>,
 }
 
-/// A container image that nodes hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Image {
-    /// All its names, by tag and by digest.
-    pub names: Vec<String>,
-    /// Bytes on the node's disk.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub size_bytes: Option<i64>,
-    /// How many of the nodes hold it.
-    pub nodes: u64,
-}
-
-/// Measured use at one instant.
+/// Measured use: at one instant, and over days.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Usage {
@@ -90,6 +77,9 @@ pub struct Usage {
     /// Of nodes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<NodeUsage>,
+    /// Of containers, over days.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub histories: Vec<UsageHistory>,
 }
 
 /// Measured use of one container.

@@ -9,7 +9,7 @@ use serde::de::value::SeqAccessDeserializer;
 use serde::de::{self, IgnoredAny, MapAccess, SeqAccess};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Network, Policies, Usage, Volumes};
+use super::{Network, Policies, Traffic, Usage, Volumes};
 
 /// The parts that a snapshot can have.
 #[derive(
@@ -29,6 +29,8 @@ pub enum SectionName {
     Volumes,
     /// Services and ingresses.
     Network,
+    /// Bytes between pods, zones and the rest of the world.
+    Traffic,
     /// Container images.
     Images,
     /// Measured use.
@@ -39,6 +41,8 @@ pub enum SectionName {
     Commitments,
     /// Cloud accounts.
     Accounts,
+    /// Days on which nobody works.
+    Calendars,
 }
 
 impl fmt::Display for SectionName {
@@ -50,11 +54,13 @@ impl fmt::Display for SectionName {
             SectionName::Policies => "policies",
             SectionName::Volumes => "volumes",
             SectionName::Network => "network",
+            SectionName::Traffic => "traffic",
             SectionName::Images => "images",
             SectionName::Usage => "usage",
             SectionName::Events => "events",
             SectionName::Commitments => "commitments",
             SectionName::Accounts => "accounts",
+            SectionName::Calendars => "calendars",
         })
     }
 }
@@ -150,7 +156,13 @@ impl Content for Network {
 
 impl Content for Usage {
     fn objects(&self) -> usize {
-        self.containers.len() + self.nodes.len()
+        self.containers.len() + self.nodes.len() + self.histories.len()
+    }
+}
+
+impl Content for Traffic {
+    fn objects(&self) -> usize {
+        self.flows.len()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Objects that own pods, and what scales them.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -90,6 +92,9 @@ pub struct Autoscaler {
     /// Resource names that it scales on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<String>,
+    /// Average use of a resource, in percent of the request, that a horizontal one steers to.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub target_utilization: BTreeMap<String, i64>,
     /// Of a vertical one: `Off`, `Initial`, `Recreate`, `Auto`, `InPlaceOrRecreate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub update_mode: Option<String>,

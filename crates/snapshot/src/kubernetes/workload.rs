@@ -1,5 +1,7 @@
 //! Objects that own pods, and what scales them.
 
+use std::collections::BTreeMap;
+
 use facts::cluster::{Autoscaler, LabelSelector, Workload, WorkloadKind};
 use serde::Deserialize;
 
@@ -138,6 +140,14 @@ struct Metric {
 #[serde(default)]
 struct MetricName {
     name: String,
+    #[serde(deserialize_with = "lenient::or_default")]
+    target: MetricTarget,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct MetricTarget {
+    average_utilization: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -156,15 +166,18 @@ impl AutoscalerObject {
         } else {
             self.spec.scale_target_ref
         };
-        let mut resources: Vec<String> = self
-            .spec
-            .metrics
-            .into_iter()
-            .filter_map(|metric| metric.resource.or(metric.container_resource))
-            .map(|metric| metric.name)
-            .collect();
-        if self.spec.target_cpu.is_some() {
+        let mut resources = Vec::new();
+        let mut target_utilization = BTreeMap::new();
+        let metrics = self.spec.metrics.into_iter();
+        for metric in metrics.filter_map(|metric| metric.resource.or(metric.container_resource)) {
+            if let Some(percent) = metric.target.average_utilization {
+                target_utilization.insert(metric.name.clone(), percent);
+            }
+            resources.push(metric.name);
+        }
+        if let Some(percent) = self.spec.target_cpu {
             resources.push("cpu".to_owned());
+            target_utilization.insert("cpu".to_owned(), percent);
         }
         resources.sort_unstable();
         resources.dedup();
@@ -174,6 +187,7 @@ impl AutoscalerObject {
             min_replicas: self.spec.min_replicas,
             max_replicas: self.spec.max_replicas,
             resources,
+            target_utilization,
             update_mode: self.spec.update_policy.update_mode,
         };
         ((self.metadata.namespace, target.kind, target.name), fact)
