@@ -99,7 +99,7 @@ impl Desk {
             Some(model) => {
                 let ask = |market: &Market, slice: &MarketSlice| model.ask(market, slice, now);
                 let spot_model = Some(SpotModel { identity: &model.identity, ask: &ask });
-                prepared.gather(now, &Sources { market: &self.market, spot_model })
+                prepared.gather(now, &Sources { spot_model, ..Sources::of(&self.market) })
             }
         };
         let mut kept = lock();

@@ -3,6 +3,9 @@
 use crate::bin_packing::BinPacking;
 use crate::ghost_probe::GhostProbe;
 use crate::ipv4_cost::Ipv4Cost;
+use crate::network_optimizer::NetworkOptimizer;
+use crate::noisy_neighbor::NoisyNeighbor;
+use crate::oom_remediation::OomRemediation;
 use crate::prepared::AnyEngine;
 use crate::shadow_it::ShadowIt;
 use crate::spot_optimizer::SpotOptimizer;
@@ -14,8 +17,11 @@ pub const BUILT_IN: &[&dyn AnyEngine] = &[
     &BinPacking,
     &GhostProbe,
     &VolumeCleanup,
+    &NetworkOptimizer,
+    &OomRemediation,
     &Ipv4Cost,
     &ShadowIt,
+    &NoisyNeighbor,
 ];
 
 /// The engine that answers a decision type, such as `bin_pack` or `bin-pack`.

@@ -1,15 +1,16 @@
 //! Golden cases: a folder under `tests/golden/<engine>/` holds a question and the whole answer.
 //!
 //! `input.json` is the cluster; beside it may lie `policy.json`, `constraints.json`, `now.txt` (an
-//! instant) and a folder `market` with files in any format that the market reads. The catalogue of
-//! instance types is the bundled one. `UPDATE_GOLDEN=1 cargo test -p engines` writes the answers.
+//! instant), `sightings.json` (by state and identifier, since when) and a folder `market` with files
+//! in any format that the market reads. The catalogue of instance types is the bundled one. `UPDATE_GOLDEN=1 cargo test -p engines` writes the answers.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use engines::engine::Sources;
+use engines::engine::{Sightings, Sources};
 use engines::prepared::{AnyEngine, ErasedDecision, Run};
 use engines::registry::BUILT_IN;
 use engines::request::DecisionRequest;
@@ -110,9 +111,14 @@ fn answer(engine: &dyn AnyEngine, case: &Path) -> ErasedDecision {
         requirements: policy.as_deref(),
         constraints: constraints.as_deref(),
     };
-    let prepared = engine.prepare(&request).unwrap();
+    let prepared = engine.prepare(&request).unwrap_or_else(|error| panic!("{}: {error}", case.display()));
     let market = market_of(case, now);
-    let evidence = prepared.gather(now, &Sources::of(&market));
+    let sightings: BTreeMap<String, BTreeMap<String, Timestamp>> =
+        read("sightings.json").map(|text| serde_json::from_str(&text).unwrap()).unwrap_or_default();
+    let first_seen = |state: &str, id: &str| sightings.get(state)?.get(id).copied();
+    let kept = Sightings { first_seen: &first_seen };
+    let sightings = (!sightings.is_empty()).then_some(kept);
+    let evidence = prepared.gather(now, &Sources { sightings, ..Sources::of(&market) });
     let run = Run {
         now,
         build: "golden",

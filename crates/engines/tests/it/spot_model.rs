@@ -37,7 +37,7 @@ fn gathered(policy: &SpotPolicy, ask: Option<&Ask>) -> SpotEvidence {
     };
     let spot_model = ask.map(|ask| SpotModel { identity: &identity, ask });
     let need = SpotOptimizer::need(&state(), policy, now());
-    SpotOptimizer::gather(&need, &Sources { market: &market, spot_model })
+    SpotOptimizer::gather(&need, &Sources { spot_model, ..Sources::of(&market) })
 }
 
 fn decided(policy: &SpotPolicy, evidence: &SpotEvidence) -> Verdict<SpotRecommendation> {

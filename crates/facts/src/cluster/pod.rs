@@ -29,6 +29,9 @@ pub struct Pod {
     /// Where it is in its life.
     #[serde(skip_serializing_if = "PodPhase::is_running")]
     pub phase: PodPhase,
+    /// Its address inside of the network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
     /// Short form of `requests.cpu`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu: Option<MilliCpu>,
@@ -92,6 +95,9 @@ pub struct Pod {
     /// Why the pod as a whole is in its phase, such as `Evicted`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status_reason: Option<String>,
+    /// The same in words, such as `The node was low on resource: memory.`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_message: Option<String>,
     /// When it was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
@@ -106,6 +112,7 @@ filled_in!(Pod {
     uid,
     node,
     phase,
+    ip,
     cpu,
     memory,
     requests,
@@ -127,6 +134,7 @@ filled_in!(Pod {
     termination_grace_seconds,
     ready,
     status_reason,
+    status_message,
     created_at,
     deleted_at,
 });

@@ -102,7 +102,10 @@ struct EmptyDir {
 #[serde(default, rename_all = "camelCase")]
 struct PodStatus {
     phase: Option<String>,
+    #[serde(rename = "podIP")]
+    ip: Option<String>,
     reason: Option<String>,
+    message: Option<String>,
     #[serde(deserialize_with = "lenient::or_default")]
     conditions: Vec<Condition>,
     #[serde(deserialize_with = "lenient::or_default")]
@@ -168,6 +171,7 @@ impl PodObject {
             labels: self.metadata.labels,
             namespace: self.metadata.namespace,
             node: spec.node_name.filter(|name| !name.is_empty()),
+            ip: self.status.ip.take().filter(|ip| !ip.is_empty()),
             phase: match self.status.phase.as_deref() {
                 Some("Pending") => PodPhase::Pending,
                 Some("Succeeded") => PodPhase::Succeeded,
@@ -201,6 +205,7 @@ impl PodObject {
             termination_grace_seconds: spec.termination_grace_period_seconds,
             ready,
             status_reason: self.status.reason.filter(|reason| !reason.is_empty()),
+            status_message: self.status.message.take(),
             created_at: self.metadata.creation_timestamp,
             deleted_at: self.metadata.deletion_timestamp,
             name,

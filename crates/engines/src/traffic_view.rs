@@ -1,0 +1,237 @@
+//! Traffic of a snapshot with its ends resolved: which pod, which workload, which zone.
+
+use std::collections::BTreeMap;
+
+use facts::action::Target;
+use facts::cluster::{ClusterState, Flow, FlowEnd, Pod, Traffic};
+
+use crate::name_index::NameIndex;
+
+/// A workload, as the object that a person would change: a Deployment and not its ReplicaSet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WorkloadKey {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl std::fmt::Display for WorkloadKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {}/{}", self.kind, self.namespace, self.name)
+    }
+}
+
+/// Which workload stands behind each pod of a snapshot.
+pub struct Workloads {
+    /// The workloads, in order.
+    pub keys: Vec<WorkloadKey>,
+    /// The workload of each pod, by the pod's place in the snapshot; `None` for a pod that nothing
+    /// would make again.
+    pub of_pod: Vec<Option<u32>>,
+    /// The pods of each workload, by their places in the snapshot.
+    pub pods: Vec<Vec<u32>>,
+    /// The identity of each workload, where the snapshot has it.
+    pub uids: Vec<Option<String>>,
+}
+
+impl Workloads {
+    /// Resolves the owners of all pods: a ReplicaSet to its Deployment, a Job to its CronJob.
+    #[must_use]
+    pub fn of(state: &ClusterState) -> Workloads {
+        let listed = state.workloads.as_ref().map_or(&[][..], |section| &section.items);
+        let mut parents: BTreeMap<(&str, String, &str), (&str, &str)> = BTreeMap::new();
+        for workload in listed {
+            if let Some(owner) = &workload.owner {
+                let key = (
+                    workload.namespace.as_str(),
+                    format!("{:?}", workload.kind),
+                    workload.name.as_str(),
+                );
+                parents.insert(key, (owner.kind.as_str(), owner.name.as_str()));
+            }
+        }
+        let keys_of_pods: Vec<Option<WorkloadKey>> = state
+            .pod_items()
+            .iter()
+            .map(|pod| {
+                let owner = pod.owner.as_ref()?;
+                let found =
+                    parents.get(&(pod.namespace(), owner.kind.clone(), owner.name.as_str()));
+                let (kind, name) = match found {
+                    Some((kind, name)) => ((*kind).to_owned(), (*name).to_owned()),
+                    None => unlisted(pod, &owner.kind, &owner.name),
+                };
+                Some(WorkloadKey { namespace: pod.namespace().to_owned(), kind, name })
+            })
+            .collect();
+        let mut keys: Vec<WorkloadKey> = keys_of_pods.iter().flatten().cloned().collect();
+        keys.sort();
+        keys.dedup();
+        let place = |key: &WorkloadKey| keys.binary_search(key).ok().map(|at| at as u32);
+        let of_pod: Vec<Option<u32>> =
+            keys_of_pods.iter().map(|key| key.as_ref().and_then(place)).collect();
+        let mut pods = vec![Vec::new(); keys.len()];
+        for (workload, pod) in of_pod.iter().zip(0_u32..) {
+            if let Some(workload) = workload {
+                pods[*workload as usize].push(pod);
+            }
+        }
+        let mut uids = vec![None; keys.len()];
+        for workload in listed.iter().filter(|one| one.uid.is_some()) {
+            let key = WorkloadKey {
+                namespace: workload.namespace.clone(),
+                kind: format!("{:?}", workload.kind),
+                name: workload.name.clone(),
+            };
+            if let Some(place) = place(&key) {
+                uids[place as usize].clone_from(&workload.uid);
+            }
+        }
+        Workloads { keys, of_pod, pods, uids }
+    }
+
+    /// A workload as a target of a step.
+    #[must_use]
+    pub fn target(&self, workload: u32) -> Target {
+        let key = &self.keys[workload as usize];
+        Target {
+            kind: key.kind.clone(),
+            namespace: Some(key.namespace.clone()),
+            name: key.name.clone(),
+            uid: self.uids[workload as usize].clone(),
+            arn: None,
+        }
+    }
+}
+
+/// The owner of a pod whose ReplicaSet is not in the snapshot: Deployments name theirs after
+/// themselves and a hash, which pods carry as a label.
+fn unlisted(pod: &Pod, kind: &str, name: &str) -> (String, String) {
+    let hash = pod.labels.get("pod-template-hash");
+    let stem = hash.and_then(|hash| name.strip_suffix(hash.as_str())?.strip_suffix('-'));
+    match stem.filter(|_| kind == "ReplicaSet") {
+        Some(stem) => ("Deployment".to_owned(), stem.to_owned()),
+        None => (kind.to_owned(), name.to_owned()),
+    }
+}
+
+/// Traffic with its ends resolved.
+pub struct TrafficView<'a> {
+    /// Who stands behind pods.
+    pub workloads: Workloads,
+    /// The zone of each pod, as a place in `zones`, by the pod's place in the snapshot.
+    pub zone_of_pod: Vec<Option<u32>>,
+    /// Names of zones.
+    pub zones: Vec<&'a str>,
+    /// The traffic, in the order of the snapshot.
+    pub flows: Vec<ResolvedFlow<'a>>,
+    /// Hours that the traffic was observed for.
+    pub hours: f64,
+}
+
+/// A flow with its ends resolved.
+#[derive(Clone, Copy)]
+pub struct ResolvedFlow<'a> {
+    /// The sending pod, by its place in the snapshot.
+    pub source: Option<u32>,
+    /// The receiving pod, by its place in the snapshot.
+    pub destination: Option<u32>,
+    /// The zone that it came from.
+    pub source_zone: Option<u32>,
+    /// The zone that it went to.
+    pub destination_zone: Option<u32>,
+    /// As it was supplied.
+    pub flow: &'a Flow,
+}
+
+impl<'a> TrafficView<'a> {
+    /// Resolves the traffic of a snapshot; `None` where none was supplied, or for no time at all.
+    #[must_use]
+    pub fn of(state: &'a ClusterState) -> Option<TrafficView<'a>> {
+        let traffic = &state.traffic.as_ref()?.items;
+        let hours = observed_hours(traffic).filter(|hours| *hours > 0.0)?;
+        let pods = state.pod_items();
+        let nodes = NameIndex::of(state.node_items().iter().map(|node| (node.name.as_str(), "")));
+        let mut zones: Vec<&str> = Vec::new();
+        let mut zone_of_node = Vec::with_capacity(state.node_items().len());
+        for node in state.node_items() {
+            zone_of_node.push(
+                node.label(facts::cluster::well_known::ZONE).map(|zone| intern(&mut zones, zone)),
+            );
+        }
+        let zone_of_pod: Vec<Option<u32>> = pods
+            .iter()
+            .map(|pod| zone_of_node[nodes.get(pod.node.as_deref()?, "")?])
+            .collect();
+        let by_name = NameIndex::of(pods.iter().map(|pod| (pod.namespace(), pod.name.as_str())));
+        // Pods on the network of their node share its address, which then tells nothing.
+        let addressed: Vec<(&str, u32)> = pods
+            .iter()
+            .zip(0_u32..)
+            .filter(|(pod, _)| !pod.host_network && pod.is_active())
+            .filter_map(|(pod, place)| Some((pod.ip.as_deref()?, place)))
+            .collect();
+        let by_address = NameIndex::of(addressed.iter().map(|(address, _)| (*address, "")));
+        let pod_at = |end: &FlowEnd| -> Option<u32> {
+            if let Some(name) = &end.pod {
+                let namespace = end.namespace.as_deref().unwrap_or("default");
+                return by_name.get(namespace, name).map(|place| place as u32);
+            }
+            let place = by_address.get(end.address.as_deref()?, "")?;
+            Some(addressed[place].1)
+        };
+        let mut flows = Vec::with_capacity(traffic.flows.len());
+        for flow in &traffic.flows {
+            let (source, destination) = (pod_at(&flow.source), pod_at(&flow.destination));
+            let mut zone_at = |end: &'a FlowEnd, pod: Option<u32>| match &end.zone {
+                Some(zone) => Some(intern(&mut zones, zone)),
+                None => zone_of_pod[pod? as usize],
+            };
+            flows.push(ResolvedFlow {
+                source,
+                destination,
+                source_zone: zone_at(&flow.source, source),
+                destination_zone: zone_at(&flow.destination, destination),
+                flow,
+            });
+        }
+        Some(TrafficView { workloads: Workloads::of(state), zone_of_pod, zones, flows, hours })
+    }
+
+    /// Bytes of the observed stretch as bytes of a month of 730 hours.
+    #[must_use]
+    pub fn a_month(&self, bytes: u64) -> f64 {
+        bytes as f64 / self.hours * 730.0
+    }
+
+    /// Bytes of the observed stretch as bytes of a day.
+    #[must_use]
+    pub fn a_day(&self, bytes: u64) -> f64 {
+        bytes as f64 / self.hours * 24.0
+    }
+}
+
+impl ResolvedFlow<'_> {
+    /// Whether both zones are known and differ.
+    #[must_use]
+    pub fn crosses_zones(&self) -> bool {
+        matches!((self.source_zone, self.destination_zone), (Some(a), Some(b)) if a != b)
+    }
+}
+
+fn observed_hours(traffic: &Traffic) -> Option<f64> {
+    let (from, until) = (traffic.from?, traffic.until?);
+    Some(until.duration_since(from).as_secs_f64() / 3_600.0)
+}
+
+/// There are a handful of zones: looking through them is quicker than any table.
+fn intern<'a>(zones: &mut Vec<&'a str>, zone: &'a str) -> u32 {
+    if let Some(place) = zones.iter().position(|known| *known == zone) {
+        return place as u32;
+    }
+    zones.push(zone);
+    zones.len() as u32 - 1
+}
