@@ -75,16 +75,24 @@ pub fn of_tags(tags: &Labels) -> Vec<Membership> {
             named(name)
         } else {
             match key.as_str() {
-                "aws:eks:cluster-name" | "eks:cluster-name" | "alpha.eksctl.io/cluster-name"
-                | "karpenter.sh/managed-by" | "KubernetesCluster" | "karpenter.sh/discovery"
+                "aws:eks:cluster-name"
+                | "eks:cluster-name"
+                | "alpha.eksctl.io/cluster-name"
+                | "karpenter.sh/managed-by"
+                | "KubernetesCluster"
+                | "karpenter.sh/discovery"
                 | "elbv2.k8s.aws/cluster" => named(value),
-                "eks:nodegroup-name" | "karpenter.sh/nodepool" | "karpenter.sh/provisioner-name"
-                | "karpenter.sh/nodeclaim" | "alpha.eksctl.io/nodegroup-name"
+                "eks:nodegroup-name"
+                | "karpenter.sh/nodepool"
+                | "karpenter.sh/provisioner-name"
+                | "karpenter.sh/nodeclaim"
+                | "alpha.eksctl.io/nodegroup-name"
                 | "k8s.io/cluster-autoscaler/enabled" => None,
                 _ => continue,
             }
         };
-        let evidence = if value.is_empty() { format!("tag {key}") } else { format!("tag {key}={value}") };
+        let evidence =
+            if value.is_empty() { format!("tag {key}") } else { format!("tag {key}={value}") };
         found.push(Membership { evidence, cluster });
     }
     found
@@ -175,7 +183,8 @@ impl<'a> Trail<'a> {
     #[must_use]
     pub fn last(&self, resource: &str, call: &str, undone_by: &str) -> Option<Timestamp> {
         let events = self.by_resource.get(resource)?;
-        let last = events.iter().rev().find(|event| event.name == call || event.name == undone_by)?;
+        let last =
+            events.iter().rev().find(|event| event.name == call || event.name == undone_by)?;
         (last.name == call).then_some(last.at)
     }
 }

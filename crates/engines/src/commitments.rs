@@ -84,7 +84,8 @@ impl<'a> Commitments<'a> {
         for machine in on_demand {
             let family = machine.instance_type.split('.').next().unwrap_or("");
             let names = [machine.instance_type.as_str(), family];
-            let slot = names.into_iter().find(|name| left.get(name).is_some_and(|count| *count > 0));
+            let slot =
+                names.into_iter().find(|name| left.get(name).is_some_and(|count| *count > 0));
             match slot {
                 Some(name) => *left.entry(name).or_default() -= 1,
                 None if anything > 0 => anything -= 1,
@@ -107,7 +108,8 @@ impl<'a> Commitments<'a> {
     #[must_use]
     pub fn discount(&self) -> Fraction {
         let given = self.active.iter().filter(|one| one.kind == CommitmentKind::NegotiatedDiscount);
-        let left = given.filter_map(|one| one.discount).fold(1.0, |left, one| left * (1.0 - one.value()));
+        let left =
+            given.filter_map(|one| one.discount).fold(1.0, |left, one| left * (1.0 - one.value()));
         Fraction::clamped(1.0 - left)
     }
 }
@@ -143,7 +145,14 @@ mod tests {
     }
 
     fn commitment(kind: CommitmentKind) -> Commitment {
-        Commitment { kind, instance_type: None, count: None, usd_per_hour: None, discount: None, ends_at: None }
+        Commitment {
+            kind,
+            instance_type: None,
+            count: None,
+            usd_per_hour: None,
+            discount: None,
+            ends_at: None,
+        }
     }
 
     #[test]
@@ -163,7 +172,10 @@ mod tests {
         check(reserved(4, "m5.large"), 6, 3, "0.2");
         check(reserved(4, "m5"), 4, 0, "0");
         check(reserved(4, "c5"), 4, 0, "0.4");
-        let ended = Commitment { ends_at: Some("2026-08-01T00:00:00Z".parse().unwrap()), ..reserved(4, "m5") };
+        let ended = Commitment {
+            ends_at: Some("2026-08-01T00:00:00Z".parse().unwrap()),
+            ..reserved(4, "m5")
+        };
         check(ended, 4, 0, "0.4");
         let plan = Commitment {
             usd_per_hour: Some(rate("0.25")),

@@ -94,9 +94,11 @@ impl<R: HasFinding> Collected<R> {
             key(a).cmp(&key(b)).then_with(|| a.finding().finding.cmp(&b.finding().finding))
         });
         self.rejected.sort_by(|a, b| (a.code, &a.subject).cmp(&(b.code, &b.subject)));
-        let saved: Usd =
-            self.found.iter().filter_map(|one| one.finding().savings_usd_per_month).sum();
+        let figures = self.found.iter().map(|one| one.finding().savings_usd_per_month);
+        let saved: Usd = figures.clone().flatten().sum();
         let saved = saved.min(self.looked_at);
+        // With no figure known at all, nothing is known of the sum either.
+        let unknown = !self.found.is_empty() && figures.flatten().next().is_none();
         let sure = self
             .found
             .iter()
@@ -106,10 +108,11 @@ impl<R: HasFinding> Collected<R> {
             recommendations: self.found,
             rejected: self.rejected,
             warnings: self.warnings,
-            estimated_savings: Some(saved),
+            estimated_savings: (!unknown).then_some(saved),
             savings: Savings {
-                before_usd_per_hour: Some(UsdPerHour::of_month(self.looked_at)),
-                after_usd_per_hour: Some(UsdPerHour::of_month(self.looked_at - saved)),
+                before_usd_per_hour: (!unknown).then(|| UsdPerHour::of_month(self.looked_at)),
+                after_usd_per_hour: (!unknown)
+                    .then(|| UsdPerHour::of_month(self.looked_at - saved)),
                 formula: self.formula,
                 unknown_prices: self.unknown_prices,
                 prices: self.prices.into_values().collect(),
@@ -123,7 +126,18 @@ impl<R: HasFinding> Collected<R> {
     }
 }
 
-/// A verdict for a snapshot that lacks what the engine needs.
+/// The verdict on a snapshot that lacks what the engine needs.
+#[must_use]
+pub fn unanswered<R>(section: SectionName, what: &str) -> Verdict<R> {
+    let warning = without(section, what);
+    Verdict {
+        savings: Savings { formula: format!("unknown: {}", warning.message), ..Savings::default() },
+        warnings: vec![warning],
+        ..Verdict::default()
+    }
+}
+
+/// A remark that a section is missing.
 #[must_use]
 pub fn without(section: SectionName, what: &str) -> Warning {
     Warning {
@@ -172,9 +186,13 @@ pub fn owner_of(tags: &Labels) -> Option<String> {
 
 /// Tags that keep a thing from being touched, as `key` or `key=value`.
 #[must_use]
-pub fn excluding_tag<'t>(tags: &Labels, excluded: impl IntoIterator<Item = &'t String>) -> Option<String> {
+pub fn excluding_tag<'t>(
+    tags: &Labels,
+    excluded: impl IntoIterator<Item = &'t String>,
+) -> Option<String> {
     excluded.into_iter().find_map(|rule| {
-        let (key, value) = rule.split_once('=').map_or((rule.as_str(), None), |(k, v)| (k, Some(v)));
+        let (key, value) =
+            rule.split_once('=').map_or((rule.as_str(), None), |(k, v)| (k, Some(v)));
         let found = tags.get(key)?;
         // `cloudoptim:ignore=false` says the opposite of what its key alone would.
         let holds = match value {

@@ -6,9 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use facts::action::{
-    Action, BlastRadius, Precondition, Reversibility, Step, Target, Verification,
-};
+use facts::action::{Action, BlastRadius, Precondition, Reversibility, Step, Target, Verification};
 use facts::cluster::{ClusterState, Instance, SectionName};
 use facts::decision::{Verdict, Warning};
 use facts::finding::{CostCategory, Finding};
@@ -144,24 +142,23 @@ impl Engine for GhostProbe {
     ) -> Verdict<Ghost> {
         let needed = [SectionName::Nodes, SectionName::Accounts];
         let known = findings::known(state, &needed);
-        let missing = |section, what| Verdict {
-            warnings: vec![findings::without(section, what)],
-            sources: given.evidence.sources.clone(),
-            ..Verdict::default()
-        };
         let Some(nodes) = &state.nodes else {
-            return missing(SectionName::Nodes, "no machine can be told from a node");
+            return findings::unanswered(SectionName::Nodes, "no machine can be told from a node");
         };
         if state.accounts.is_none() {
-            return missing(SectionName::Accounts, "there are no machines to compare nodes with");
+            return findings::unanswered(
+                SectionName::Accounts,
+                "there are no machines to compare nodes with",
+            );
         }
         let mut scene = Scene::of(state, policy, given);
         if !nodes.complete {
             scene.collected.warnings.push(Warning {
                 code: ReasonCode::SectionIncomplete,
-                message: "the list of nodes says that it is not complete, so a machine that is not \
+                message:
+                    "the list of nodes says that it is not complete, so a machine that is not \
                           in it may be a node all the same; nothing is proposed"
-                    .to_owned(),
+                        .to_owned(),
                 subject: None,
             });
         } else {
@@ -221,7 +218,8 @@ impl<'a> Scene<'a> {
         let claimed = claims.iter().find_map(|one| one.cluster.clone());
         let foreign = claimed.as_ref().filter(|name| self.own_names.excludes(name));
         if let Some(name) = foreign {
-            let detail = format!("it belongs to cluster {name}, whose nodes are not in the snapshot");
+            let detail =
+                format!("it belongs to cluster {name}, whose nodes are not in the snapshot");
             return self.collected.refuse(&subject, ReasonCode::OtherCluster, detail);
         }
         if instance.state != "running" {
@@ -235,7 +233,11 @@ impl<'a> Scene<'a> {
         let age = instance.launched_at.map(|at| days(at, self.given.now) * 24.0);
         if let Some(hours) = age {
             let young = [
-                (self.policy.registering_minutes / 60.0, ReasonCode::Registering, "may still be joining"),
+                (
+                    self.policy.registering_minutes / 60.0,
+                    ReasonCode::Registering,
+                    "may still be joining",
+                ),
                 (self.policy.grace_hours, ReasonCode::TooYoung, "is in its time of grace"),
             ];
             for (limit, code, what) in young {

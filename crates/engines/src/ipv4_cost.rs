@@ -78,7 +78,9 @@ pub struct Ipv4Finding {
 }
 
 /// What can be done about addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Ipv4Remedy {
     /// Give it back: nothing uses it.
@@ -132,13 +134,7 @@ impl Engine for Ipv4Cost {
         _: &Given<'_, ()>,
     ) -> Verdict<Ipv4Finding> {
         if state.accounts.is_none() {
-            return Verdict {
-                warnings: vec![findings::without(
-                    SectionName::Accounts,
-                    "there are no addresses to count",
-                )],
-                ..Verdict::default()
-            };
+            return findings::unanswered(SectionName::Accounts, "there are no addresses to count");
         }
         let known = findings::known(state, &[SectionName::Accounts]);
         let inventory = Inventory::of(state);
@@ -155,8 +151,8 @@ impl Engine for Ipv4Cost {
         missing_lists(state, &mut collected);
         let billed = inventory.addresses.iter().filter(|one| !one.exempt).count();
         collected.formula = format!(
-            "{billed} billed addresses × ${} an hour × 730 = ${} a month; saved are those that are \
-             given back",
+            "{billed} billed addresses × ${} an hour × 730 = ${} a month; saved is what \
+             is given back and what the alternatives below save",
             hourly.per_hour(),
             times(hourly.per_month(), billed as i64)
         );
@@ -249,7 +245,8 @@ fn plan(found: &[Ipv4Finding]) -> Vec<Step> {
         ],
         reversibility: Reversibility {
             reversible: false,
-            how: "the same address comes back only by chance (`allocate-address --address`)".to_owned(),
+            how: "the same address comes back only by chance (`allocate-address --address`)"
+                .to_owned(),
         },
         verification: Verification {
             expect: "the address is in no list of addresses any more".to_owned(),

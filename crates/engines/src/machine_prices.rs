@@ -80,9 +80,10 @@ impl MachineNeed {
     /// Answers from the market.
     #[must_use]
     pub fn gather(&self, market: &Market) -> MachinePrices {
-        let prices = self.machines.iter().filter_map(|machine| {
-            Some((machine.clone(), price(machine, self.as_of, market)?))
-        });
+        let prices = self
+            .machines
+            .iter()
+            .filter_map(|machine| Some((machine.clone(), price(machine, self.as_of, market)?)));
         MachinePrices { prices: prices.collect(), sources: sources(market, self.as_of) }
     }
 }

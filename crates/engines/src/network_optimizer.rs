@@ -72,9 +72,9 @@ pub struct NetworkFinding {
     pub finding: Finding,
     /// What to do.
     pub remedy: NetworkRemedy,
-    /// Who sends, as `Kind namespace/name`.
+    /// Who calls, as `Kind namespace/name`.
     pub from: String,
-    /// Who receives.
+    /// Who is called.
     pub to: String,
     /// Gigabytes a day between them that are billed.
     pub gb_per_day: f64,
@@ -89,7 +89,9 @@ pub struct NetworkFinding {
 }
 
 /// What can be done, gentlest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum NetworkRemedy {
     /// The Service prefers receivers of the sender's zone.
@@ -148,12 +150,9 @@ impl Engine for NetworkOptimizer {
         policy: &NetworkPolicy,
         _: &Given<'_, ()>,
     ) -> Verdict<NetworkFinding> {
-        let Some(view) = TrafficView::of(state) else {
-            let warning = findings::without(
-                SectionName::Traffic,
-                "no traffic can be judged (a stretch of time with `from` and `until` is needed)",
-            );
-            return Verdict { warnings: vec![warning], ..Verdict::default() };
+        let view = match TrafficView::of(state) {
+            Ok(view) => view,
+            Err(missing) => return findings::unanswered(SectionName::Traffic, missing),
         };
         let needed = [SectionName::Traffic, SectionName::Pods, SectionName::Nodes];
         let known = findings::known(state, &needed);
@@ -162,7 +161,7 @@ impl Engine for NetworkOptimizer {
         let line =
             rate("between zones, each side", policy.price_book.cross_zone_usd_per_gb, "GB", page);
         collected.rates.insert(line.item.clone(), line);
-        let pairs = pairs::pairs(&view);
+        let pairs = pairs::pairs(state, &view);
         let mut little = 0;
         for pair in pairs.of_workloads.iter().filter(|pair| pair.crossing > 0) {
             let month = view.a_month(pair.crossing);

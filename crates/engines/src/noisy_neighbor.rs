@@ -103,7 +103,9 @@ pub struct NoisyFinding {
 }
 
 /// What traffic is like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum TrafficPattern {
     /// Much goes to the internet or to services of the cloud.
@@ -151,8 +153,7 @@ impl Engine for NoisyNeighbor {
     const NAME: &'static str = "noisy_neighbor_detector";
     const DECISION: &'static str = "noisy_neighbor";
     const VERSION: &'static str = "1";
-    const SUMMARY: &'static str =
-        "Finds pods whose traffic stands out, what it costs, and what it means for their neighbours.";
+    const SUMMARY: &'static str = "Finds pods whose traffic stands out, what it costs, and what it means for their neighbours.";
 
     type Policy = NoisyPolicy;
     type Constraints = NoisyConstraints;
@@ -174,16 +175,18 @@ impl Engine for NoisyNeighbor {
     }
 
     fn need(state: &ClusterState, _: &NoisyPolicy, _: Timestamp) -> BandwidthNeed {
-        let types = state.node_items().iter().filter_map(|node| {
-            node.label(facts::cluster::well_known::INSTANCE_TYPE)?.parse().ok()
-        });
+        let types = state
+            .node_items()
+            .iter()
+            .filter_map(|node| node.label(facts::cluster::well_known::INSTANCE_TYPE)?.parse().ok());
         BandwidthNeed { types: types.collect() }
     }
 
     fn gather(need: &BandwidthNeed, sources: &Sources<'_>) -> BandwidthEvidence {
-        let known = need.types.iter().filter_map(|name| {
-            Some((name.clone(), sources.market.instance(name)?.network_mbps?))
-        });
+        let known = need
+            .types
+            .iter()
+            .filter_map(|name| Some((name.clone(), sources.market.instance(name)?.network_mbps?)));
         BandwidthEvidence { network_mbps: known.collect(), sources: Vec::new() }
     }
 
@@ -192,12 +195,9 @@ impl Engine for NoisyNeighbor {
         policy: &NoisyPolicy,
         given: &Given<'_, BandwidthEvidence>,
     ) -> Verdict<NoisyFinding> {
-        let Some(view) = TrafficView::of(state) else {
-            let warning = findings::without(
-                SectionName::Traffic,
-                "no traffic can be judged (a stretch of time with `from` and `until` is needed)",
-            );
-            return Verdict { warnings: vec![warning], ..Verdict::default() };
+        let view = match TrafficView::of(state) {
+            Ok(view) => view,
+            Err(missing) => return findings::unanswered(SectionName::Traffic, missing),
         };
         let known =
             findings::known(state, &[SectionName::Traffic, SectionName::Pods, SectionName::Nodes]);
@@ -216,7 +216,14 @@ impl Engine for NoisyNeighbor {
                 rules if rules.is_empty() => usual += 1,
                 rules => {
                     let effect = impact::of(state, place, &loads, given.evidence);
-                    collected.found.push(found(state, policy, &view, (place, measured), rules, effect));
+                    collected.found.push(found(
+                        state,
+                        policy,
+                        &view,
+                        (place, measured),
+                        rules,
+                        effect,
+                    ));
                 }
             }
         }
@@ -244,7 +251,7 @@ fn gb(view: &TrafficView<'_>, bytes: u64) -> f64 {
 
 fn cost(policy: &NoisyPolicy, view: &TrafficView<'_>, measured: &Measures) -> Option<Usd> {
     let book = &policy.price_book;
-    let zones = book.cross_zone_month(view.a_month(measured.cross_zone))?;
+    let zones = book.cross_zone_month(view.a_month(measured.cross_zone_sent))?;
     Some(zones + book.internet_month(view.a_month(measured.internet))?)
 }
 
@@ -298,7 +305,7 @@ fn found(
         patterns.push(TrafficPattern::HighBandwidth);
     }
     let book = &policy.price_book;
-    let saved = book.cross_zone_month(view.a_month(measured.cross_zone));
+    let saved = book.cross_zone_month(view.a_month(measured.cross_zone_sent));
     let total = gb(view, measured.total);
     NoisyFinding {
         finding: Finding {
@@ -324,9 +331,9 @@ fn found(
             cost_usd_per_month: cost(policy, view, measured),
             savings_usd_per_month: saved,
             formula: format!(
-                "{:.3} GB a month between zones × 2 × ${} if all of it stayed at home; {:.3} GB to \
-                 the internet beside it",
-                gb(view, measured.cross_zone),
+                "{:.3} GB a month sent between zones × 2 × ${} if all of it stayed at home; {:.3} GB \
+                 to the internet beside it",
+                gb(view, measured.cross_zone_sent),
                 book.cross_zone_usd_per_gb,
                 gb(view, measured.internet)
             ),

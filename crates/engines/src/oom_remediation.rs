@@ -11,9 +11,7 @@ mod kills;
 
 use std::collections::BTreeMap;
 
-use facts::action::{
-    Action, BlastRadius, Precondition, Reversibility, Step, Target, Verification,
-};
+use facts::action::{Action, BlastRadius, Precondition, Reversibility, Step, Target, Verification};
 use facts::cluster::{ClusterState, Container, ResourceList, SectionName, UsageHistory};
 use facts::decision::Verdict;
 use facts::finding::{CostCategory, Finding};
@@ -165,8 +163,7 @@ impl Engine for OomRemediation {
         given: &Given<'_, ()>,
     ) -> Verdict<OomFinding> {
         if state.pods.is_none() {
-            let warning = findings::without(SectionName::Pods, "there are no containers to look at");
-            return Verdict { warnings: vec![warning], ..Verdict::default() };
+            return findings::unanswered(SectionName::Pods, "there are no containers to look at");
         }
         let known = findings::known(state, &[SectionName::Pods]);
         let workloads = Workloads::of(state);
@@ -319,11 +316,17 @@ impl Scene<'_> {
         let (remedy, summary, review_reason, formula, confidence) = match &amount {
             Ok(amount) => (
                 OomRemedy::RaiseMemory,
-                format!(
-                    "container {container} of {name} ran out of memory; raise its limit {} to {}",
-                    limit.map_or("(none)".to_owned(), |limit| format!("of {limit}")),
-                    amount.limit.map_or("none".to_owned(), |limit| limit.to_string())
-                ),
+                match (limit, amount.limit, amount.request) {
+                    (Some(limit), Some(new), _) => format!(
+                        "container {container} of {name} ran out of memory; raise its limit of \
+                         {limit} to {new}"
+                    ),
+                    (_, _, new) => format!(
+                        "container {container} of {name} ran out of memory and has no limit; raise \
+                         its request to {}",
+                        new.map_or_else(String::new, |new| new.to_string())
+                    ),
+                },
                 None,
                 amount.formula.clone(),
                 if peak.is_some() { 0.8 } else { 0.6 },
@@ -402,9 +405,7 @@ fn plan(state: &ClusterState, workloads: &Workloads, found: &[OomFinding]) -> Ve
                 limits_before: container.limits.clone(),
                 limits: ResourceList { memory: one.new_limit, ..container.limits.clone() },
             },
-            _ => Action::Review {
-                reason: one.finding.review_reason.clone().unwrap_or_default(),
-            },
+            _ => Action::Review { reason: one.finding.review_reason.clone().unwrap_or_default() },
         };
         let changes = matches!(action, Action::ResizeContainer { .. });
         Step {

@@ -9,9 +9,7 @@ mod inventory;
 
 use std::collections::BTreeSet;
 
-use facts::action::{
-    Action, BlastRadius, Precondition, Reversibility, Step, Verification,
-};
+use facts::action::{Action, BlastRadius, Precondition, Reversibility, Step, Verification};
 use facts::cluster::{ClusterState, SectionName};
 use facts::decision::Verdict;
 use facts::finding::Finding;
@@ -140,13 +138,10 @@ impl Engine for ShadowIt {
         given: &Given<'_, MachinePrices>,
     ) -> Verdict<ShadowFinding> {
         if state.accounts.is_none() {
-            return Verdict {
-                warnings: vec![findings::without(
-                    SectionName::Accounts,
-                    "there is nothing to look at beside the cluster",
-                )],
-                ..Verdict::default()
-            };
+            return findings::unanswered(
+                SectionName::Accounts,
+                "there is nothing to look at beside the cluster",
+            );
         }
         let known = findings::known(state, &[SectionName::Nodes, SectionName::Accounts]);
         let mut collected = inventory::take(state, policy, given);

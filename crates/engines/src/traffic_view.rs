@@ -148,11 +148,16 @@ pub struct ResolvedFlow<'a> {
 }
 
 impl<'a> TrafficView<'a> {
-    /// Resolves the traffic of a snapshot; `None` where none was supplied, or for no time at all.
-    #[must_use]
-    pub fn of(state: &'a ClusterState) -> Option<TrafficView<'a>> {
-        let traffic = &state.traffic.as_ref()?.items;
-        let hours = observed_hours(traffic).filter(|hours| *hours > 0.0)?;
+    /// Resolves the traffic of a snapshot.
+    ///
+    /// # Errors
+    /// What is missing, where none was supplied or nobody said for how long it was observed.
+    pub fn of(state: &'a ClusterState) -> Result<TrafficView<'a>, &'static str> {
+        let section = state.traffic.as_ref().ok_or("there is no traffic to judge")?;
+        let traffic = &section.items;
+        let hours = observed_hours(traffic)
+            .filter(|hours| *hours > 0.0)
+            .ok_or("no month can be told: `from` and `until` of the traffic are missing")?;
         let pods = state.pod_items();
         let nodes = NameIndex::of(state.node_items().iter().map(|node| (node.name.as_str(), "")));
         let mut zones: Vec<&str> = Vec::new();
@@ -162,10 +167,8 @@ impl<'a> TrafficView<'a> {
                 node.label(facts::cluster::well_known::ZONE).map(|zone| intern(&mut zones, zone)),
             );
         }
-        let zone_of_pod: Vec<Option<u32>> = pods
-            .iter()
-            .map(|pod| zone_of_node[nodes.get(pod.node.as_deref()?, "")?])
-            .collect();
+        let zone_of_pod: Vec<Option<u32>> =
+            pods.iter().map(|pod| zone_of_node[nodes.get(pod.node.as_deref()?, "")?]).collect();
         let by_name = NameIndex::of(pods.iter().map(|pod| (pod.namespace(), pod.name.as_str())));
         // Pods on the network of their node share its address, which then tells nothing.
         let addressed: Vec<(&str, u32)> = pods
@@ -198,7 +201,7 @@ impl<'a> TrafficView<'a> {
                 flow,
             });
         }
-        Some(TrafficView { workloads: Workloads::of(state), zone_of_pod, zones, flows, hours })
+        Ok(TrafficView { workloads: Workloads::of(state), zone_of_pod, zones, flows, hours })
     }
 
     /// Bytes of the observed stretch as bytes of a month of 730 hours.

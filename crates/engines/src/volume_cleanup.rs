@@ -197,9 +197,10 @@ impl Engine for VolumeCleanup {
 
     fn gather(need: &VolumeNeed, sources: &Sources<'_>) -> VolumeEvidence {
         let Some(records) = sources.sightings else { return VolumeEvidence::default() };
-        let seen = need.unattached.iter().filter_map(|id| {
-            Some((id.clone(), (records.first_seen)("unattached_volume", id)?))
-        });
+        let seen = need
+            .unattached
+            .iter()
+            .filter_map(|id| Some((id.clone(), (records.first_seen)("unattached_volume", id)?)));
         VolumeEvidence { first_seen: seen.collect(), sources: Vec::new() }
     }
 
@@ -209,13 +210,7 @@ impl Engine for VolumeCleanup {
         given: &Given<'_, VolumeEvidence>,
     ) -> Verdict<VolumeFinding> {
         if state.volumes.is_none() {
-            return Verdict {
-                warnings: vec![findings::without(
-                    SectionName::Volumes,
-                    "there are no volumes to look at",
-                )],
-                ..Verdict::default()
-            };
+            return findings::unanswered(SectionName::Volumes, "there are no volumes to look at");
         }
         let known = findings::known(state, &[SectionName::Volumes]);
         let collected = judge::judge(state, policy, given);

@@ -24,15 +24,13 @@ mod workloads;
 pub use account::{Account, Commitment, CommitmentKind, Instance};
 pub use calendar::{Calendar, DayOff};
 pub use cloud::{
-    Database, EbsSnapshot, ElasticAddress, InterfaceAddress, LoadBalancer, NatGateway, NetworkInterface,
-    Repository, ScalingGroup, StoredImage, TrailEvent, VpcEndpoint,
+    Database, EbsSnapshot, ElasticAddress, InterfaceAddress, LoadBalancer, NatGateway,
+    NetworkInterface, Repository, ScalingGroup, StoredImage, TrailEvent, VpcEndpoint,
 };
 pub use decode::{DecodeError, Decoded, UnknownFields, decode};
 pub use image::{BuildStep, Image, ImageContents, WastedPath};
 pub use node::{Node, NodeCondition, Taint, TaintEffect, well_known};
-pub use observed::{
-    ClusterEvent, ContainerUsage, Ingress, Network, NodeUsage, Service, Usage,
-};
+pub use observed::{ClusterEvent, ContainerUsage, Ingress, Network, NodeUsage, Service, Usage};
 pub use pod::{
     Affinity, Container, ContainerPort, ContainerState, NodeAffinity, Owner, Pod, PodAffinity,
     PodAffinityTerm, PodPhase, PreferredNodeTerm, PreferredPodTerm, SpreadConstraint,
@@ -46,7 +44,9 @@ pub use resources::ResourceList;
 pub use section::{Section, SectionName};
 pub use selector::{LabelSelector, NodeSelectorTerm, Operator, Requirement};
 pub use traffic::{Flow, FlowEnd, Traffic};
-pub use usage_history::{BUCKET_GROWTH, Histogram, Measured, MemoryPeak, UsageHistory, bucket_start};
+pub use usage_history::{
+    BUCKET_GROWTH, Histogram, Measured, MemoryPeak, UsageHistory, bucket_start,
+};
 pub use volumes::{
     AttachLimit, EbsVolume, PersistentVolume, StorageClass, VolumeAttachment, VolumeClaim, Volumes,
 };

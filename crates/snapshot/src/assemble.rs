@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 
 use facts::cluster::{
-    Autoscaler, ClusterEvent, ClusterState, Image, Labels, Network, Node, Pod, Policies,
-    Section, Usage, Volumes, Workload, WorkloadKind, well_known,
+    Autoscaler, ClusterEvent, ClusterState, Image, Labels, Network, Node, Pod, Policies, Section,
+    Usage, Volumes, Workload, WorkloadKind, well_known,
 };
 use facts::names::Region;
 use jiff::Timestamp;

@@ -26,7 +26,6 @@ pub(crate) fn filled(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-
 /// Keys whose lists are understood.
 pub(crate) const LISTS: &[&str] = &[
     "Addresses",

@@ -153,10 +153,8 @@ fn shared_balancers(
     let freed = (total - kept) as i64;
     let balancers = own.len() as i64 - 1;
     let book = &policy.price_book;
-    let (address, balancer) = (
-        book.public_ipv4_usd_per_hour.per_month(),
-        book.load_balancer_usd_per_hour.per_month(),
-    );
+    let (address, balancer) =
+        (book.public_ipv4_usd_per_hour.per_month(), book.load_balancer_usd_per_hour.per_month());
     let saved = times(address, freed) + times(balancer, balancers);
     let cost = times(address, total as i64) + times(balancer, own.len() as i64);
     collected.look_at(Some(times(balancer, own.len() as i64)));
@@ -184,11 +182,7 @@ fn shared_balancers(
 }
 
 /// Several NAT gateways of one network in the same zone do the work of one.
-fn nat_gateways(
-    state: &ClusterState,
-    policy: &Ipv4Policy,
-    collected: &mut Collected<Ipv4Finding>,
-) {
+fn nat_gateways(state: &ClusterState, policy: &Ipv4Policy, collected: &mut Collected<Ipv4Finding>) {
     let mut together: BTreeMap<(&str, &str), Vec<&NatGateway>> = BTreeMap::new();
     let all = accounts(state).iter().flat_map(|account| account.nat_gateways.iter().flatten());
     for gateway in all.filter(|one| one.state == "available") {
@@ -204,10 +198,8 @@ fn nat_gateways(
             .skip(1)
             .flat_map(|one| one.public_ips.iter().map(|address| address.public_ip.clone()))
             .collect();
-        let (gateway, address) = (
-            book.nat_gateway_usd_per_hour.per_month(),
-            book.public_ipv4_usd_per_hour.per_month(),
-        );
+        let (gateway, address) =
+            (book.nat_gateway_usd_per_hour.per_month(), book.public_ipv4_usd_per_hour.per_month());
         let saved = times(gateway, spare) + times(address, of_spare.len() as i64);
         collected.look_at(Some(times(gateway, gateways.len() as i64)));
         let formula = format!(
@@ -219,8 +211,7 @@ fn nat_gateways(
             "{} stand in the same zone {zone} of {vpc}; one of them is enough",
             names.join(", ")
         );
-        let cost = times(gateway, gateways.len() as i64)
-            + times(address, of_spare.len() as i64);
+        let cost = times(gateway, gateways.len() as i64) + times(address, of_spare.len() as i64);
         collected.found.push(Ipv4Finding {
             finding: finding(format!("nat_gateways:{vpc}/{zone}"), cost, saved, formula, summary),
             remedy: Ipv4Remedy::ConsolidateNatGateways,

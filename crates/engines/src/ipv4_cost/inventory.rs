@@ -99,12 +99,11 @@ fn of_interface(
         }
         entry.instance = entry.instance.take().or_else(|| interface.instance.clone());
         // AWS writes `ELB app/name/id` or `ELB name` about the interfaces of load balancers.
-        let balancer = interface.description.strip_prefix("ELB ").map(|text| {
-            text.split('/').nth(1).unwrap_or(text)
-        });
-        let balancer = balancer.and_then(|name| {
-            balancers.iter().find(|one| one.name == name)
-        });
+        let balancer = interface
+            .description
+            .strip_prefix("ELB ")
+            .map(|text| text.split('/').nth(1).unwrap_or(text));
+        let balancer = balancer.and_then(|name| balancers.iter().find(|one| one.name == name));
         if let Some(balancer) = balancer {
             entry.used_by = Some(format!("load balancer {}", balancer.name));
             entry.balancer = Some(balancer.dns.clone());

@@ -82,7 +82,10 @@ pub(super) fn judge(
         let per_gb = book.nat_gateway_usd_per_gb - book.interface_endpoint_usd_per_gb;
         let pays_from = times(hourly, zones).dollars() / per_gb.dollars();
         let formula = if gateway {
-            format!("{month:.3} GB a month × ${}; a gateway endpoint costs nothing", book.nat_gateway_usd_per_gb)
+            format!(
+                "{month:.3} GB a month × ${}; a gateway endpoint costs nothing",
+                book.nat_gateway_usd_per_gb
+            )
         } else {
             format!(
                 "{month:.3} GB a month × (${} − ${}) − {zones} zones × ${hourly}; it pays from \

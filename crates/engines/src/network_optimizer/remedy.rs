@@ -116,7 +116,11 @@ impl Scene<'_> {
     /// selects its pods.
     fn service(&self) -> Option<&Service> {
         let services = &self.state.network.as_ref()?.items.services;
-        let named = self.pair.through.iter().max_by_key(|(name, bytes)| (**bytes, std::cmp::Reverse(name.as_str())));
+        let named = self
+            .pair
+            .through
+            .iter()
+            .max_by_key(|(name, bytes)| (**bytes, std::cmp::Reverse(name.as_str())));
         if let Some((name, _)) = named {
             let (namespace, name) = name.split_once('/')?;
             return services.iter().find(|one| one.namespace == namespace && one.name == name);
@@ -302,26 +306,34 @@ fn move_pod(scene: &Scene<'_>) -> Result<Proposal, Refused> {
         return Err(refuse(ReasonCode::ExcludedByPolicy, "the policy moves no pods"));
     }
     // The receiver first, as it is what senders gather around; the sender where that cannot go.
-    let ends = [(scene.pair.to, scene.to, scene.pair.from), (scene.pair.from, scene.from, scene.pair.to)];
+    let ends =
+        [(scene.pair.to, scene.to, scene.pair.from), (scene.pair.from, scene.from, scene.pair.to)];
     let mut refused = None;
     for (moved, key, other) in ends {
         match may_move(scene, moved, key) {
             Ok(()) => {
                 let beside = scene.replicas(other);
-                let home = beside.iter().max_by_key(|(zone, pods)| (**pods, std::cmp::Reverse(**zone)));
+                let home =
+                    beside.iter().max_by_key(|(zone, pods)| (**pods, std::cmp::Reverse(**zone)));
                 let Some((home, _)) = home else { continue };
                 let zone = scene.zone(*home).to_owned();
                 let avoided = scene
                     .pair
                     .between
                     .iter()
-                    .filter(|((from, to), _)| if moved == scene.pair.to { from == home } else { to == home })
+                    .filter(
+                        |((from, to), _)| {
+                            if moved == scene.pair.to { from == home } else { to == home }
+                        },
+                    )
                     .map(|(_, bytes)| *bytes)
                     .sum();
                 return Ok(Proposal {
                     remedy: NetworkRemedy::MovePod,
                     subject: scene.view.workloads.target(moved),
-                    summary: format!("let the pod of {key} prefer zone {zone}, where its partner is"),
+                    summary: format!(
+                        "let the pod of {key} prefer zone {zone}, where its partner is"
+                    ),
                     avoided,
                     patch: Some(prefer_zone(&zone)),
                     because: vec![
@@ -334,7 +346,8 @@ fn move_pod(scene: &Scene<'_>) -> Result<Proposal, Refused> {
             Err(reason) => refused = Some(reason),
         }
     }
-    Err(refused.unwrap_or_else(|| refuse(ReasonCode::ZoneUnknown, "no zone is known of its partner")))
+    Err(refused
+        .unwrap_or_else(|| refuse(ReasonCode::ZoneUnknown, "no zone is known of its partner")))
 }
 
 fn may_move(scene: &Scene<'_>, workload: u32, key: &WorkloadKey) -> Result<(), Refused> {
@@ -392,8 +405,7 @@ fn zonal_claim<'a>(state: &ClusterState, pod: &'a Pod) -> Option<&'a str> {
 fn found(scene: &Scene<'_>, proposal: Proposal, passed_over: Vec<Refused>) -> NetworkFinding {
     let Scene { policy, view, pair, from, to, .. } = scene;
     let book = &policy.price_book;
-    let (daily, avoided) =
-        (view.a_day(pair.crossing) / 1e9, view.a_day(proposal.avoided) / 1e9);
+    let (daily, avoided) = (view.a_day(pair.crossing) / 1e9, view.a_day(proposal.avoided) / 1e9);
     let saved = book.cross_zone_month(view.a_month(proposal.avoided));
     let rounded = |value: f64| (value * 1_000.0).round() / 1_000.0;
     let moves = matches!(proposal.remedy, NetworkRemedy::SpreadReplicas | NetworkRemedy::MovePod);
@@ -448,7 +460,8 @@ pub(super) fn step(state: &ClusterState, one: &NetworkFinding, number: u32) -> O
         },
         reversibility: Reversibility { reversible: true, how: how.to_owned() },
         verification: Verification {
-            expect: "bytes between zones fall, and errors and latencies stay as they are".to_owned(),
+            expect: "bytes between zones fall, and errors and latencies stay as they are"
+                .to_owned(),
             within_seconds: 86_400,
         },
         blast_radius: BlastRadius { pods, ..BlastRadius::default() },
@@ -470,9 +483,11 @@ pub(super) fn step(state: &ClusterState, one: &NetworkFinding, number: u32) -> O
             let action = Action::PatchObject { patch_type: PatchType::Merge, patch };
             let services = &state.network.as_ref()?.items.services;
             let now = services.iter().find(|service| {
-                service.name == subject.name && Some(&service.namespace) == subject.namespace.as_ref()
+                service.name == subject.name
+                    && Some(&service.namespace) == subject.namespace.as_ref()
             })?;
-            let field = if now.traffic_distribution.is_none() { "/spec/trafficDistribution" } else { "" };
+            let field =
+                if now.traffic_distribution.is_none() { "/spec/trafficDistribution" } else { "" };
             Some(step(action, field, "take the field away again", 0))
         }
         NetworkRemedy::SpreadReplicas | NetworkRemedy::MovePod => {

@@ -9,6 +9,8 @@ pub(super) struct Measures {
     pub(super) total: u64,
     /// Sent and received between zones.
     pub(super) cross_zone: u64,
+    /// Of these sent: what both sides are billed for is counted with the sender, once.
+    pub(super) cross_zone_sent: u64,
     /// Sent to the internet.
     pub(super) internet: u64,
     /// Sent to and received from services of the cloud.
@@ -30,6 +32,9 @@ pub(super) fn measure(view: &TrafficView<'_>, pods: usize) -> Vec<Measures> {
             one.total = one.total.saturating_add(bytes);
             if crosses {
                 one.cross_zone = one.cross_zone.saturating_add(bytes);
+                if sends {
+                    one.cross_zone_sent = one.cross_zone_sent.saturating_add(bytes);
+                }
             }
             if sends && out && !service {
                 one.internet = one.internet.saturating_add(bytes);
@@ -118,8 +123,7 @@ mod tests {
         let tame: Vec<u64> = (90..=110).collect();
         let mut wild = tame.clone();
         wild.push(1_000_000);
-        let (before, after) =
-            (Spread::of(tame.into_iter()), Spread::of(wild.into_iter()));
+        let (before, after) = (Spread::of(tame.into_iter()), Spread::of(wild.into_iter()));
         assert!((before.median - after.median).abs() <= 1.0);
         assert!((before.deviation - after.deviation).abs() <= 2.0);
         assert!(after.deviations(1_000_000).unwrap() > 1_000.0);

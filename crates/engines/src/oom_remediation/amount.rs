@@ -161,14 +161,15 @@ mod tests {
 
     #[test]
     fn amounts_follow_the_rule() {
-        let check = |limit, request, peak, expected: Result<(Option<i64>, Option<i64>), Trouble>| {
-            let found = amount(&OomPolicy::default(), limit, request, peak);
-            let found = found.map(|amount| {
-                let whole = |bytes: Option<Bytes>| bytes.map(|bytes| bytes.0 / 1_048_576);
-                (whole(amount.limit), whole(amount.request))
-            });
-            assert_eq!(found, expected, "{limit:?} {request:?} {peak:?}");
-        };
+        let check =
+            |limit, request, peak, expected: Result<(Option<i64>, Option<i64>), Trouble>| {
+                let found = amount(&OomPolicy::default(), limit, request, peak);
+                let found = found.map(|amount| {
+                    let whole = |bytes: Option<Bytes>| bytes.map(|bytes| bytes.0 / 1_048_576);
+                    (whole(amount.limit), whole(amount.request))
+                });
+                assert_eq!(found, expected, "{limit:?} {request:?} {peak:?}");
+            };
         // 1.5 times, and both numbers of a guaranteed pod.
         check(mib(512), mib(512), None, Ok((Some(768), Some(768))));
         // At least 100 MiB more, at most twice the limit.
@@ -178,10 +179,12 @@ mod tests {
         check(mib(512), mib(600), None, Ok((Some(768), Some(600))));
         // The peak is the base where it is larger, and the cap wins.
         check(mib(512), mib(256), mib(700), Ok((Some(1024), Some(700))));
-        check(mib(512), mib(256), mib(1100), Err(Trouble::CapBelowPeak {
-            cap: Bytes::from_mib(1024),
-            peak: Bytes::from_mib(1100),
-        }));
+        check(
+            mib(512),
+            mib(256),
+            mib(1100),
+            Err(Trouble::CapBelowPeak { cap: Bytes::from_mib(1024), peak: Bytes::from_mib(1100) }),
+        );
         // Without a limit the request rises and no limit appears.
         check(None, mib(100), mib(400), Ok((None, Some(600))));
         check(None, None, None, Err(Trouble::NothingKnown));

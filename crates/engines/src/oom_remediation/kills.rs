@@ -87,7 +87,8 @@ pub(super) fn kills<'a>(
             let at = killed.iter().filter_map(|record| record.finished_at).max();
             let hours = at.map(|at| days(at, now) * 24.0);
             if let Some(hours) = hours.filter(|hours| *hours > policy.window_hours) {
-                let detail = format!("container {} was killed {hours:.1} hours ago", container.name);
+                let detail =
+                    format!("container {} was killed {hours:.1} hours ago", container.name);
                 let numbers = [("hours", hours), ("window_hours", policy.window_hours)];
                 collected.refuse_with(&subject(pod), ReasonCode::OutsideWindow, detail, &numbers);
                 continue;
@@ -95,7 +96,8 @@ pub(super) fn kills<'a>(
             let seen = killed.len() as u64;
             // A pod that is younger than the window was restarted within it; what it was restarted
             // for before its last two ends, nobody recorded.
-            let young = pod.created_at.is_some_and(|made| days(made, now) * 24.0 <= policy.window_hours);
+            let young =
+                pod.created_at.is_some_and(|made| days(made, now) * 24.0 <= policy.window_hours);
             let restarted = container.restarts.filter(|_| young).unwrap_or(0);
             let told = events.kills(pod);
             found.push(Kill {
@@ -114,14 +116,9 @@ pub(super) fn kills<'a>(
                 (one.requests.memory.or(one.limits.memory), std::cmp::Reverse(one.name.as_str()))
             });
             match container.filter(|_| recent) {
-                Some(container) => found.push(Kill {
-                    pod,
-                    place,
-                    container,
-                    at,
-                    count: 1,
-                    by_pressure: true,
-                }),
+                Some(container) => {
+                    found.push(Kill { pod, place, container, at, count: 1, by_pressure: true })
+                }
                 None => {
                     let detail = "it was evicted for memory outside of the window".to_owned();
                     collected.refuse(&subject(pod), ReasonCode::OutsideWindow, detail);

@@ -11,9 +11,7 @@ use jiff::Timestamp;
 use units::{Confidence, Fraction, Usd};
 
 use super::{ShadowFinding, ShadowPolicy};
-use crate::account_view::{
-    OwnNames, Trail, accounts, days, memberships, node_instances, of_tags,
-};
+use crate::account_view::{OwnNames, Trail, accounts, days, memberships, node_instances, of_tags};
 use crate::bin_packing::region_of;
 use crate::engine::Given;
 use crate::findings::{Collected, cloud_target, excluding_tag, owner_of};
@@ -174,8 +172,7 @@ impl Scene<'_> {
     }
 
     fn balancer(&mut self, balancer: &LoadBalancer) {
-        let subject =
-            cloud_target("LoadBalancer", &balancer.name, balancer.arn.as_deref());
+        let subject = cloud_target("LoadBalancer", &balancer.name, balancer.arn.as_deref());
         if let Some(serves) = self.served.get(balancer.dns.as_str()) {
             let detail = format!("it serves {serves}");
             return self.collected.refuse(&subject, ReasonCode::InUse, detail);
@@ -293,7 +290,10 @@ impl Scene<'_> {
                 formula: price.map_or_else(
                     || format!("unknown: no price of tier {tier} is known"),
                     |price| {
-                        format!("at most {} GiB × ${price}; blocks are billed once", snapshot.size_gib)
+                        format!(
+                            "at most {} GiB × ${price}; blocks are billed once",
+                            snapshot.size_gib
+                        )
                     },
                 ),
                 idle: false,
@@ -362,7 +362,9 @@ impl Scene<'_> {
                     },
                 ),
                 idle: false,
-                because: vec![format!("it is attached to {holder}, which is no node of the cluster")],
+                because: vec![format!(
+                    "it is attached to {holder}, which is no node of the cluster"
+                )],
             });
         }
     }

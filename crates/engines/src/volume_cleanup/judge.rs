@@ -11,8 +11,8 @@ use units::{Confidence, Fraction, Usd};
 use super::{Conversion, MIN_WAIT_DAYS, VolumeEvidence, VolumeFinding, VolumePolicy, VolumeStage};
 use crate::account_view::{OwnNames, Trail, accounts, days, node_instances, of_tags};
 use crate::engine::Given;
-use crate::price_book::VolumeCost;
 use crate::findings::{Collected, cloud_target, excluding_tag, owner_of};
+use crate::price_book::VolumeCost;
 
 /// Whether nothing is attached to a volume and nothing is about to be.
 pub(super) fn is_unattached(volume: &EbsVolume) -> bool {
@@ -52,8 +52,7 @@ pub(super) fn judge(
         scene.volume(volume);
     }
     let mut collected = scene.collected;
-    let later: Usd =
-        collected.found.iter().filter_map(|one| one.later_savings_usd_per_month).sum();
+    let later: Usd = collected.found.iter().filter_map(|one| one.later_savings_usd_per_month).sum();
     if later > Usd::ZERO {
         let message = format!(
             "${later} a month are not saved yet: a volume is deleted only after it was seen \
@@ -101,7 +100,10 @@ impl Scene<'_> {
     /// What keeps an unattached volume from being touched.
     fn objection(&self, volume: &EbsVolume) -> Option<(ReasonCode, String)> {
         if let Some(rule) = excluding_tag(&volume.tags, &self.policy.excluded_tags) {
-            return Some((ReasonCode::ExcludedByTag, format!("its tag {rule} asks to leave it alone")));
+            return Some((
+                ReasonCode::ExcludedByTag,
+                format!("its tag {rule} asks to leave it alone"),
+            ));
         }
         if let Some(persistent) = self.persistent.get(volume.id.as_str()) {
             let phase = persistent.phase.as_deref().unwrap_or("in an unknown phase");
@@ -119,7 +121,8 @@ impl Scene<'_> {
         }
         let foreign = of_tags(&volume.tags).into_iter().find_map(|one| one.cluster);
         let foreign = foreign.filter(|name| self.own_names.excludes(name))?;
-        let detail = format!("it belongs to cluster {foreign}, whose claims are not in the snapshot");
+        let detail =
+            format!("it belongs to cluster {foreign}, whose claims are not in the snapshot");
         Some((ReasonCode::OtherCluster, detail))
     }
 
@@ -129,7 +132,8 @@ impl Scene<'_> {
             return self.collected.refuse(&subject, code, detail);
         }
         let now = self.given.now;
-        if let Some(age) = volume.created_at.map(|at| days(at, now)).filter(|age| *age < MIN_WAIT_DAYS)
+        if let Some(age) =
+            volume.created_at.map(|at| days(at, now)).filter(|age| *age < MIN_WAIT_DAYS)
         {
             let detail = format!("it was made {age:.1} days ago");
             let numbers = [("age_days", age), ("limit_days", MIN_WAIT_DAYS)];
@@ -145,8 +149,9 @@ impl Scene<'_> {
             Some(_) if self.is_recent(snapshot, since) => VolumeStage::Delete,
             Some(_) => VolumeStage::SnapshotThenDelete,
         };
-        let may_go_at = since
-            .and_then(|at| at.checked_add(SignedDuration::from_secs((wait * 86_400.0) as i64)).ok());
+        let may_go_at = since.and_then(|at| {
+            at.checked_add(SignedDuration::from_secs((wait * 86_400.0) as i64)).ok()
+        });
         let cost = self.policy.price_book.volume_month(volume).map(|cost| cost.total());
         let deletes = matches!(stage, VolumeStage::Delete | VolumeStage::SnapshotThenDelete);
         let summary = match stage {
@@ -156,7 +161,10 @@ impl Scene<'_> {
             ),
             VolumeStage::Wait => format!(
                 "{} ({} GiB {}) has been attached to nothing for {:.0} of {wait:.0} days; wait",
-                volume.id, volume.size_gib, volume.kind, waited.unwrap_or(0.0)
+                volume.id,
+                volume.size_gib,
+                volume.kind,
+                waited.unwrap_or(0.0)
             ),
             _ => format!(
                 "{} ({} GiB {}) has been attached to nothing for {:.0} days; {}delete it",
@@ -256,7 +264,8 @@ impl Scene<'_> {
             ..volume.clone()
         };
         let book = &self.policy.price_book;
-        let (Some(now), Some(then)) = (book.volume_month(volume), book.volume_month(&as_gp3)) else {
+        let (Some(now), Some(then)) = (book.volume_month(volume), book.volume_month(&as_gp3))
+        else {
             return;
         };
         let saved = now.total() - then.total();

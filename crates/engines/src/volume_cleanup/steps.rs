@@ -1,8 +1,6 @@
 //! The steps for volumes: mark, snapshot, delete, convert.
 
-use facts::action::{
-    Action, BlastRadius, Precondition, Reversibility, Step, Verification,
-};
+use facts::action::{Action, BlastRadius, Precondition, Reversibility, Step, Verification};
 
 use super::{VolumeFinding, VolumeStage};
 
@@ -71,7 +69,8 @@ fn delete(one: &VolumeFinding, steps: &mut Vec<Step>) {
             ],
             reversibility: Reversibility {
                 reversible: false,
-                how: "a volume is made again from its snapshot, under another identifier".to_owned(),
+                how: "a volume is made again from its snapshot, under another identifier"
+                    .to_owned(),
             },
             verification: Verification {
                 expect: "the volume is in no list of volumes any more".to_owned(),

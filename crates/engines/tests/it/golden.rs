@@ -111,7 +111,8 @@ fn answer(engine: &dyn AnyEngine, case: &Path) -> ErasedDecision {
         requirements: policy.as_deref(),
         constraints: constraints.as_deref(),
     };
-    let prepared = engine.prepare(&request).unwrap_or_else(|error| panic!("{}: {error}", case.display()));
+    let prepared =
+        engine.prepare(&request).unwrap_or_else(|error| panic!("{}: {error}", case.display()));
     let market = market_of(case, now);
     let sightings: BTreeMap<String, BTreeMap<String, Timestamp>> =
         read("sightings.json").map(|text| serde_json::from_str(&text).unwrap()).unwrap_or_default();

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use units::{Fraction, UsdPerHour};
 
 use super::{
-    Database, EbsSnapshot, ElasticAddress, Labels, LoadBalancer, NatGateway, NetworkInterface, Repository,
-    ScalingGroup, TrailEvent, VpcEndpoint,
+    Database, EbsSnapshot, ElasticAddress, Labels, LoadBalancer, NatGateway, NetworkInterface,
+    Repository, ScalingGroup, TrailEvent, VpcEndpoint,
 };
 use crate::names::CapacityType;
 

@@ -74,9 +74,8 @@ impl Reservation {
             private_dns: filled(one.private_dns_name),
             private_ip: filled(one.private_ip_address),
             state_reason: filled(one.state_transition_reason),
-            platform: filled(one.platform).or_else(|| {
-                one.platform_details.filter(|details| details.starts_with("Windows"))
-            }),
+            platform: filled(one.platform)
+                .or_else(|| one.platform_details.filter(|details| details.starts_with("Windows"))),
             public_ip: filled(one.public_ip_address),
             instance_profile: one.iam_instance_profile.and_then(|profile| profile.arn),
             image: filled(one.image_id),
@@ -87,7 +86,6 @@ impl Reservation {
         self.instances.into_iter().map(fact).collect()
     }
 }
-
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
