@@ -11,6 +11,7 @@ mod attachments;
 mod certificate;
 mod certificate_classes;
 mod certificate_cover;
+mod cloud;
 mod figures;
 mod knapsack;
 mod layers;
@@ -19,6 +20,7 @@ mod need;
 mod permission;
 mod topology;
 mod walk;
+mod workload_change;
 mod world;
 
 use facts::action::Target;

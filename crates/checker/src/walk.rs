@@ -6,7 +6,7 @@ use facts::reason::ReasonCode;
 use jiff::Timestamp;
 
 use crate::world::World;
-use crate::{Violation, attachments, matching, permission, topology};
+use crate::{Violation, attachments, cloud, matching, permission, topology, workload_change};
 
 /// Walks the steps of a plan and notes what they break.
 pub(crate) fn walk(
@@ -15,6 +15,7 @@ pub(crate) fn walk(
     now: Timestamp,
     violations: &mut Vec<Violation>,
 ) {
+    let mut progress = cloud::Progress::default();
     for (at, step) in steps.iter().enumerate() {
         if step.step != at as u32 + 1 {
             let detail = format!("step {} stands at place {}", step.step, at + 1);
@@ -74,9 +75,17 @@ pub(crate) fn walk(
                     terminate(&mut world, node, now, &mut note);
                 }
             }
-            Action::PatchObject { patch, .. } => patch_pool(&world, step, patch, &mut note),
+            Action::PatchObject { patch, .. } if step.target.kind == "NodePool" => {
+                patch_pool(&world, step, patch, &mut note);
+            }
             Action::Validate { .. } | Action::BackupState { .. } | Action::Review { .. } => {}
-            other => note(ReasonCode::UnknownAction, format!("the checker cannot judge {other:?}")),
+            other => {
+                let known = cloud::judge(&world, &mut progress, step, &mut note)
+                    || workload_change::judge(world.state, step, &mut note);
+                if !known {
+                    note(ReasonCode::UnknownAction, format!("the checker cannot judge {other:?}"));
+                }
+            }
         }
     }
 }

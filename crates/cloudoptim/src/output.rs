@@ -2,6 +2,7 @@
 
 mod bin_pack;
 mod decision;
+mod findings;
 mod rows;
 mod spot;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use facts::cluster::Instance;
+use facts::cluster::{ClusterState, Instance, Node, well_known};
 use facts::decision::{DataSource, PriceUsed};
 use facts::names::{CapacityType, InstanceType, OperatingSystem, Region, Zone};
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use market::Market;
 use serde::{Deserialize, Serialize};
 use units::{Fraction, Hours, UsdPerHour};
 
-use crate::bin_packing::{sources, to_the_hour};
+use crate::bin_packing::{region_of, sources, to_the_hour};
 
 /// The question: what do these machines cost?
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,19 @@ pub struct MachinePrices {
 const SPOT_MAX_AGE: Hours = Hours(48.0);
 
 impl Machine {
+    /// The machine of a node; `None` where its type or region is not known.
+    #[must_use]
+    pub fn of_node(state: &ClusterState, node: &Node) -> Option<Machine> {
+        let zone: Option<Zone> = node.label(well_known::ZONE).and_then(|zone| zone.parse().ok());
+        Some(Machine {
+            instance_type: node.label(well_known::INSTANCE_TYPE)?.parse().ok()?,
+            region: zone.as_ref().and_then(Zone::region).or_else(|| region_of(state))?,
+            zone,
+            capacity_type: node.capacity_type.unwrap_or(CapacityType::OnDemand),
+            operating_system: node.operating_system.unwrap_or_default(),
+        })
+    }
+
     /// An instance of an account; `None` where its type or region is not known.
     #[must_use]
     pub fn of_instance(instance: &Instance, region: Option<&Region>) -> Option<Machine> {

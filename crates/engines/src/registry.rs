@@ -2,9 +2,11 @@
 
 use crate::bin_packing::BinPacking;
 use crate::ghost_probe::GhostProbe;
+use crate::image_bloat::ImageBloat;
 use crate::ipv4_cost::Ipv4Cost;
 use crate::network_optimizer::NetworkOptimizer;
 use crate::noisy_neighbor::NoisyNeighbor;
+use crate::office_hours::OfficeHoursEngine;
 use crate::oom_remediation::OomRemediation;
 use crate::prepared::AnyEngine;
 use crate::shadow_it::ShadowIt;
@@ -15,11 +17,13 @@ use crate::volume_cleanup::VolumeCleanup;
 pub const BUILT_IN: &[&dyn AnyEngine] = &[
     &SpotOptimizer,
     &BinPacking,
+    &OfficeHoursEngine,
     &GhostProbe,
     &VolumeCleanup,
     &NetworkOptimizer,
     &OomRemediation,
     &Ipv4Cost,
+    &ImageBloat,
     &ShadowIt,
     &NoisyNeighbor,
 ];

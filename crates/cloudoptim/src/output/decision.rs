@@ -7,7 +7,7 @@ use engines::prepared::ErasedDecision;
 use facts::action::{Action, Step};
 use serde_json::Value;
 
-use super::{age, bin_pack, print, print_csv, print_yaml, spot, table, word};
+use super::{age, bin_pack, findings, print, print_csv, print_yaml, spot, table, word};
 use crate::cli::Format;
 use crate::exit::Failure;
 
@@ -23,7 +23,8 @@ pub(crate) fn decision(outcome: &Outcome, format: Format, explain: bool) -> Resu
         Format::Csv => {
             let (header, rows) = match decision.engine.name.as_str() {
                 "bin_packing" => bin_pack::csv(&recommendations(decision)),
-                _ => spot::csv(&recommendations(decision)),
+                "spot_optimizer" => spot::csv(&recommendations(decision)),
+                _ => findings::csv(&recommendations(decision)),
             };
             print_csv(&header, &rows)
         }
@@ -44,7 +45,8 @@ fn text(decision: &ErasedDecision, explain: bool) -> String {
     let most = if explain { usize::MAX } else { FEW };
     match decision.engine.name.as_str() {
         "bin_packing" => bin_pack::text(&mut text, decision, &found, most),
-        _ => spot::text(&mut text, decision, &found, most),
+        "spot_optimizer" => spot::text(&mut text, decision, &found, most),
+        _ => findings::text(&mut text, &found, most),
     }
     if explain {
         rejected(&mut text, decision);
@@ -151,6 +153,22 @@ fn action_detail(action: &Action) -> String {
         Action::Review { reason } => reason.clone(),
         Action::BackupState { what } => what.clone(),
         Action::PatchObject { patch, .. } => patch.to_string(),
+        Action::ModifyVolume { from, to, .. } => format!("{from} → {to}"),
+        Action::ScaleWorkload { from, to } => format!("{from} → {to} replicas"),
+        Action::ResizeContainer { container, requests, limits, .. } => {
+            let amounts = |list: &facts::cluster::ResourceList| {
+                let cpu = list.cpu.map(|cpu| format!("{cpu} cpu"));
+                let memory = list.memory.map(|memory| format!("{memory} memory"));
+                cpu.into_iter().chain(memory).collect::<Vec<_>>().join(", ")
+            };
+            format!("{container}: requests {}; limits {}", amounts(requests), amounts(limits))
+        }
+        Action::ResizeInstance { from, to } => format!("{from} → {to}"),
+        Action::SetSchedule { time_zone, transitions } => {
+            format!("{} changes in the next days ({time_zone})", transitions.len())
+        }
+        Action::CreateEndpoint { service, endpoint_type } => format!("{endpoint_type}: {service}"),
+        Action::TerminateInstance { scaling_group: Some(group) } => format!("of group {group}"),
         _ => String::new(),
     }
 }

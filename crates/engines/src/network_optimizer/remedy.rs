@@ -308,7 +308,7 @@ fn move_pod(scene: &Scene<'_>) -> Result<Proposal, Refused> {
     // The receiver first, as it is what senders gather around; the sender where that cannot go.
     let ends =
         [(scene.pair.to, scene.to, scene.pair.from), (scene.pair.from, scene.from, scene.pair.to)];
-    let mut refused = None;
+    let mut refused: Vec<Refused> = Vec::new();
     for (moved, key, other) in ends {
         match may_move(scene, moved, key) {
             Ok(()) => {
@@ -343,11 +343,14 @@ fn move_pod(scene: &Scene<'_>) -> Result<Proposal, Refused> {
                     confidence: 0.6,
                 });
             }
-            Err(reason) => refused = Some(reason),
+            Err(reason) => refused.push(reason),
         }
     }
-    Err(refused
-        .unwrap_or_else(|| refuse(ReasonCode::ZoneUnknown, "no zone is known of its partner")))
+    let Some(first) = refused.first() else {
+        return Err(refuse(ReasonCode::ZoneUnknown, "no zone is known of its partner"));
+    };
+    let all: Vec<&str> = refused.iter().map(|one| one.detail.as_str()).collect();
+    Err(refuse(first.code, all.join(", and ")))
 }
 
 fn may_move(scene: &Scene<'_>, workload: u32, key: &WorkloadKey) -> Result<(), Refused> {
