@@ -14,7 +14,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -24,6 +24,9 @@ use store::{PredictionRow, Uuid};
 use crate::body::{self, LARGEST_PAGE};
 use crate::list;
 use crate::problem::Problem;
+
+/// About the bytes of a prediction for a pool.
+const PREDICTION: usize = 512;
 
 /// Which predictions.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -113,7 +116,8 @@ pub(crate) async fn spot_interruption(
     let request: PoolsRequest<'_> = body::json_of_bytes(&headers, &body)?;
     match &request {
         PoolsRequest::Many { pools, horizon } => {
-            Ok(Json(app.predict_interruptions(pools, *horizon, &caller)?).into_response())
+            let answer = app.predict_interruptions(pools, *horizon, &caller)?;
+            body::written(&answer, pools.len() * PREDICTION)
         }
         PoolsRequest::One(pool) => {
             let pools = std::slice::from_ref(pool);
@@ -122,7 +126,7 @@ pub(crate) async fn spot_interruption(
             let Some(prediction) = predictions.pop() else {
                 return Err(Problem::from(app::Error::Internal("no prediction".to_owned())));
             };
-            Ok(Json(OneInterruption { prediction, model, as_of }).into_response())
+            body::written(&OneInterruption { prediction, model, as_of }, PREDICTION)
         }
     }
 }
@@ -159,7 +163,7 @@ pub(crate) async fn predict(
         }
         _ => return Err(one_of_both("expected either `pools` or `rows`")),
     };
-    Ok(Json(answer).into_response())
+    body::written(&answer, request.pools.as_ref().map_or(0, Vec::len) * PREDICTION)
 }
 
 /// `GET /predictions/history`.
@@ -206,10 +210,10 @@ fn item(row: PredictionRow) -> PredictionItem {
     PredictionItem {
         prediction_id: row.prediction_id.to_string(),
         model_id: (row.model_id != Uuid::nil()).then(|| row.model_id.to_string()),
-        prediction_type: row.prediction_type,
-        instance_type: row.pool.instance_type,
-        region: row.pool.region,
-        az: row.pool.zone,
+        prediction_type: row.prediction_type.into_owned(),
+        instance_type: row.pool.instance_type.to_string(),
+        region: row.pool.region.to_string(),
+        az: row.pool.zone.to_string(),
         value: row.value,
         low: row.low,
         high: row.high,
