@@ -5,8 +5,8 @@ use axum::extract::rejection::QueryRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
 
@@ -100,12 +100,9 @@ pub(crate) fn json_of_bytes<'a, T: Deserialize<'a>>(
     Ok(value)
 }
 
-/// An answer in JSON of about so many bytes: a large one is written into one place.
-pub(crate) fn written(answer: &impl Serialize, about: usize) -> Result<Response, Problem> {
-    let mut bytes = Vec::with_capacity(about);
-    serde_json::to_writer(&mut bytes, answer)
-        .map_err(|error| Problem::from(Error::Internal(error.to_string())))?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
+/// An answer that is JSON already.
+pub(crate) fn written(json: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], json).into_response()
 }
 
 /// Refuses a body that says of itself that it is not JSON.

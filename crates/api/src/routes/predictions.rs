@@ -14,7 +14,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -24,9 +24,6 @@ use store::{PredictionRow, Uuid};
 use crate::body::{self, LARGEST_PAGE};
 use crate::list;
 use crate::problem::Problem;
-
-/// About the bytes of a prediction for a pool.
-const PREDICTION: usize = 512;
 
 /// Which predictions.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -117,7 +114,7 @@ pub(crate) async fn spot_interruption(
     match &request {
         PoolsRequest::Many { pools, horizon } => {
             let answer = app.predict_interruptions(pools, *horizon, &caller)?;
-            body::written(&answer, pools.len() * PREDICTION)
+            Ok(body::written(answer.json()?))
         }
         PoolsRequest::One(pool) => {
             let pools = std::slice::from_ref(pool);
@@ -126,7 +123,7 @@ pub(crate) async fn spot_interruption(
             let Some(prediction) = predictions.pop() else {
                 return Err(Problem::from(app::Error::Internal("no prediction".to_owned())));
             };
-            body::written(&OneInterruption { prediction, model, as_of }, PREDICTION)
+            Ok(Json(OneInterruption { prediction, model, as_of }).into_response())
         }
     }
 }
@@ -163,7 +160,10 @@ pub(crate) async fn predict(
         }
         _ => return Err(one_of_both("expected either `pools` or `rows`")),
     };
-    body::written(&answer, request.pools.as_ref().map_or(0, Vec::len) * PREDICTION)
+    Ok(match answer {
+        PredictAnswer::Interruptions(answer) => body::written(answer.json()?),
+        other => Json(other).into_response(),
+    })
 }
 
 /// `GET /predictions/history`.

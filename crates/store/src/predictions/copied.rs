@@ -102,44 +102,80 @@ async fn copy<'a>(
 
 /// A row as `COPY` has it, in the order of [`COLUMNS`].
 fn push(piece: &mut Vec<u8>, sequence: i64, row: &PredictionRow) {
-    piece.extend_from_slice(&FIELDS.to_be_bytes());
-    field(piece, row.model_id.as_bytes());
-    field(piece, row.prediction_id.as_bytes());
-    field(piece, &sequence.to_be_bytes());
-    field(piece, row.prediction_type.as_bytes());
-    field(piece, row.customer_id.as_bytes());
-    field(piece, row.pool.instance_type.as_bytes());
-    field(piece, row.pool.region.as_bytes());
-    field(piece, row.pool.zone.as_bytes());
-    field(piece, row.pool.operating_system.as_bytes());
-    field(piece, &signed(row.horizon_seconds).to_be_bytes());
-    number(piece, Some(row.value));
-    number(piece, row.low);
-    number(piece, row.high);
-    number(piece, row.last_value);
-    number(piece, Some(row.confidence));
+    let mut numbers = Numbers::default();
+    numbers.raw(FIELDS.to_be_bytes());
+    numbers.field(*row.model_id.as_bytes());
+    numbers.field(*row.prediction_id.as_bytes());
+    numbers.field(sequence.to_be_bytes());
+    numbers.flush(piece);
+    for text in [
+        &*row.prediction_type,
+        &*row.customer_id,
+        &*row.pool.instance_type,
+        &*row.pool.region,
+        &*row.pool.zone,
+        &*row.pool.operating_system,
+    ] {
+        push_text(piece, text);
+    }
+    numbers.field(signed(row.horizon_seconds).to_be_bytes());
+    numbers.field(row.value.to_be_bytes());
+    for number in [row.low, row.high, row.last_value] {
+        match number {
+            Some(number) => numbers.field(number.to_be_bytes()),
+            None => numbers.raw(ABSENT),
+        }
+    }
+    numbers.field(row.confidence.to_be_bytes());
     match &row.features {
-        // The binary form of `jsonb` is the number of its version, and the text.
-        Some(features) => field(piece, format!("\u{1}{features}").as_bytes()),
-        None => absent(piece),
+        Some(features) => {
+            numbers.flush(piece);
+            // The binary form of `jsonb` is the number of its version, and the text.
+            push_text(piece, &format!("\u{1}{features}"));
+        }
+        None => numbers.raw(ABSENT),
     }
-    field(piece, &At(row.created_at).to_postgres().to_be_bytes());
+    numbers.field(At(row.created_at).to_postgres().to_be_bytes());
+    numbers.flush(piece);
 }
 
-fn field(piece: &mut Vec<u8>, bytes: &[u8]) {
+fn push_text(piece: &mut Vec<u8>, text: &str) {
     // No text of ours has two gigabytes; the database would refuse such a row.
-    let length = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
+    let length = i32::try_from(text.len()).unwrap_or(i32::MAX);
     piece.extend_from_slice(&length.to_be_bytes());
-    piece.extend_from_slice(bytes);
+    piece.extend_from_slice(text.as_bytes());
 }
 
-fn number(piece: &mut Vec<u8>, number: Option<f64>) {
-    match number {
-        Some(number) => field(piece, &number.to_be_bytes()),
-        None => absent(piece),
+/// The length of a field that is absent.
+const ABSENT: [u8; 4] = (-1_i32).to_be_bytes();
+
+/// Fields of known sizes, put together before they go into the piece.
+struct Numbers {
+    bytes: [u8; 96],
+    length: usize,
+}
+
+impl Default for Numbers {
+    fn default() -> Numbers {
+        Numbers { bytes: [0; 96], length: 0 }
     }
 }
 
-fn absent(piece: &mut Vec<u8>) {
-    piece.extend_from_slice(&(-1_i32).to_be_bytes());
+impl Numbers {
+    #[inline(always)]
+    fn raw<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.bytes[self.length..][..N].copy_from_slice(&bytes);
+        self.length += N;
+    }
+
+    #[inline(always)]
+    fn field<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.raw((N as i32).to_be_bytes());
+        self.raw(bytes);
+    }
+
+    fn flush(&mut self, piece: &mut Vec<u8>) {
+        piece.extend_from_slice(&self.bytes[..self.length]);
+        self.length = 0;
+    }
 }
