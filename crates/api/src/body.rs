@@ -3,6 +3,7 @@
 use app::{Error, FieldError};
 use axum::extract::rejection::QueryRejection;
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -97,6 +98,11 @@ pub(crate) fn json_of_bytes<'a, T: Deserialize<'a>>(
     })?;
     reader.end().map_err(|error| wrong(String::new(), error.to_string()))?;
     Ok(value)
+}
+
+/// An answer that is JSON already.
+pub(crate) fn written(json: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], json).into_response()
 }
 
 /// Refuses a body that says of itself that it is not JSON.

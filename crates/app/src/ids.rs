@@ -33,7 +33,7 @@ pub(crate) fn named_id(kind: &str, caller: &str, key: &str) -> Uuid {
 
 /// A name as text.
 pub(crate) fn written<S: serde::Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(id)
+    serializer.serialize_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ fn event(row: &PredictionRow) -> LiveEvent {
     };
     LiveEvent {
         sequence: row.sequence,
-        customer_id: row.customer_id.as_str().into(),
+        customer_id: Arc::clone(&row.customer_id),
         json: serde_json::to_string(&shown).unwrap_or_default().into(),
     }
 }

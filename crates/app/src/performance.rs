@@ -306,7 +306,7 @@ fn price_at(
     now: Timestamp,
 ) -> Option<f64> {
     let reach = units::Hours(24.0 * crate::stored_market::SPOT_DAYS as f64);
-    let system = match row.pool.operating_system.as_str() {
+    let system = match row.pool.operating_system.as_ref() {
         "windows" => facts::names::OperatingSystem::Windows,
         _ => facts::names::OperatingSystem::Linux,
     };

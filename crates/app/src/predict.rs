@@ -9,6 +9,7 @@ mod interruptions;
 pub mod keeper;
 mod pool;
 mod prices;
+mod written;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -17,7 +17,8 @@ pub use customer::{Observed, component_of_hazard, customer_component, posterior_
 pub use exponential::exp;
 pub use feedback_weight::feedback_weight;
 pub use interruption::{
-    Horizon, InterruptionProbability, RegionPrior, bucket_hazard, class_kept, probability,
+    Horizon, InterruptionProbability, RegionPrior, bucket_hazard, class_kept, probabilities,
+    probability,
 };
 pub use pool::{Basis, ComponentValue, PoolScore, score_pool};
 pub use profile::{Component, Profile, ProfileError, ProfileName};

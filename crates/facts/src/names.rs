@@ -3,6 +3,7 @@
 use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,13 +24,19 @@ macro_rules! name {
         )]
         #[serde(try_from = "Cow<'_, str>", into = "String")]
         #[schemars(with = "String")]
-        pub struct $name(Box<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The name as Amazon writes it.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+
+            /// The same text, shared.
+            #[must_use]
+            pub fn shared(&self) -> Arc<str> {
+                Arc::clone(&self.0)
             }
         }
 
@@ -54,7 +61,7 @@ macro_rules! name {
 
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0.into()
+                name.as_str().to_owned()
             }
         }
 
@@ -158,12 +165,20 @@ pub enum OperatingSystem {
     Windows,
 }
 
-impl fmt::Display for OperatingSystem {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
+impl OperatingSystem {
+    /// `linux` or `windows`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
             OperatingSystem::Linux => "linux",
             OperatingSystem::Windows => "windows",
-        })
+        }
+    }
+}
+
+impl fmt::Display for OperatingSystem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
     }
 }
 

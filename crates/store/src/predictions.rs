@@ -1,5 +1,10 @@
 //! Predictions as they were made, in one order for everybody, and what became of them.
 
+mod copied;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, QueryBuilder};
@@ -8,7 +13,7 @@ use crate::database::{Database, reading, writing};
 use crate::values::{At, signed, unsigned};
 use crate::{Store, StoreError};
 
-/// A prediction.
+/// A prediction. Its texts are shared: a call has one of most of them for thousands of predictions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PredictionRow {
     /// The model that made it; nil for the baseline.
@@ -18,9 +23,9 @@ pub struct PredictionRow {
     /// Its place in the order of all predictions, from 1 on; given when it is kept.
     pub sequence: u64,
     /// Such as `spot_interruption`.
-    pub prediction_type: String,
+    pub prediction_type: Cow<'static, str>,
     /// The customer whose key asked; empty for others.
-    pub customer_id: String,
+    pub customer_id: Arc<str>,
     /// The pool.
     pub pool: PredictedPool,
     /// How far it looks ahead, in seconds.
@@ -49,13 +54,13 @@ pub struct PredictionRow {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PredictedPool {
     /// The instance type.
-    pub instance_type: String,
+    pub instance_type: Arc<str>,
     /// The region.
-    pub region: String,
+    pub region: Arc<str>,
     /// The zone.
-    pub zone: String,
+    pub zone: Arc<str>,
     /// The operating system.
-    pub operating_system: String,
+    pub operating_system: Cow<'static, str>,
 }
 
 /// Which predictions are wanted.
@@ -110,13 +115,13 @@ impl From<Raw> for PredictionRow {
             model_id: raw.model_id,
             prediction_id: raw.prediction_id,
             sequence: unsigned(raw.sequence),
-            prediction_type: raw.prediction_type,
-            customer_id: raw.customer_id,
+            prediction_type: raw.prediction_type.into(),
+            customer_id: raw.customer_id.into(),
             pool: PredictedPool {
-                instance_type: raw.instance_type,
-                region: raw.region,
-                zone: raw.zone,
-                operating_system: raw.operating_system,
+                instance_type: raw.instance_type.into(),
+                region: raw.region.into(),
+                zone: raw.zone.into(),
+                operating_system: raw.operating_system.into(),
             },
             horizon_seconds: unsigned(raw.horizon_seconds),
             value: raw.value,
@@ -132,9 +137,10 @@ impl From<Raw> for PredictionRow {
     }
 }
 
-const INSERT: &str = "INSERT INTO predictions (model_id, prediction_id, sequence, prediction_type, \
-     customer_id, instance_type, region, zone, operating_system, horizon_seconds, value, low, high, \
-     last_value, confidence_score, features, created_at) ";
+/// What is written of a prediction when it is made.
+const COLUMNS: &str = "(model_id, prediction_id, sequence, prediction_type, customer_id, instance_type, \
+     region, zone, operating_system, horizon_seconds, value, low, high, last_value, confidence_score, \
+     features, created_at)";
 
 /// The rows that one statement takes: far below the variables that either database allows.
 const ROWS_AT_ONCE: usize = 1000;
@@ -152,6 +158,8 @@ macro_rules! places {
         last
     }};
 }
+
+use places;
 
 /// The conditions of a filter behind `FROM predictions`.
 macro_rules! push_conditions {
@@ -191,34 +199,32 @@ impl Store {
     ///
     /// # Errors
     /// The database did not take them; none is kept then.
-    pub async fn keep_predictions(&self, rows: &[PredictionRow]) -> Result<u64, StoreError> {
+    pub async fn keep_predictions<'a, I>(&self, rows: I) -> Result<u64, StoreError>
+    where
+        I: IntoIterator<Item = &'a PredictionRow, IntoIter: Clone + Send>,
+    {
+        let rows = rows.into_iter();
+        let count = rows.clone().count();
         let last = match &self.database {
-            Database::Postgres(pool) => {
-                let mut transaction = pool.begin().await?;
-                let last = places!(transaction, rows.len());
-                let first = last - rows.len() as i64 + 1;
-                insert_arrays(&mut transaction, rows, first).await?;
-                transaction.commit().await?;
-                last
-            }
+            Database::Postgres(pool) => copied::keep(pool, rows, count).await?,
             Database::Sqlite(pools) => {
                 let mut transaction = pools.writer.begin_with("BEGIN IMMEDIATE").await?;
-                let last = places!(transaction, rows.len());
-                let mut sequence = last - rows.len() as i64;
-                for chunk in rows.chunks(ROWS_AT_ONCE) {
-                    let mut insert = QueryBuilder::new(INSERT);
-                    insert.push_values(chunk, |mut values, row| {
-                        sequence += 1;
+                let last = places!(transaction, count);
+                let mut numbered = (last - count as i64 + 1..).zip(rows).peekable();
+                while numbered.peek().is_some() {
+                    let mut insert = QueryBuilder::new("INSERT INTO predictions ");
+                    let chunk = numbered.by_ref().take(ROWS_AT_ONCE);
+                    insert.push(COLUMNS).push_values(chunk, |mut values, (sequence, row)| {
                         values
                             .push_bind(row.model_id)
                             .push_bind(row.prediction_id)
                             .push_bind(sequence)
-                            .push_bind(row.prediction_type.as_str())
-                            .push_bind(row.customer_id.as_str())
-                            .push_bind(row.pool.instance_type.as_str())
-                            .push_bind(row.pool.region.as_str())
-                            .push_bind(row.pool.zone.as_str())
-                            .push_bind(row.pool.operating_system.as_str())
+                            .push_bind(row.prediction_type.as_ref())
+                            .push_bind(row.customer_id.as_ref())
+                            .push_bind(row.pool.instance_type.as_ref())
+                            .push_bind(row.pool.region.as_ref())
+                            .push_bind(row.pool.zone.as_ref())
+                            .push_bind(row.pool.operating_system.as_ref())
                             .push_bind(signed(row.horizon_seconds))
                             .push_bind(row.value)
                             .push_bind(row.low)
@@ -314,45 +320,4 @@ impl Store {
             resolved
         }))
     }
-}
-
-/// One statement with a column an array: PostgreSQL plans it once, however many rows come.
-async fn insert_arrays(
-    transaction: &mut sqlx::PgTransaction<'_>,
-    rows: &[PredictionRow],
-    first: i64,
-) -> Result<(), StoreError> {
-    fn column<'a, T>(rows: &'a [PredictionRow], read: impl Fn(&'a PredictionRow) -> T) -> Vec<T> {
-        rows.iter().map(read).collect()
-    }
-    fn texts(rows: &[PredictionRow], read: fn(&PredictionRow) -> &str) -> Vec<&str> {
-        rows.iter().map(read).collect()
-    }
-    let statement = format!(
-        "{INSERT} SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], \
-         $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::float8[], $12::float8[], \
-         $13::float8[], $14::float8[], $15::float8[], $16::jsonb[], $17::timestamptz[]) \
-         ON CONFLICT (model_id, prediction_id) DO NOTHING"
-    );
-    sqlx::query(sqlx::AssertSqlSafe(statement))
-        .bind(column(rows, |row| row.model_id))
-        .bind(column(rows, |row| row.prediction_id))
-        .bind((first..).take(rows.len()).collect::<Vec<i64>>())
-        .bind(texts(rows, |row| &row.prediction_type))
-        .bind(texts(rows, |row| &row.customer_id))
-        .bind(texts(rows, |row| &row.pool.instance_type))
-        .bind(texts(rows, |row| &row.pool.region))
-        .bind(texts(rows, |row| &row.pool.zone))
-        .bind(texts(rows, |row| &row.pool.operating_system))
-        .bind(column(rows, |row| signed(row.horizon_seconds)))
-        .bind(column(rows, |row| row.value))
-        .bind(column(rows, |row| row.low))
-        .bind(column(rows, |row| row.high))
-        .bind(column(rows, |row| row.last_value))
-        .bind(column(rows, |row| row.confidence))
-        .bind(column(rows, |row| row.features.as_ref().map(Json)))
-        .bind(column(rows, |row| At(row.created_at)))
-        .execute(&mut **transaction)
-        .await?;
-    Ok(())
 }

@@ -35,6 +35,11 @@ impl At {
         self.0.as_microsecond()
     }
 
+    /// Microseconds as PostgreSQL counts them.
+    pub(crate) fn to_postgres(self) -> i64 {
+        (self.micros() - POSTGRES_EPOCH_MICROS).max(POSTGRES_EARLIEST)
+    }
+
     fn from_micros(micros: i64) -> Result<At, BoxDynError> {
         Ok(At(Timestamp::from_microsecond(micros)?))
     }
@@ -54,8 +59,7 @@ impl PgHasArrayType for At {
 
 impl Encode<'_, Postgres> for At {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        let micros = (self.micros() - POSTGRES_EPOCH_MICROS).max(POSTGRES_EARLIEST);
-        <i64 as Encode<'_, Postgres>>::encode_by_ref(&micros, buffer)
+        <i64 as Encode<'_, Postgres>>::encode_by_ref(&self.to_postgres(), buffer)
     }
 }
 

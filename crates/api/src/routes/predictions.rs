@@ -113,7 +113,8 @@ pub(crate) async fn spot_interruption(
     let request: PoolsRequest<'_> = body::json_of_bytes(&headers, &body)?;
     match &request {
         PoolsRequest::Many { pools, horizon } => {
-            Ok(Json(app.predict_interruptions(pools, *horizon, &caller)?).into_response())
+            let answer = app.predict_interruptions(pools, *horizon, &caller)?;
+            Ok(body::written(answer.json()?))
         }
         PoolsRequest::One(pool) => {
             let pools = std::slice::from_ref(pool);
@@ -159,7 +160,10 @@ pub(crate) async fn predict(
         }
         _ => return Err(one_of_both("expected either `pools` or `rows`")),
     };
-    Ok(Json(answer).into_response())
+    Ok(match answer {
+        PredictAnswer::Interruptions(answer) => body::written(answer.json()?),
+        other => Json(other).into_response(),
+    })
 }
 
 /// `GET /predictions/history`.
@@ -206,10 +210,10 @@ fn item(row: PredictionRow) -> PredictionItem {
     PredictionItem {
         prediction_id: row.prediction_id.to_string(),
         model_id: (row.model_id != Uuid::nil()).then(|| row.model_id.to_string()),
-        prediction_type: row.prediction_type,
-        instance_type: row.pool.instance_type,
-        region: row.pool.region,
-        az: row.pool.zone,
+        prediction_type: row.prediction_type.into_owned(),
+        instance_type: row.pool.instance_type.to_string(),
+        region: row.pool.region.to_string(),
+        az: row.pool.zone.to_string(),
         value: row.value,
         low: row.low,
         high: row.high,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use engines::spot_model::ModelIdentity;
+use facts::names::Zone;
 use jiff::Timestamp;
 use market::{Market, MarketSlice, NO_EVENTS, Place, SliceRequest};
 use store::{PredictedPool, PredictionRow};
@@ -83,19 +84,20 @@ impl AskedModel {
         let Some(keeper) = &self.keeper else { return };
         let asker = Caller { name: ITSELF.to_owned(), role: Role::Viewer, customer_id: None };
         let ids = Ids::new(now, &asker, answers.len());
+        let nobody = Arc::default();
         let rows = slice.pools().zip(answers).enumerate().filter_map(|(at, (pool, answer))| {
             let value = (*answer)?;
             Some(PredictionRow {
                 model_id: self.served.model_id,
                 prediction_id: ids.of(at),
                 sequence: 0,
-                prediction_type: "spot_interruption".to_owned(),
-                customer_id: String::new(),
+                prediction_type: "spot_interruption".into(),
+                customer_id: Arc::clone(&nobody),
                 pool: PredictedPool {
-                    instance_type: pool.instance_type.to_string(),
-                    region: slice.region.to_string(),
-                    zone: pool.zone.map(ToString::to_string).unwrap_or_default(),
-                    operating_system: slice.operating_system.to_string(),
+                    instance_type: pool.instance_type.shared(),
+                    region: slice.region.shared(),
+                    zone: pool.zone.map(Zone::shared).unwrap_or_default(),
+                    operating_system: slice.operating_system.name().into(),
                 },
                 horizon_seconds: (self.served.horizon_hours * 3600.0) as u64,
                 value,

@@ -1,7 +1,9 @@
 //! What is known of a pool without any model: the hazard of its interruption class, and how wide
 //! pools of one class lie apart.
 
-use engines::scoring::{Horizon, InterruptionProbability, bucket_hazard, class_kept, probability};
+use engines::scoring::{
+    Horizon, InterruptionProbability, bucket_hazard, class_kept, probabilities,
+};
 use market::AdvisorQuote;
 
 /// Standard deviation of the logarithm of the hazard among pools of a class, and of one whose class
@@ -41,7 +43,8 @@ impl Hazard {
         Hazard { per_hour: -(1.0 - probability).ln() / horizon_hours, log_spread: 0.0 }
     }
 
-    pub(super) fn within(self, horizon: Horizon) -> InterruptionProbability {
-        probability(self.per_hour, self.log_spread, horizon)
+    /// The probabilities within every horizon, nearest first.
+    pub(super) fn within_all(self) -> [InterruptionProbability; Horizon::ALL.len()] {
+        probabilities(self.per_hour, self.log_spread, Horizon::ALL)
     }
 }

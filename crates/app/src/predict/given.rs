@@ -1,5 +1,7 @@
 //! Predictions from features that come with the request: for models with a signature of their own.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -82,6 +84,7 @@ impl App {
         let now = self.clock.now();
         let outputs = model.engine.outputs().max(1);
         let ids = Ids::new(now, caller, rows.len());
+        let customer_id: Arc<str> = caller.customer_id.as_deref().unwrap_or_default().into();
         let mut predictions = Vec::new();
         let mut kept = Vec::new();
         for (at, (answer, row)) in answers.chunks(outputs).zip(rows.chunks(width)).enumerate() {
@@ -92,8 +95,8 @@ impl App {
                     model_id: model.model_id,
                     prediction_id,
                     sequence: 0,
-                    prediction_type: kind.prediction().to_owned(),
-                    customer_id: caller.customer_id.clone().unwrap_or_default(),
+                    prediction_type: kind.prediction().into(),
+                    customer_id: Arc::clone(&customer_id),
                     pool: PredictedPool::default(),
                     horizon_seconds: (model.horizon_hours * 3600.0) as u64,
                     value,

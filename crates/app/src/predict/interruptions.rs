@@ -9,7 +9,7 @@ use store::{PredictionRow, Uuid};
 
 use super::baseline::Hazard;
 use super::features::{self, Told};
-use super::pool::{Ids, Known, PoolQuery, PredictedPools, answering, row, understood};
+use super::pool::{Ids, Known, PoolQuery, PredictedPools, Recorded, answering, understood};
 use super::{BASELINE, Basis, TablesOfCall, request, to_the_minute};
 use crate::access::Caller;
 use crate::models::ModelType;
@@ -100,6 +100,7 @@ impl App {
             None => Horizon::Day,
         });
         let ids = Ids::new(now, caller, pools.len());
+        let recorded = Recorded::new(ModelType::SpotPredictor, caller, now);
         let mut predictions = Vec::with_capacity(known.len());
         let mut rows = Vec::with_capacity(known.len());
         for (at, (pool, by_model)) in known.iter().zip(answers).enumerate() {
@@ -127,7 +128,7 @@ impl App {
                 low: prediction.low,
                 high: prediction.high,
                 confidence: prediction.confidence,
-                ..row(pool, prediction.prediction_id, "spot_interruption", now, caller)
+                ..recorded.row(pool, prediction.prediction_id)
             });
             predictions.push(prediction);
         }
@@ -213,7 +214,7 @@ fn spot_prediction<'a>(
     warnings: Vec<&'static str>,
 ) -> SpotPrediction<'a> {
     // In the order of the enumeration.
-    let all @ [hour, six_hours, day, month] = Horizon::ALL.map(|horizon| hazard.within(horizon));
+    let all @ [hour, six_hours, day, month] = hazard.within_all();
     let asked = all[horizon as usize];
     let probability = asked.probability.value();
     let (low, high, confidence) = match basis {

@@ -77,7 +77,9 @@ impl Waiting {
     /// Writes until the server stops, and then what is left. A store that is away is waited for; once
     /// the server stops it is tried a last time.
     pub async fn write(mut self, store: Store, mut stop: watch::Receiver<bool>) {
-        let mut rows: Vec<PredictionRow> = Vec::new();
+        // Call by call, as they came.
+        let mut calls: Vec<Vec<PredictionRow>> = Vec::new();
+        let mut count = 0;
         let mut stopping = false;
         let mut closed = false;
         loop {
@@ -86,43 +88,48 @@ impl Waiting {
                 self.queue.close();
                 closed = true;
             }
-            if rows.is_empty() && !stopping {
+            if calls.is_empty() && !stopping {
                 tokio::select! {
                     more = self.queue.recv() => match more {
-                        Some(more) => rows.extend(more),
+                        Some(more) => {
+                            count += more.len();
+                            calls.push(more);
+                        }
                         None => stopping = true,
                     },
                     _ = stop.wait_for(|stop| *stop) => stopping = true,
                 }
-                if rows.len() < FULL_BATCH && !stopping {
+                if count < FULL_BATCH && !stopping {
                     tokio::select! {
                         () = tokio::time::sleep(GATHERING) => {}
                         _ = stop.wait_for(|stop| *stop) => stopping = true,
                     }
                 }
             }
-            while rows.len() < FULL_BATCH
+            while count < FULL_BATCH
                 && let Ok(more) = self.queue.try_recv()
             {
-                rows.extend(more);
+                count += more.len();
+                calls.push(more);
             }
-            if rows.is_empty() {
+            if calls.is_empty() {
                 if stopping && closed {
                     return;
                 }
                 continue;
             }
-            let count = rows.len() as u64;
-            match store.keep_predictions(&rows).await {
+            match store.keep_predictions(calls.iter().flatten()).await {
                 Ok(_) => {
-                    self.keeper.kept.fetch_add(count, Ordering::Relaxed);
-                    self.keeper.waiting.fetch_sub(count, Ordering::AcqRel);
-                    rows.clear();
+                    self.keeper.kept.fetch_add(count as u64, Ordering::Relaxed);
+                    self.keeper.waiting.fetch_sub(count as u64, Ordering::AcqRel);
+                    calls.clear();
+                    count = 0;
                 }
                 Err(error) if stopping => {
                     tracing::error!(%error, count, "predictions were not kept");
-                    self.keeper.dropped.fetch_add(count, Ordering::Relaxed);
-                    rows.clear();
+                    self.keeper.dropped.fetch_add(count as u64, Ordering::Relaxed);
+                    calls.clear();
+                    count = 0;
                 }
                 Err(error) => {
                     tracing::warn!(%error, count, "predictions wait for the store");

@@ -1,6 +1,7 @@
 //! Pools as callers name them, and what every prediction of one has: a name and a record.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use engines::scoring::Horizon;
 use facts::names::{InstanceType, OperatingSystem, Region, Zone};
@@ -13,11 +14,15 @@ use store::{PredictedPool, PredictionRow, Uuid};
 use super::{AnsweringModel, BASELINE};
 use crate::access::Caller;
 use crate::ids::timed_id;
+use crate::models::ModelType;
 use crate::models::serving::ServedModel;
 use crate::{Error, FieldError};
 
 /// The most pools of one call.
 pub(super) const MOST_POOLS: usize = 50_000;
+
+/// Zones that are remembered while the pools of a region are read.
+const MOST_ZONES: usize = 8;
 
 /// A pool.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -185,6 +190,8 @@ pub(super) fn understood<'a>(pools: &'a [PoolQuery<'a>]) -> Result<Vec<Known<'a>
     let named =
         |at: usize, field: &str, detail: String| wrong(format!("/pools/{at}/{field}"), detail);
     let mut last_region: Option<Region> = None;
+    // Of the last region: a batch names few zones, and each of them often.
+    let mut zones: Vec<Zone> = Vec::with_capacity(MOST_ZONES);
     pools
         .iter()
         .enumerate()
@@ -196,60 +203,80 @@ pub(super) fn understood<'a>(pools: &'a [PoolQuery<'a>]) -> Result<Vec<Known<'a>
                 Some(region) if region.as_str() == query.region => region.clone(),
                 _ => {
                     let region = query.region.parse::<Region>();
-                    region.map_err(|error| named(at, "region", error.to_string()))?
+                    let region = region.map_err(|error| named(at, "region", error.to_string()))?;
+                    zones.clear();
+                    last_region = Some(region.clone());
+                    region
                 }
             };
-            last_region = Some(region.clone());
-            let zone = match &query.az {
+            let known = |name: &str| zones.iter().find(|zone| zone.as_str() == name).cloned();
+            let zone = match query.az.as_deref() {
                 None => None,
-                Some(name) => {
-                    let zone = name.parse::<Zone>();
-                    let zone = zone.map_err(|error| named(at, "az", error.to_string()))?;
-                    if zone.region().as_ref() != Some(&region) {
-                        let detail = format!("{zone} is not a zone of {region}");
-                        return Err(named(at, "az", detail));
+                Some(name) => Some(match known(name) {
+                    Some(zone) => zone,
+                    None => {
+                        let zone = name.parse::<Zone>();
+                        let zone = zone.map_err(|error| named(at, "az", error.to_string()))?;
+                        if zone.region().as_ref() != Some(&region) {
+                            let detail = format!("{zone} is not a zone of {region}");
+                            return Err(named(at, "az", detail));
+                        }
+                        if zones.len() < MOST_ZONES {
+                            zones.push(zone.clone());
+                        }
+                        zone
                     }
-                    Some(Place::Zone(zone))
-                }
+                }),
             };
             if query.spot_price.is_some_and(|price| !(price > 0.0 && price.is_finite())) {
                 let detail = "expected dollars an hour above 0".to_owned();
                 return Err(named(at, "spot_price", detail));
             }
-            Ok(Known { query, instance_type, region, zone })
+            Ok(Known { query, instance_type, region, zone: zone.map(Place::Zone) })
         })
         .collect()
 }
 
-/// A record of a pool; what it says is filled in by whoever predicts.
-pub(super) fn row(
-    pool: &Known<'_>,
-    prediction_id: Uuid,
-    kind: &str,
+/// What all records of a call have in common.
+pub(super) struct Recorded {
+    kind: ModelType,
+    customer_id: Arc<str>,
     now: Timestamp,
-    caller: &Caller,
-) -> PredictionRow {
-    PredictionRow {
-        model_id: BASELINE,
-        prediction_id,
-        sequence: 0,
-        prediction_type: kind.to_owned(),
-        customer_id: caller.customer_id.clone().unwrap_or_default(),
-        pool: PredictedPool {
-            instance_type: pool.query.instance_type.clone().into_owned(),
-            region: pool.query.region.clone().into_owned(),
-            zone: pool.query.az.as_deref().unwrap_or_default().to_owned(),
-            operating_system: pool.query.operating_system.to_string(),
-        },
-        horizon_seconds: 0,
-        value: 0.0,
-        low: None,
-        high: None,
-        last_value: None,
-        confidence: 0.0,
-        features: None,
-        created_at: now,
-        outcome: None,
-        outcome_at: None,
+}
+
+impl Recorded {
+    pub(super) fn new(kind: ModelType, caller: &Caller, now: Timestamp) -> Recorded {
+        let customer_id = caller.customer_id.as_deref().unwrap_or_default().into();
+        Recorded { kind, customer_id, now }
+    }
+
+    /// A record of a pool; what it says is filled in by whoever predicts.
+    pub(super) fn row(&self, pool: &Known<'_>, prediction_id: Uuid) -> PredictionRow {
+        PredictionRow {
+            model_id: BASELINE,
+            prediction_id,
+            sequence: 0,
+            prediction_type: self.kind.prediction().into(),
+            customer_id: Arc::clone(&self.customer_id),
+            pool: PredictedPool {
+                instance_type: pool.instance_type.shared(),
+                region: pool.region.shared(),
+                zone: match &pool.zone {
+                    Some(Place::Zone(zone)) => zone.shared(),
+                    _ => Arc::default(),
+                },
+                operating_system: pool.query.operating_system.name().into(),
+            },
+            horizon_seconds: 0,
+            value: 0.0,
+            low: None,
+            high: None,
+            last_value: None,
+            confidence: 0.0,
+            features: None,
+            created_at: self.now,
+            outcome: None,
+            outcome_at: None,
+        }
     }
 }

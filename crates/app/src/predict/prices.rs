@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use store::{PredictionRow, Uuid};
 
-use super::pool::{Ids, PoolQuery, PredictedPools, answering, row, understood};
+use super::pool::{Ids, PoolQuery, PredictedPools, Recorded, answering, understood};
 use super::{BASELINE, Basis, TablesOfCall, features, to_the_minute};
 use crate::access::Caller;
 use crate::models::ModelType;
@@ -53,6 +53,7 @@ impl App {
         let served = self.active_model(ModelType::PricePredictor);
         let horizon_hours = served.as_ref().map_or(24.0, |model| model.horizon_hours);
         let ids = Ids::new(now, caller, pools.len());
+        let recorded = Recorded::new(ModelType::PricePredictor, caller, now);
         let mut predictions = Vec::with_capacity(known.len());
         let mut kept = Vec::with_capacity(known.len());
         let (mut rows, mut asked) = (Vec::new(), Vec::new());
@@ -107,7 +108,7 @@ impl App {
                 last_value: prediction.spot_price,
                 confidence: 0.5,
                 horizon_seconds: (horizon_hours * 3600.0) as u64,
-                ..row(pool, prediction.prediction_id, "spot_price", now, caller)
+                ..recorded.row(pool, prediction.prediction_id)
             });
         }
         self.keep_predictions(kept);

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::Fraction;
 
-use super::exponential::exp;
+use super::exponential::{exp, exp_each};
 use super::table::advisor_component;
 
 /// `−ln(1 − f)` for the class middles 2.5, 7.5, 12.5, 17.5 and 35 percent: events per month.
@@ -160,19 +160,33 @@ pub fn class_kept(age_hours: f64) -> f64 {
 /// with the interval that the spread of the hazard's logarithm leaves. Nine decimals.
 #[must_use]
 pub fn probability(hazard: f64, log_spread: f64, horizon: Horizon) -> InterruptionProbability {
+    let [probability] = probabilities(hazard, log_spread, [horizon]);
+    probability
+}
+
+/// The same for several horizons, which is less work together.
+#[must_use]
+pub fn probabilities<const N: usize>(
+    hazard: f64,
+    log_spread: f64,
+    horizons: [Horizon; N],
+) -> [InterruptionProbability; N] {
     let at = |hazard: f64| {
-        Fraction::clamped(((1.0 - exp(-hazard * horizon.hours())) * 1e9).round() / 1e9)
+        exp_each(horizons.map(|horizon| -hazard * horizon.hours()))
+            .map(|survival| Fraction::clamped(((1.0 - survival) * 1e9).round() / 1e9))
     };
-    if log_spread == 0.0 {
-        let probability = at(hazard);
-        return InterruptionProbability { probability, low: probability, high: probability };
-    }
-    let factor = exp(NINETY_PERCENT * log_spread);
-    InterruptionProbability {
-        probability: at(hazard),
-        low: at(hazard / factor),
-        high: at(hazard * factor),
-    }
+    let probability = at(hazard);
+    let (low, high) = if log_spread == 0.0 {
+        (probability, probability)
+    } else {
+        let factor = exp(NINETY_PERCENT * log_spread);
+        (at(hazard / factor), at(hazard * factor))
+    };
+    std::array::from_fn(|horizon| InterruptionProbability {
+        probability: probability[horizon],
+        low: low[horizon],
+        high: high[horizon],
+    })
 }
 
 #[cfg(test)]

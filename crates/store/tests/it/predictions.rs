@@ -13,13 +13,13 @@ fn prediction(model: u128, number: u128, second: i64) -> PredictionRow {
         model_id: Uuid::from_u128(model),
         prediction_id: Uuid::from_u128(number),
         sequence: 0,
-        prediction_type: "spot_interruption".to_owned(),
-        customer_id: if number.is_multiple_of(2) { "acme".to_owned() } else { String::new() },
+        prediction_type: "spot_interruption".into(),
+        customer_id: if number.is_multiple_of(2) { "acme" } else { "" }.into(),
         pool: PredictedPool {
-            instance_type: "m5.large".to_owned(),
-            region: "us-east-1".to_owned(),
-            zone: "us-east-1a".to_owned(),
-            operating_system: "linux".to_owned(),
+            instance_type: "m5.large".into(),
+            region: "us-east-1".into(),
+            zone: "us-east-1a".into(),
+            operating_system: "linux".into(),
         },
         horizon_seconds: 3600,
         value: 0.25,
@@ -67,6 +67,27 @@ async fn predictions_come_back_in_one_order() {
         let behind = PredictionFilter { limit: 1, offset: 1, ..all.clone() };
         let row = store.predictions(&PredictionFilter { offset: 2, ..behind }).await.unwrap();
         assert_eq!(row, [PredictionRow { sequence: 3, ..prediction(7, 3, 20) }], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_there_already_is_left_as_it_is() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        store.keep_predictions(&[prediction(7, 3, 10), prediction(7, 4, 10)]).await.unwrap();
+        let changed = PredictionRow { value: 0.75, ..prediction(7, 4, 20) };
+        let again = [changed, prediction(7, 5, 20), prediction(8, 4, 20), prediction(7, 5, 30)];
+        assert_eq!(store.keep_predictions(&again).await.unwrap(), 6, "{name}");
+        let all =
+            PredictionFilter { after_sequence: Some(0), limit: 9, ..PredictionFilter::default() };
+        let kept = |sequence, row| PredictionRow { sequence, ..row };
+        let wanted = [
+            kept(1, prediction(7, 3, 10)),
+            kept(2, prediction(7, 4, 10)),
+            kept(4, prediction(7, 5, 20)),
+            kept(5, prediction(8, 4, 20)),
+        ];
+        assert_eq!(store.predictions(&all).await.unwrap(), wanted, "{name}");
     }
 }
 
