@@ -34,13 +34,10 @@ pub(crate) fn judge(
                 ),
             ];
             for (name, request, limit) in pairs {
-                if let (Some(request), Some(limit)) = (request, limit) {
-                    if request > limit {
-                        note(
-                            ReasonCode::InvalidObject,
-                            format!("{name}: more requested than allowed"),
-                        );
-                    }
+                if let (Some(request), Some(limit)) = (request, limit)
+                    && request > limit
+                {
+                    note(ReasonCode::InvalidObject, format!("{name}: more requested than allowed"));
                 }
                 if request.is_some_and(|amount| amount < 0)
                     || limit.is_some_and(|amount| amount <= 0)
