@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
 
 const READERS: usize = 5_000;
 
@@ -67,7 +68,8 @@ fn measure(scratch: &Scratch, readers: usize) -> Result<(), Failure> {
         (0..SLOW).map(|_| stands_still(server.port)).collect::<Result<_, _>>()?;
     let (into, mut seen) = unbounded_channel();
     let started = Instant::now();
-    let opened = runtime.block_on(open_all(server.port, readers, &into))?;
+    let all = runtime.block_on(open_all(server.port, readers, &into))?;
+    let opened = all.len();
     let opening = started.elapsed().as_secs_f64();
     let with_readers = server.resident_mb()?;
     println!(
@@ -122,6 +124,7 @@ fn measure(scratch: &Scratch, readers: usize) -> Result<(), Failure> {
         (with_readers as f64 - before as f64) * 1e3 / opened as f64
     );
     // The readers go; those that stood still stay, and more comes than a reader may be behind.
+    drop(all);
     runtime.shutdown_timeout(Duration::from_secs(5));
     burst(&server, &mut connection, slow)
 }
@@ -201,11 +204,12 @@ async fn open_all(
     port: u16,
     readers: usize,
     into: &UnboundedSender<Seen>,
-) -> Result<usize, Failure> {
+) -> Result<JoinSet<std::io::Result<()>>, Failure> {
     let (hello, mut hellos) = unbounded_channel();
+    let mut all = JoinSet::new();
     for at in 0..readers {
         let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        tokio::spawn(reader(stream, at % 2 == 0, into.clone(), hello.clone()));
+        all.spawn(reader(stream, at % 2 == 0, into.clone(), hello.clone()));
         // As many as a server takes from its queue meanwhile.
         if at % 50 == 49 {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -220,7 +224,7 @@ async fn open_all(
             Ok(None) | Err(_) => return Err(format!("{opened} of {readers} were opened").into()),
         }
     }
-    Ok(opened)
+    Ok(all)
 }
 
 /// Reads a stream to its end, and tells every prediction with its instant.
