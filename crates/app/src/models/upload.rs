@@ -189,9 +189,10 @@ impl App {
             return Ok(0);
         }
         let held = held(&folder).await?;
+        let now = self.clock.now();
         let known: BTreeSet<String> = self.store.model_digests().await?.into_iter().collect();
         let work = tokio::task::spawn_blocking(move || {
-            let swept = folder.sweep(|name| known.contains(name));
+            let swept = folder.sweep(|name| known.contains(name), now);
             drop(held);
             swept
         });
@@ -203,9 +204,12 @@ impl App {
         // Nobody puts the file there again between the look and the removal.
         let Ok(_held) = held(folder).await else { return };
         let Ok(used) = self.store.model_digests().await else { return };
-        if !used.iter().any(|one| one == digest)
-            && let Err(error) = folder.remove(digest)
-        {
+        if used.iter().any(|one| one == digest) {
+            return;
+        }
+        let (folder, name) = (folder.clone(), digest.to_owned());
+        let removed = finished(tokio::task::spawn_blocking(move || folder.remove(&name))).await;
+        if let Ok(Err(error)) = removed {
             tracing::warn!(%error, digest, "a file that no model has could not be removed");
         }
     }
