@@ -1,6 +1,6 @@
 //! The messages of an ONNX file that are needed, by the field numbers of `onnx.proto`.
 
-use super::onnx_wire::{self as wire, Floats, Ints, Texts, Wire, broken, fields};
+use super::onnx_wire::{self as wire, Counts, Floats, Ints, Texts, Wire, broken, fields};
 use crate::refusal::{Refusal, shown};
 
 /// A model: who wrote it, and its graph.
@@ -34,6 +34,7 @@ pub(super) struct NodeProto<'a> {
 pub(super) struct Attribute<'a> {
     name: &'a str,
     message: &'a [u8],
+    counts: Counts,
 }
 
 /// Numbers of the fields of `AttributeProto`.
@@ -113,14 +114,8 @@ impl<'a> NodeProto<'a> {
 
 impl<'a> Attribute<'a> {
     fn read(message: &'a [u8]) -> Result<Attribute<'a>, Refusal> {
-        wire::check(message, FLOATS, INTS)?;
-        let mut name = "";
-        for field in fields(message) {
-            if let (1, Wire::Bytes(bytes)) = field? {
-                name = borrowed(bytes)?;
-            }
-        }
-        Ok(Attribute { name, message })
+        let (name, counts) = wire::looked_through(message, (FLOATS, INTS, STRINGS))?;
+        Ok(Attribute { name: borrowed(name)?, message, counts })
     }
 
     /// The last value of a field, which is the one that counts.
@@ -245,6 +240,11 @@ impl<'a> NodeProto<'a> {
 
     fn message(&self, name: &str) -> &'a [u8] {
         self.attribute(name).map_or(&[], |attribute| attribute.message)
+    }
+
+    /// How many entries the lists of an attribute have.
+    pub(super) fn counts(&self, name: &str) -> Counts {
+        self.attribute(name).map_or_else(Counts::default, |attribute| attribute.counts)
     }
 
     pub(super) fn floats(&self, name: &str) -> Floats<'a> {

@@ -104,7 +104,7 @@ fn not_leaves(prefix: &str, count: usize) -> Refusal {
 
 /// How many nodes there are, where every list has as many.
 fn counted(node: &NodeProto<'_>, limits: &Limits) -> Result<usize, Refusal> {
-    let count = node.ints("nodes_treeids").count();
+    let count = node.counts("nodes_treeids").ints;
     Refusal::check("nodes", count, limits.nodes)?;
     let same = |name: &'static str, found: usize| {
         if found == count {
@@ -113,11 +113,11 @@ fn counted(node: &NodeProto<'_>, limits: &Limits) -> Result<usize, Refusal> {
         Err(Refusal::field(name, format!("{found} entries"), format!("{count}, as nodes_treeids")))
     };
     for name in ["nodes_nodeids", "nodes_featureids", "nodes_truenodeids", "nodes_falsenodeids"] {
-        same(name, node.ints(name).count())?;
+        same(name, node.counts(name).ints)?;
     }
-    same("nodes_values", node.floats("nodes_values").count())?;
-    same("nodes_modes", node.strings("nodes_modes").count())?;
-    match node.ints("nodes_missing_value_tracks_true").count() {
+    same("nodes_values", node.counts("nodes_values").floats)?;
+    same("nodes_modes", node.counts("nodes_modes").texts)?;
+    match node.counts("nodes_missing_value_tracks_true").ints {
         0 => {}
         found => same("nodes_missing_value_tracks_true", found)?,
     }
@@ -270,11 +270,11 @@ impl<'a> Weights<'a> {
             let sums = node.ints(&name("nodeids")).zip(node.ints(&name("ids")));
             sums.zip(node.floats(&name("weights")))
         };
-        let count = ids().count();
+        let count = node.counts(&name("treeids")).ints;
         let others = [
-            node.ints(&name("nodeids")).count(),
-            node.ints(&name("ids")).count(),
-            node.floats(&name("weights")).count(),
+            node.counts(&name("nodeids")).ints,
+            node.counts(&name("ids")).ints,
+            node.counts(&name("weights")).floats,
         ];
         if let Some(other) = others.into_iter().find(|other| *other != count) {
             return Err(Refusal::field(

@@ -75,6 +75,13 @@ impl<'a> Iterator for Fields<'a> {
 
 /// A number of variable length: seven bits a byte, the lowest first.
 fn number(rest: &mut &[u8]) -> Option<u64> {
+    // Most numbers of a model are below 128.
+    if let Some((first, after)) = rest.split_first()
+        && *first < 0x80
+    {
+        *rest = after;
+        return Some(u64::from(*first));
+    }
     let mut value = 0_u64;
     for (at, byte) in rest.iter().take(10).enumerate() {
         value |= u64::from(byte & 0x7f).checked_shl(7 * at as u32)?;
@@ -169,29 +176,45 @@ impl<'a> Iterator for Texts<'a> {
     }
 }
 
-/// Looks a message through: every field is whole, lists of `ints` and `floats` too.
-pub(super) fn check(message: &[u8], floats: u64, ints: u64) -> Result<(), Refusal> {
+/// How many entries the lists of a message have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) floats: usize,
+    pub(super) ints: usize,
+    pub(super) texts: usize,
+}
+
+/// Looks a message through: every field is whole, lists of floats and of numbers too. Its name, which
+/// is field 1, and how long its lists are.
+pub(super) fn looked_through(
+    message: &[u8],
+    (floats, ints, texts): (u64, u64, u64),
+) -> Result<(&[u8], Counts), Refusal> {
+    let mut counts = Counts::default();
+    let mut name: &[u8] = &[];
     for field in fields(message) {
         match field? {
-            (tag, Wire::Bytes(packed)) if tag == floats && packed.len() % 4 != 0 => {
-                return Err(broken("a list of floats that breaks off"));
+            (1, Wire::Bytes(bytes)) => name = bytes,
+            (tag, Wire::Fixed32(_)) if tag == floats => counts.floats += 1,
+            (tag, Wire::Number(_)) if tag == ints => counts.ints += 1,
+            (tag, Wire::Bytes(_)) if tag == texts => counts.texts += 1,
+            (tag, Wire::Bytes(packed)) if tag == floats && packed.len() % 4 == 0 => {
+                counts.floats += packed.len() / 4;
             }
             (tag, Wire::Bytes(mut packed)) if tag == ints => {
                 while !packed.is_empty() {
                     number(&mut packed)
                         .ok_or_else(|| broken("a list of numbers that breaks off"))?;
+                    counts.ints += 1;
                 }
             }
-            (tag, Wire::Fixed32(_) | Wire::Fixed64) if tag == ints => {
-                return Err(broken("a number of a fixed width where one of a variable width is"));
-            }
-            (tag, Wire::Number(_) | Wire::Fixed64) if tag == floats => {
-                return Err(broken("no float where one is"));
+            (tag, _) if tag == floats || tag == ints || tag == texts => {
+                return Err(broken("an entry of a list of another kind, or one that breaks off"));
             }
             _ => {}
         }
     }
-    Ok(())
+    Ok((name, counts))
 }
 
 #[cfg(test)]
@@ -206,15 +229,16 @@ mod tests {
         message.push(0x01);
         message.extend([0x3a, 4]);
         message.extend(1.5_f32.to_le_bytes());
-        check(&message, 7, 8).unwrap();
+        let (_, counts) = looked_through(&message, (7, 8, 9)).unwrap();
+        assert_eq!(counts, Counts { floats: 1, ints: 3, texts: 0 });
         assert_eq!(ints(&message, 8).collect::<Vec<_>>(), [5, 300, -1]);
         assert_eq!(floats(&message, 7).collect::<Vec<_>>(), [1.5]);
         assert_eq!(texts(&message, 8).count(), 1);
         for length in 1..message.len() {
             // A message that is cut is refused, unless the cut falls between two fields.
             let whole = [2, 16].contains(&length);
-            assert_eq!(check(&message[..length], 7, 8).is_ok(), whole, "{length}");
+            assert_eq!(looked_through(&message[..length], (7, 8, 9)).is_ok(), whole, "{length}");
         }
-        assert!(check(&[0x0b], 7, 8).is_err(), "a group");
+        assert!(looked_through(&[0x0b], (7, 8, 9)).is_err(), "a group");
     }
 }
