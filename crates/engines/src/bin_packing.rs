@@ -6,6 +6,7 @@
 //! It refuses to know how steps are carried out, and never decides by a threshold of utilisation.
 
 mod certificate;
+mod committed;
 mod consolidate;
 mod evidence;
 mod gates;

@@ -14,7 +14,6 @@ use packing::work::Work;
 use units::{Usd, UsdPerHour};
 
 use super::Scene;
-use super::certificate;
 use super::offers::{Offer, candidates, launch, name_of, price_used, recommendations};
 use super::order::{Leg, in_turn};
 use super::recommendation::{NodeShare, PackingRecommendation};
@@ -22,6 +21,7 @@ use super::refused::{node_target, rejections};
 use super::replacement::replaced;
 use super::reprovision::removal;
 use super::steps::{Drain, steps};
+use super::{certificate, committed};
 
 /// What is done: which nodes go, what is bought for their pods, and in which order.
 pub(super) struct Outcome {
@@ -179,6 +179,7 @@ fn write(
     let worth = gates.permitted.clone().unwrap_or_default();
     verdict.rejected = rejections(scene, &after, &removed, &worth);
     verdict.savings = savings(scene, offers, outcome);
+    verdict.warnings.extend(committed::remark(scene, &verdict.savings));
     let known = verdict.savings.before_usd_per_hour.zip(verdict.savings.after_usd_per_hour);
     verdict.estimated_savings = known.map(|(before, after)| (before - after).per_month());
     verdict.bound = Some(match bound {
@@ -349,14 +350,17 @@ fn savings(scene: &Scene<'_>, offers: &[Offer<'_>], outcome: &Outcome) -> Saving
             "(before − after) × 730 hours, at the prices below; {unknown} nodes without a known price are left out"
         ),
     };
-    Savings {
+    let by_list = Savings {
         before_usd_per_hour: (known > 0).then_some(before),
         after_usd_per_hour: (known > 0).then(|| before - gone + spent),
         formula,
         unknown_prices: unknown,
         prices,
         ..Savings::default()
-    }
+    };
+    let bought: Vec<(&facts::cluster::Node, UsdPerHour)> =
+        outcome.bought.iter().map(|offer| (&offers[*offer].node, offers[*offer].price)).collect();
+    committed::apply(scene, &outcome.removed, &bought, by_list)
 }
 
 /// What is proven of every plan.

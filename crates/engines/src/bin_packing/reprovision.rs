@@ -20,7 +20,7 @@ use super::recommendation::PackingRecommendation;
 use super::refused::{node_target, pod_target};
 use super::scope::{Lot, Scope, limits};
 use super::steps::steps;
-use super::{Scene, certificate};
+use super::{Scene, certificate, committed};
 
 /// Plans new nodes.
 pub(super) fn decide(
@@ -232,6 +232,7 @@ fn write(
     let going = &layout.going;
     verdict.rejected.extend(kept_nodes(scene, &scope.stay));
     verdict.savings = savings(scene, offers, solution, going);
+    verdict.warnings.extend(committed::remark(scene, &verdict.savings));
     verdict.bound = Some(bound(scene, found));
     let known = verdict.savings.before_usd_per_hour.zip(verdict.savings.after_usd_per_hour);
     verdict.estimated_savings = known.map(|(before, after)| (before - after).per_month());
@@ -326,7 +327,7 @@ fn savings(scene: &Scene<'_>, offers: &[Offer<'_>], solution: &Solution, going: 
     let unknown = scene.costs.unknown();
     let nodes = scene.compiled.nodes.len() as u64;
     let comparable = nodes > 0 && unknown == 0;
-    Savings {
+    let by_list = Savings {
         before_usd_per_hour: comparable.then_some(total),
         after_usd_per_hour: comparable.then(|| total - gone + bought),
         formula: match (nodes, unknown) {
@@ -337,7 +338,13 @@ fn savings(scene: &Scene<'_>, offers: &[Offer<'_>], solution: &Solution, going: 
         unknown_prices: unknown,
         prices: prices.into_values().collect(),
         ..Savings::default()
-    }
+    };
+    let bought: Vec<(&facts::cluster::Node, UsdPerHour)> = solution
+        .bins
+        .iter()
+        .map(|bin| (&offers[bin.shape as usize].node, offers[bin.shape as usize].price))
+        .collect();
+    committed::apply(scene, going, &bought, by_list)
 }
 
 fn bound(scene: &Scene<'_>, found: &Found<'_, '_>) -> facts::bound::Bound {
