@@ -51,6 +51,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer { name: "checker", ours: &["facts", "units"], heavy: PURE },
     Layer { name: "inference", ours: &["facts", "pickle", "units"], heavy: PURE },
     Layer { name: "engines", ours: &["facts", "market", "packing", "units"], heavy: PURE },
+    Layer { name: "render", ours: &["facts"], heavy: PURE },
     Layer { name: "store", ours: &["facts", "units"], heavy: &["sqlx", "tokio", "tracing"] },
     Layer { name: "cache", ours: &[], heavy: &["redis", "tokio", "tracing"] },
     Layer { name: "jobs", ours: &["clock", "store"], heavy: &["tokio", "tracing"] },
@@ -82,6 +83,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             "inference",
             "jobs",
             "market",
+            "render",
             "store",
             "units",
         ],
@@ -90,14 +92,14 @@ pub(crate) const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "api",
-        ours: &["app", "engines", "facts", "market", "store", "units"],
+        ours: &["app", "engines", "facts", "market", "render", "store", "units"],
         heavy: &["axum", "tokio", "tower-http", "tracing"],
     },
     Layer {
         name: "cloudoptim",
         ours: &[
             "api", "app", "aws", "cache", "checker", "clock", "engines", "facts", "jobs", "market",
-            "snapshot", "store", "units",
+            "render", "snapshot", "store", "units",
         ],
         heavy: &["axum", "clap", "indicatif", "tokio", "tracing", "tracing-subscriber"],
     },
@@ -121,6 +123,7 @@ pub(crate) const PURE_CRATES: &[&str] = &[
     "checker",
     "inference",
     "engines",
+    "render",
 ];
 
 /// Files of pure crates that may say one of those words, because the reason does not hold there.

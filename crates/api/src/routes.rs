@@ -44,6 +44,7 @@ use predictions::{
     OneInterruption, PredictAnswer, PredictRequest, PredictionItem, PredictionQuery,
 };
 use refresh::RefreshQuery;
+use render::Artefact;
 use upload::Uploaded;
 
 /// A route.
@@ -187,6 +188,8 @@ pub const ROUTES: &[Route] = routes! {
         "Decisions, newest first.";
     get "/api/v1/ml/decisions/{id}" "getDecision" LookAtOwn DecisionId Decision decisions::get,
         "One decision, byte for byte as it was answered.";
+    get "/api/v1/ml/decisions/{id}/rendered" "renderDecision" LookAtOwn DecisionId Many<Artefact> decisions::rendered,
+        "A decision as manifests, patches and commands that a person can apply.";
     get "/api/v1/ml/decisions/{id}/bundle" "getBundle" LookAtOwn DecisionId Bundle decisions::bundle,
         "Everything that `cloudoptim replay` needs to make the decision again.";
     get "/api/v1/ml/pricing/spot" "listSpotPrices" LookAtOwn SpotPriceQuery SpotPrices pricing::spot,

@@ -1,6 +1,8 @@
 //! Looking decisions up again.
 
-use facts::decision::{EngineName, WorkSpent};
+use facts::decision::{Decision, EngineName, WorkSpent};
+use render::Artefact;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use store::{DecisionFilter, DecisionSummary, StoredDecision};
 
@@ -9,6 +11,15 @@ use crate::bundle::{BUNDLE_SCHEMA, Bundle};
 use crate::{App, Error};
 
 impl App {
+    /// A decision as files that a person can apply.
+    ///
+    /// # Errors
+    /// As [`App::decision`].
+    pub async fn rendered(&self, id: &str, caller: &Caller) -> Result<Vec<Artefact>, Error> {
+        let json = self.decision(id, caller).await?;
+        artefacts(&json).map_err(|error| Error::Internal(format!("a kept decision: {error}")))
+    }
+
     /// Decisions that the caller may see, newest first, and how many there are in all.
     ///
     /// # Errors
@@ -69,4 +80,13 @@ impl App {
         let found = self.store.decision(decision_id, caller.confined_to()).await?;
         found.ok_or_else(|| Error::NotFound(format!("there is no decision `{decision_id}`")))
     }
+}
+
+/// A decision's body as files that a person can apply.
+///
+/// # Errors
+/// A text that is no decision.
+pub fn artefacts(json: &[u8]) -> Result<Vec<Artefact>, serde_json::Error> {
+    let decision: Decision<Value> = serde_json::from_slice(json)?;
+    Ok(render::render(&decision, &decision.verdict.recommendations))
 }

@@ -162,6 +162,9 @@ pub(crate) struct Decide {
     /// Write a bundle from which `replay` makes the same decision.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+    /// Write manifests, patches and commands that carry the decision out into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) render: Option<PathBuf>,
     /// How to print the answer.
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use facts::decision::EngineName;
 use jiff::Timestamp;
+use render::Artefact;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{DecisionFilter, DecisionSummary};
@@ -84,6 +85,15 @@ pub(crate) async fn get(
 ) -> Result<Response, Problem> {
     let json = app.decision(&id, &caller).await?;
     Ok(([(header::CONTENT_TYPE, JSON)], json).into_response())
+}
+
+/// `GET /decisions/{id}/rendered`.
+pub(crate) async fn rendered(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<Artefact>>, Problem> {
+    Ok(Json(app.rendered(&id, &caller).await?))
 }
 
 /// `GET /decisions/{id}/bundle`.

@@ -38,6 +38,9 @@ pub(crate) fn run(arguments: &Decide) -> Result<Exit, Failure> {
         std::fs::write(path, json)
             .map_err(|source| Failure::File { path: input::shown(path), source })?;
     }
+    if let Some(folder) = &arguments.render {
+        write_rendered(folder, &outcome.json)?;
+    }
     output::decision(&outcome, arguments.output, arguments.explain)?;
     Ok(if checker::objects(&outcome.violations) { Exit::Partial } else { Exit::Success })
 }
@@ -59,6 +62,22 @@ fn request(bytes: &[u8]) -> Result<DecisionRequest<'_>, DecodeError> {
         requirements: None,
         constraints: None,
     })
+}
+
+/// Writes the files that carry a decision out; what was there under their names is replaced.
+fn write_rendered(folder: &Path, json: &[u8]) -> Result<(), Failure> {
+    let artefacts =
+        app::history::artefacts(json).map_err(|error| Failure::Output(error.to_string()))?;
+    for artefact in &artefacts {
+        let path = folder.join(&artefact.name);
+        let failed = |source| Failure::File { path: input::shown(&path), source };
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(failed)?;
+        }
+        std::fs::write(&path, &artefact.content).map_err(failed)?;
+    }
+    eprintln!("{} files in {}", artefacts.len(), folder.display());
+    Ok(())
 }
 
 /// Whether a document is a request and not a bare snapshot.

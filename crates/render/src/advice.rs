@@ -1,0 +1,72 @@
+//! Advice that no machine can carry out, as a text for people.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use crate::quoting::comment;
+use crate::{Artefact, Origin};
+
+/// Advice about images; nothing for other decisions.
+pub(crate) fn artefacts(
+    origin: &Origin,
+    decision_type: &str,
+    recommendations: &[Value],
+) -> Option<Artefact> {
+    if decision_type != "image_bloat" {
+        return None;
+    }
+    let mut text = format!(
+        "# Images\n\nDecision {}; make it anew after {}.\n",
+        comment(&origin.decision_id),
+        origin.valid_until
+    );
+    let mut any = false;
+    for one in recommendations {
+        let advice = one["advice"].as_array().map_or(&[][..], Vec::as_slice);
+        if advice.is_empty() {
+            continue;
+        }
+        any = true;
+        // Writing into a string cannot fail.
+        let _ =
+            writeln!(text, "\n## {}\n", comment(one["subject"]["name"].as_str().unwrap_or("?")));
+        let megabytes =
+            |value: &Value| value.as_f64().map(|bytes| format!("{:.1} MB", bytes / 1e6));
+        if let Some(now) = megabytes(&one["compressed_bytes"]) {
+            let _ = write!(text, "Pulled now: {now}.");
+            if let (Some(all), Some(waste)) =
+                (one["compressed_bytes"].as_f64(), one["wasted_at_most_bytes"].as_f64())
+            {
+                let _ = write!(text, " At least {:.1} MB stay.", (all - waste).max(0.0) / 1e6);
+            }
+            text.push_str("\n\n");
+        }
+        for part in advice {
+            let size = megabytes(&part["at_most_bytes"]);
+            let size = size.map_or_else(String::new, |size| format!(" (at most {size})"));
+            let _ = writeln!(text, "- {}{size}", comment(part["what"].as_str().unwrap_or("")));
+            if let Some(command) = part["command"].as_str() {
+                let _ = writeln!(text, "  `{}`", comment(command).replace('`', "'"));
+            }
+            if let Some(example) = example(part["kind"].as_str().unwrap_or("")) {
+                let _ = writeln!(text, "\n  ```dockerfile\n{example}  ```");
+            }
+        }
+    }
+    any.then(|| Artefact { name: "images.md".to_owned(), kind: "text".to_owned(), content: text })
+}
+
+fn example(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "multi_stage_build" => {
+            "  FROM base AS build\n  RUN …        # compilers live here\n  FROM base-slim\n  COPY --from=build /app /app\n"
+        }
+        "clean_caches" => {
+            "  RUN apt-get update && apt-get install -y --no-install-recommends … \\\n      && rm -rf /var/lib/apt/lists/*\n"
+        }
+        "ownership_in_copy" => "  COPY --chown=app:app . /app\n",
+        "docker_ignore" => "  # .dockerignore\n  .git\n  node_modules\n  **/*.log\n",
+        _ => return None,
+    })
+}

@@ -1,0 +1,84 @@
+//! Decisions as files that a person can apply: manifests, patches, commands.
+//!
+//! What is rendered says the same as the decision and nothing beyond it. Every file carries the
+//! decision's name and until when it should be applied. Texts that came with a snapshot are quoted
+//! wherever a shell or a table would read more into them.
+//! This crate refuses to know how files are kept, sent or carried out.
+
+mod advice;
+mod aws_commands;
+mod drain;
+mod node_pool;
+mod patches;
+mod quoting;
+mod schedules;
+
+use facts::decision::Decision;
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// A file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Artefact {
+    /// Its name, with folders.
+    pub name: String,
+    /// What it is: `kubernetes`, `patch`, `script`, `table` or `text`.
+    pub kind: String,
+    /// Its content.
+    pub content: String,
+}
+
+/// After so long a decision is to be made anew before it is applied.
+const VALID_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+/// What every file says about where it is from.
+pub(crate) struct Origin {
+    pub(crate) decision_id: String,
+    pub(crate) valid_until: Timestamp,
+}
+
+impl Origin {
+    /// As annotations of an object.
+    pub(crate) fn annotations(&self) -> Value {
+        json!({
+            "cloudoptim.io/decision-id": self.decision_id,
+            "cloudoptim.io/valid-until": self.valid_until.to_string(),
+        })
+    }
+
+    /// As lines at the beginning of a script.
+    pub(crate) fn comment(&self) -> String {
+        format!(
+            "# Decision {}; make it anew after {}.\n",
+            quoting::comment(&self.decision_id),
+            self.valid_until
+        )
+    }
+}
+
+/// Everything that a decision can be applied with; nothing for a decision without a plan.
+#[must_use]
+pub fn render<R>(decision: &Decision<R>, recommendations: &[Value]) -> Vec<Artefact> {
+    let origin = Origin {
+        decision_id: decision.decision_id.clone(),
+        valid_until: decision.decided_at.checked_add(VALID_FOR).unwrap_or(decision.decided_at),
+    };
+    let steps = &decision.verdict.execution_plan;
+    let mut all = Vec::new();
+    all.extend(node_pool::artefacts(&origin, &decision.verdict.allocation));
+    all.extend(drain::artefact(&origin, steps));
+    all.extend(patches::artefacts(&origin, steps));
+    all.extend(schedules::artefacts(&origin, steps));
+    all.extend(aws_commands::artefacts(&origin, steps));
+    all.extend(advice::artefacts(&origin, &decision.decision_type, recommendations));
+    all
+}
+
+/// A manifest or a patch as a file.
+pub(crate) fn object(name: String, kind: &str, value: &Value) -> Artefact {
+    // A tree of texts and numbers can always be written.
+    let content = serde_json::to_string_pretty(value).unwrap_or_default();
+    Artefact { name, kind: kind.to_owned(), content: format!("{content}\n") }
+}
