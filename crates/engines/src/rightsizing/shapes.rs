@@ -1,0 +1,588 @@
+//! Machines that are larger, smaller or of another shape than what runs on them needs.
+//!
+//! Nodes of one pool and one type are one group, and every node of it is replaced one for one: the
+//! new type has to hold what each of them carries, as requested after the containers' own changes,
+//! in what the kubelet leaves of it. Packing pods together is another engine's matter.
+
+use std::collections::BTreeMap;
+
+use facts::action::Target;
+use facts::cluster::{ClusterState, Node, Pod, ResourceList, well_known};
+use facts::decision::PriceUsed;
+use facts::finding::{CostCategory, Finding};
+use facts::names::{CapacityType, OperatingSystem};
+use facts::reason::ReasonCode;
+use market::Instance;
+use units::{Bytes, Confidence, Fraction, MilliCpu, UsdPerHour};
+
+use super::evidence::RightsizingEvidence;
+use super::load::{Load, Loads};
+use super::merge::{Merged, Need, merge};
+use super::policy::{RightsizingPolicy, WorkloadClass};
+use super::suits;
+use super::{Direction, InstanceSize, RightsizingFinding, SizeChange};
+use crate::commitments::{Capacity, Commitments};
+use crate::findings::Collected;
+use crate::machine_prices::Machine;
+
+/// A group whose machines should be of another type.
+pub(super) struct Reshape {
+    /// What the step acts on: the group, or each of its nodes where it has no name.
+    pub(super) targets: Vec<Target>,
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) allocatable: ResourceList,
+    pub(super) direction: Direction,
+    pub(super) nodes: u32,
+    pub(super) pods: u32,
+    pub(super) review: Option<String>,
+}
+
+/// Nodes of one pool, type and way of buying.
+struct NodeGroup<'a> {
+    pool: Option<(&'static str, &'a str)>,
+    from: &'a str,
+    capacity_type: CapacityType,
+    nodes: Vec<usize>,
+}
+
+/// What is looked at, all at once.
+pub(super) struct Scene<'a> {
+    pub(super) state: &'a ClusterState,
+    pub(super) policy: &'a RightsizingPolicy,
+    pub(super) evidence: &'a RightsizingEvidence,
+    pub(super) loads: &'a Loads,
+    pub(super) commitments: &'a Commitments<'a>,
+}
+
+/// Judges every group. Returns changes, and what they save by list.
+pub(super) fn judge(
+    scene: &Scene<'_>,
+    collected: &mut Collected<RightsizingFinding>,
+) -> (Vec<Reshape>, UsdPerHour) {
+    let nodes = scene.state.node_items();
+    let prices: Vec<Option<PriceUsed>> = nodes.iter().map(|node| scene.price_of(node)).collect();
+    let mut bill: Vec<Option<Capacity>> = nodes
+        .iter()
+        .zip(&prices)
+        .map(|(node, price)| {
+            Some(Capacity {
+                instance_type: node.label(well_known::INSTANCE_TYPE)?.to_owned(),
+                capacity_type: node.capacity_type.unwrap_or(CapacityType::OnDemand),
+                usd_per_hour: price.as_ref()?.usd_per_hour,
+            })
+        })
+        .collect();
+    for price in &prices {
+        collected.look_at(price.as_ref().map(|price| price.usd_per_hour.per_month()));
+        if let Some(price) = price {
+            collected.prices.insert(price.item.clone(), price.clone());
+        }
+    }
+    let mut reshapes = Vec::new();
+    let mut list = UsdPerHour::ZERO;
+    if !scene.policy.instances {
+        return (reshapes, list);
+    }
+    for group in groups(scene.state) {
+        let known: Option<Vec<UsdPerHour>> = group
+            .nodes
+            .iter()
+            .map(|node| prices[*node].as_ref().map(|price| price.usd_per_hour))
+            .collect();
+        match scene.reshape(&group, known.as_deref()) {
+            Ok(chosen) => {
+                let all = |bill: &[Option<Capacity>]| {
+                    scene.commitments.bill(&bill.iter().flatten().cloned().collect::<Vec<_>>())
+                };
+                let before = all(&bill);
+                let mut then = bill.clone();
+                for (at, price) in &chosen.prices {
+                    then[group.nodes[*at]] = Some(Capacity {
+                        instance_type: chosen.instance.instance_type.to_string(),
+                        capacity_type: group.capacity_type,
+                        usd_per_hour: price.usd_per_hour,
+                    });
+                }
+                let after = all(&then);
+                let saves = before.effective - after.effective;
+                if chosen.direction == Direction::Downsize && saves <= UsdPerHour::ZERO {
+                    let detail = format!(
+                        "{} would cost less by list, but commitments are paid in any case",
+                        chosen.instance.instance_type
+                    );
+                    collected.refuse(&group.target(), ReasonCode::Committed, detail);
+                    continue;
+                }
+                bill = then;
+                for price in chosen.prices.values() {
+                    collected.prices.insert(price.item.clone(), price.clone());
+                }
+                list += before.list - after.list;
+                let (found, reshape) = scene.finding(&group, chosen, saves);
+                collected.found.push(found);
+                reshapes.push(reshape);
+            }
+            Err((code, detail, numbers)) => {
+                collected.refuse_with(&group.target(), code, detail, &numbers);
+            }
+        }
+    }
+    (reshapes, list)
+}
+
+fn groups(state: &ClusterState) -> Vec<NodeGroup<'_>> {
+    let mut found: BTreeMap<(Option<(&'static str, &str)>, &str, CapacityType), Vec<usize>> =
+        BTreeMap::new();
+    for (place, node) in state.node_items().iter().enumerate() {
+        let Some(from) = node.label(well_known::INSTANCE_TYPE) else { continue };
+        if node.deleted_at.is_some() {
+            continue;
+        }
+        let managed = node.labels.get(well_known::EKS_NODE_GROUP).map(|name| ("NodeGroup", name));
+        let pool = managed
+            .map(|(kind, name)| (kind, name.as_str()))
+            .or_else(|| node.label(well_known::KARPENTER_NODE_POOL).map(|name| ("NodePool", name)));
+        let bought = node.capacity_type.unwrap_or(CapacityType::OnDemand);
+        found.entry((pool, from, bought)).or_default().push(place);
+    }
+    let groups = found.into_iter().map(|((pool, from, capacity_type), mut nodes)| {
+        nodes.sort_by_key(|node| &state.node_items()[*node].name);
+        NodeGroup { pool, from, capacity_type, nodes }
+    });
+    groups.collect()
+}
+
+impl NodeGroup<'_> {
+    fn name(&self) -> String {
+        let pool = self.pool.map_or("-", |(_, name)| name);
+        format!("{pool}/{}/{}", self.from, self.capacity_type)
+    }
+
+    fn target(&self) -> Target {
+        let (kind, name) = self.pool.unwrap_or(("InstanceType", self.from));
+        Target { kind: kind.to_owned(), name: name.to_owned(), ..Target::default() }
+    }
+}
+
+/// The type that a group should have.
+struct Chosen<'e> {
+    instance: &'e Instance,
+    /// For each node, by its place in the group.
+    prices: BTreeMap<usize, PriceUsed>,
+    before: UsdPerHour,
+    direction: Direction,
+    merged: Merged,
+    /// What nodes carry at most.
+    load: Load,
+    /// What is offered now.
+    offered: [i64; 2],
+    class: Option<WorkloadClass>,
+    /// Whether the class' families had nothing that fits.
+    beyond_class: bool,
+}
+
+/// A type that holds what the nodes of a group carry.
+struct Candidate<'e> {
+    instance: &'e Instance,
+    /// For each place.
+    prices: Vec<PriceUsed>,
+    /// All nodes together.
+    cost: UsdPerHour,
+}
+
+type Refused = (ReasonCode, String, Vec<(&'static str, f64)>);
+
+impl<'a> Scene<'a> {
+    fn price_of(&self, node: &Node) -> Option<PriceUsed> {
+        if let Some(usd_per_hour) = node.usd_per_hour {
+            return Some(PriceUsed {
+                item: format!("node {}", node.name),
+                usd_per_hour,
+                basis: "stated".to_owned(),
+                observed_at: None,
+            });
+        }
+        self.evidence.price(&Machine::of_node(self.state, node)?).cloned()
+    }
+
+    fn reshape(
+        &self,
+        group: &NodeGroup<'_>,
+        prices: Option<&[UsdPerHour]>,
+    ) -> Result<Chosen<'a>, Refused> {
+        let nodes: Vec<&Node> =
+            group.nodes.iter().map(|node| &self.state.node_items()[*node]).collect();
+        let refused = |code, detail: String| (code, detail, Vec::new());
+        if nodes.iter().any(|node| node.operating_system == Some(OperatingSystem::Windows)) {
+            let detail = "machines with Windows are left alone".to_owned();
+            return Err(refused(ReasonCode::ExcludedByPolicy, detail));
+        }
+        let Some(now) = self.evidence.known_type(group.from) else {
+            let detail = format!("{} is not in the catalogue", group.from);
+            return Err(refused(ReasonCode::UnknownInstanceType, detail));
+        };
+        let Some(prices) = prices else {
+            let detail = format!("what {} costs is not known", group.from);
+            return Err(refused(ReasonCode::PriceUnknown, detail));
+        };
+        let load = self.most(group);
+        if load.movable == 0 {
+            let detail = "nothing runs on it but what comes with nodes".to_owned();
+            return Err(refused(ReasonCode::NotWorthIt, detail));
+        }
+        let offered = offered_now(&nodes, now);
+        let share =
+            |amount: [i64; 2]| [0, 1].map(|at| amount[at] as f64 / (offered[at].max(1)) as f64);
+        let (used, measured) = (share(load.used), share(load.measured));
+        let policy = self.policy;
+        let numbers = vec![
+            ("cpu_used_share", round(used[0])),
+            ("memory_used_share", round(used[1])),
+            ("downsize_below", policy.downsize_below),
+            ("upsize_above", policy.upsize_above),
+        ];
+        let upsize = measured.iter().any(|share| *share > policy.upsize_above);
+        if !upsize && used.iter().all(|share| *share >= policy.downsize_below) {
+            let detail = format!(
+                "pods use {:.0} % of its processors and {:.0} % of its memory",
+                used[0] * 100.0,
+                used[1] * 100.0
+            );
+            return Err((ReasonCode::WithinTolerance, detail, numbers));
+        }
+        let merged = self.merged(group, &load);
+        let before: UsdPerHour = prices.iter().copied().sum();
+        let class = self.class(group, &nodes);
+        let places = self.places(&nodes);
+        let all = self.candidates(&places, now, &load, &merged);
+        let rules_hold = self.rules(group, &nodes);
+        let families = class.and_then(|class| policy.preferences.get(&class));
+        let preferred = |one: &Instance| match families {
+            Some(families) => families.contains(one.instance_type.family()),
+            None => self.is_free_choice(one),
+        };
+        // That the operator's limits leave nothing of the preferred families opens no others.
+        let mut suiting = all.iter().filter(|one| preferred(one.instance));
+        let beyond_class = families.is_some() && !suiting.any(|one| rules_hold(one.instance));
+        let wanted = |one: &Instance| {
+            let kind = if beyond_class { self.is_free_choice(one) } else { preferred(one) };
+            kind && suits::chosen(&policy.machines, one)
+        };
+        let mut wanted = all.iter().filter(|one| wanted(one.instance));
+        let Some(Candidate { instance, prices: of_places, cost }) =
+            wanted.find(|one| rules_hold(one.instance))
+        else {
+            let detail = "no other type that is allowed holds what its nodes carry".to_owned();
+            return Err((ReasonCode::FitsNoInstanceType, detail, numbers));
+        };
+        let saves = before - *cost;
+        let share = saves.nanos() as f64 / before.nanos().max(1) as f64;
+        if !upsize && share < policy.min_saving_share {
+            let detail = format!(
+                "the cheapest type that holds it is {}, which saves {:.1} %; {:.0} % are asked for",
+                instance.instance_type,
+                share * 100.0,
+                policy.min_saving_share * 100.0
+            );
+            return Err((ReasonCode::NoSaving, detail, numbers));
+        }
+        Ok(Chosen {
+            instance,
+            prices: places
+                .iter()
+                .zip(of_places)
+                .flat_map(|((_, nodes), price)| {
+                    nodes.iter().map(move |node| (*node, price.clone()))
+                })
+                .collect(),
+            before,
+            direction: if upsize { Direction::Upsize } else { Direction::Downsize },
+            merged,
+            load,
+            offered,
+            class,
+            beyond_class,
+        })
+    }
+
+    /// The most that any node of a group carries, in each dimension.
+    fn most(&self, group: &NodeGroup<'_>) -> Load {
+        let mut most = Load::default();
+        for node in &group.nodes {
+            let load = &self.loads.nodes[*node];
+            for at in 0..2 {
+                most.used[at] = most.used[at].max(load.used[at]);
+                most.measured[at] = most.measured[at].max(load.measured[at]);
+                most.grown[at] = most.grown[at].max(load.grown[at]);
+            }
+            most.after.cpu = most.after.cpu.max(load.after.cpu);
+            most.after.memory = most.after.memory.max(load.after.memory);
+            for (name, amount) in &load.after.other {
+                let entry = most.after.other.entry(name.clone()).or_default();
+                *entry = (*entry).max(*amount);
+            }
+            most.pods = most.pods.max(load.pods);
+            most.movable += load.movable;
+        }
+        most
+    }
+
+    /// What a machine has to offer: what is requested of it, and use with room to grow before the
+    /// trigger for a larger one; joined with a forecast where there is one.
+    fn merged(&self, group: &NodeGroup<'_>, load: &Load) -> Merged {
+        let policy = self.policy;
+        let room = (1.0 + policy.buffer) / policy.upsize_above.max(0.01);
+        let with_room = |used: i64| (used as f64 * room).ceil() as i64;
+        let need = Need {
+            cpu: MilliCpu(load.after.cpu.max(with_room(load.measured[0]))),
+            memory: Bytes(load.after.memory.max(with_room(load.measured[1]))),
+        };
+        let known = if load.measured.iter().all(|amount| *amount > 0) { 0.8 } else { 0.6 };
+        let sure = Confidence::new(Fraction::clamped(known));
+        let name = format!("instance:{}", group.name());
+        merge(need, sure, self.evidence.forecast(&name), policy.review_divergence)
+    }
+
+    /// What the nodes of a group are for.
+    fn class(&self, group: &NodeGroup<'_>, nodes: &[&Node]) -> Option<WorkloadClass> {
+        let by_pool = group.pool.and_then(|(_, name)| self.policy.class_of_pool.get(name));
+        let labels = ["cloudoptim.io/workload-class", "workload-type"];
+        let of_node = |node: &&Node| {
+            labels.iter().find_map(|label| WorkloadClass::of(node.labels.get(*label)?))
+        };
+        let first = nodes.first().and_then(of_node);
+        let agreed = first.filter(|first| nodes.iter().all(|node| of_node(node) == Some(*first)));
+        by_pool.copied().or(agreed).or(self.policy.workload_class)
+    }
+
+    /// Where nodes are, as far as prices depend on it, with the nodes of each by their place in the
+    /// group.
+    fn places(&self, nodes: &[&Node]) -> Vec<(Machine, Vec<usize>)> {
+        let mut places: BTreeMap<Machine, Vec<usize>> = BTreeMap::new();
+        for (at, node) in nodes.iter().enumerate() {
+            let Some(mut machine) = Machine::of_node(self.state, node) else { return Vec::new() };
+            if machine.capacity_type == CapacityType::OnDemand {
+                machine.zone = None;
+            }
+            places.entry(machine).or_default().push(at);
+        }
+        places.into_iter().collect()
+    }
+
+    /// Types that hold what the nodes carry, the cheapest first.
+    fn candidates(
+        &self,
+        places: &[(Machine, Vec<usize>)],
+        now: &Instance,
+        load: &Load,
+        merged: &Merged,
+    ) -> Vec<Candidate<'a>> {
+        let holds = |one: &&Instance| {
+            one.instance_type != now.instance_type
+                && one.architecture == now.architecture
+                && one.allocatable_cpu.is_some_and(|cpu| cpu >= merged.need.cpu)
+                && one.allocatable_memory.is_some_and(|memory| memory >= merged.need.memory)
+                && one.max_pods.is_none_or(|most| i64::from(most) >= load.pods)
+                && (one.local_nvme_gb > 0 || now.local_nvme_gb == 0)
+                && load.after.other.iter().all(|(name, amount)| offers(one, name, *amount))
+        };
+        let evidence: &'a RightsizingEvidence = self.evidence;
+        let held = evidence.candidates.iter().filter(holds);
+        let priced = held.filter_map(|one| {
+            let price = |(place, _): &(Machine, Vec<usize>)| {
+                let machine = Machine { instance_type: one.instance_type.clone(), ..place.clone() };
+                self.evidence.price(&machine).cloned()
+            };
+            let prices: Vec<PriceUsed> = places.iter().map(price).collect::<Option<_>>()?;
+            let costs = places.iter().zip(&prices);
+            let cost =
+                costs.map(|((_, nodes), price)| price.usd_per_hour * nodes.len() as u64).sum();
+            (!places.is_empty()).then_some(Candidate { instance: one, prices, cost })
+        });
+        let mut priced: Vec<Candidate<'a>> = priced.collect();
+        priced.sort_by(|a, b| {
+            (a.cost, &a.instance.instance_type).cmp(&(b.cost, &b.instance.instance_type))
+        });
+        priced
+    }
+
+    /// Whether a type is taken without being asked for: usual, or named by the operator.
+    fn is_free_choice(&self, one: &Instance) -> bool {
+        super::evidence::is_usual(one)
+            || self
+                .policy
+                .machines
+                .allowed_instance_types
+                .as_ref()
+                .is_some_and(|allowed| allowed.contains(one.instance_type.as_str()))
+    }
+
+    /// Whether pods and pools would take nodes of another type.
+    fn rules<'s>(
+        &'s self,
+        group: &NodeGroup<'s>,
+        nodes: &'s [&Node],
+    ) -> impl Fn(&Instance) -> bool + 's {
+        let pods = self.state.pod_items();
+        // Pods without rules on nodes go anywhere, and most have none.
+        let choosy: Vec<(&Node, Vec<&Pod>)> = group
+            .nodes
+            .iter()
+            .zip(nodes)
+            .map(|(place, node)| {
+                let all = self.loads.pods[*place].iter().map(|pod| &pods[*pod as usize]);
+                (*node, all.filter(|pod| suits::is_choosy(pod)).collect::<Vec<&Pod>>())
+            })
+            .filter(|(_, pods)| !pods.is_empty())
+            .collect();
+        let pool = group.pool.filter(|(kind, _)| *kind == "NodePool").map(|(_, name)| name);
+        move |one| {
+            nodes.first().is_none_or(|node| {
+                suits::allowed_by_pool(self.state, pool, &suits::relabelled(node, one))
+            }) && choosy.iter().all(|(node, pods)| {
+                let other = suits::relabelled(node, one);
+                pods.iter().all(|pod| suits::welcome(pod, node, &other))
+            })
+        }
+    }
+
+    fn finding(
+        &self,
+        group: &NodeGroup<'_>,
+        chosen: Chosen<'_>,
+        saved: UsdPerHour,
+    ) -> (RightsizingFinding, Reshape) {
+        let nodes = group.nodes.len() as u32;
+        let after: UsdPerHour = chosen.prices.values().map(|price| price.usd_per_hour).sum();
+        let to = chosen.instance.instance_type.to_string();
+        let spot = (group.capacity_type == CapacityType::Spot).then(|| {
+            "another spot type is interrupted more or less often, which this engine does not judge"
+                .to_owned()
+        });
+        let review = chosen.merged.review_reason.clone().or(spot);
+        let share = |amount: [i64; 2], offered: [i64; 2]| {
+            [0, 1].map(|at| round(amount[at] as f64 / offered[at].max(1) as f64))
+        };
+        let offered = [
+            chosen.instance.allocatable_cpu.map_or(0, |cpu| cpu.0),
+            chosen.instance.allocatable_memory.map_or(0, |memory| memory.0),
+        ];
+        let (now, then) =
+            (share(chosen.load.used, chosen.offered), share(chosen.load.used, offered));
+        let need = chosen.merged.need;
+        let mut because = vec![
+            format!(
+                "pods use at most {:.0} % of a node's processors and {:.0} % of its memory now, \
+                 {:.0} % and {:.0} % afterwards",
+                now[0] * 100.0,
+                now[1] * 100.0,
+                then[0] * 100.0,
+                then[1] * 100.0
+            ),
+            format!(
+                "{} of processors and {} of memory are needed; {to} leaves pods {} and {}",
+                need.cpu,
+                need.memory,
+                MilliCpu(offered[0]),
+                Bytes(offered[1])
+            ),
+        ];
+        if let Some(class) = chosen.class {
+            let beyond = if chosen.beyond_class { "; no family of its kind fits" } else { "" };
+            because.push(format!("its nodes are for {class:?} workloads{beyond}").to_lowercase());
+        }
+        let target = group.target();
+        let mut allocatable = ResourceList::of(MilliCpu(offered[0]), Bytes(offered[1]));
+        allocatable.pods = chosen.instance.max_pods.map(i64::from);
+        if let Some(gpu) = &chosen.instance.gpu {
+            allocatable.other.insert("nvidia.com/gpu".to_owned(), i64::from(gpu.count));
+        }
+        let verb =
+            if chosen.direction == Direction::Upsize { "too small" } else { "larger than needed" };
+        let list = chosen.before - after;
+        let found = RightsizingFinding {
+            finding: Finding {
+                finding: format!("instance:{}", group.name()),
+                subject: target.clone(),
+                cost_category: CostCategory::Compute,
+                summary: format!(
+                    "{nodes} nodes of {} in {} are {verb}: {to} holds what they carry",
+                    group.from,
+                    group.pool.map_or("no pool", |(_, name)| name)
+                ),
+                cost_usd_per_month: Some(chosen.before.per_month()),
+                savings_usd_per_month: Some(saved.per_month()),
+                formula: format!(
+                    "{nodes} nodes: ${} an hour now − ${} an hour as {to} = ${} by list; ${} are \
+                     really saved; × 730 hours",
+                    chosen.before, after, list, saved
+                ),
+                confidence: chosen.merged.confidence,
+                requires_review: review.is_some(),
+                review_reason: review.clone(),
+                owner: None,
+                because,
+            },
+            direction: chosen.direction,
+            change: SizeChange::Instance(Box::new(InstanceSize {
+                current_instance_type: group.from.to_owned(),
+                recommended_instance_type: to.clone(),
+                capacity_type: group.capacity_type,
+                nodes,
+                current_usd_per_month: chosen.before.per_month(),
+                recommended_usd_per_month: after.per_month(),
+                needed: ResourceList::of(need.cpu, need.memory),
+                offered: ResourceList::of(MilliCpu(offered[0]), Bytes(offered[1])),
+                cpu_used_share: then[0],
+                memory_used_share: then[1],
+                workload_class: chosen.class,
+            })),
+        };
+        let targets = if group.pool.is_some() {
+            vec![target]
+        } else {
+            let of = |node: &usize| {
+                let node = &self.state.node_items()[*node];
+                Target {
+                    kind: "Node".to_owned(),
+                    name: node.name.clone(),
+                    uid: node.uid.clone(),
+                    ..Target::default()
+                }
+            };
+            group.nodes.iter().map(of).collect()
+        };
+        let reshape = Reshape {
+            targets,
+            from: group.from.to_owned(),
+            to,
+            allocatable,
+            direction: chosen.direction,
+            nodes,
+            pods: u32::try_from(chosen.load.movable).unwrap_or(u32::MAX),
+            review,
+        };
+        (found, reshape)
+    }
+}
+
+/// What the nodes of a group offer: the least of what they say, else what the catalogue says.
+fn offered_now(nodes: &[&Node], now: &Instance) -> [i64; 2] {
+    let cpu = nodes.iter().filter_map(|node| node.allocatable_cpu()).min().or(now.allocatable_cpu);
+    let memory =
+        nodes.iter().filter_map(|node| node.allocatable_memory()).min().or(now.allocatable_memory);
+    [cpu.map_or(0, |cpu| cpu.0), memory.map_or(0, |memory| memory.0)]
+}
+
+fn offers(one: &Instance, name: &str, amount: i64) -> bool {
+    let count = match name {
+        "nvidia.com/gpu" => one.gpu.as_ref().map_or(0, |gpu| i64::from(gpu.count)),
+        _ => 0,
+    };
+    amount <= count
+}
+
+fn round(share: f64) -> f64 {
+    (share * 10_000.0).round() / 10_000.0
+}
