@@ -95,7 +95,7 @@ mod tests {
             request = used;
             counts.push(replicas(load, request, 80.0));
         }
-        assert_eq!(counts, [100.0, 125.0, 157.0, 196.0]);
+        assert_eq!(counts, [100.0, 125.0, 157.0, 197.0]);
     }
 
     #[test]
