@@ -11,11 +11,13 @@ mod evidence;
 mod heap;
 mod history;
 mod load;
+mod machines;
 pub mod memory;
 mod merge;
 mod plan;
 mod policy;
 mod requests;
+mod shape_finding;
 mod shapes;
 mod suits;
 

@@ -286,7 +286,12 @@ impl Scene<'_> {
         size: &ContainerSize,
         memory: bool,
     ) -> Vec<String> {
-        let what = if around.is_job { "runs" } else { "histories" };
+        let what = match (around.is_job, history.runs) {
+            (true, 1) => "run",
+            (true, _) => "runs",
+            (false, 1) => "history",
+            (false, _) => "histories",
+        };
         let mut because = vec![format!("{} {what} over {} days", history.runs, size.days)];
         if memory {
             because.push(self.because[usize::from(around.is_job)].clone());

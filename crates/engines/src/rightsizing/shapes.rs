@@ -7,9 +7,8 @@
 use std::collections::BTreeMap;
 
 use facts::action::Target;
-use facts::cluster::{ClusterState, Node, Pod, ResourceList, well_known};
+use facts::cluster::{ClusterState, Node, ResourceList, well_known};
 use facts::decision::PriceUsed;
-use facts::finding::{CostCategory, Finding};
 use facts::names::{CapacityType, OperatingSystem};
 use facts::reason::ReasonCode;
 use market::Instance;
@@ -17,10 +16,11 @@ use units::{Bytes, Confidence, Fraction, MilliCpu, UsdPerHour};
 
 use super::evidence::RightsizingEvidence;
 use super::load::{Load, Loads};
+use super::machines::Candidate;
 use super::merge::{Merged, Need, merge};
 use super::policy::{RightsizingPolicy, WorkloadClass};
 use super::suits;
-use super::{Direction, InstanceSize, RightsizingFinding, SizeChange};
+use super::{Direction, RightsizingFinding};
 use crate::commitments::{Capacity, Commitments};
 use crate::findings::Collected;
 use crate::machine_prices::Machine;
@@ -39,11 +39,12 @@ pub(super) struct Reshape {
 }
 
 /// Nodes of one pool, type and way of buying.
-struct NodeGroup<'a> {
-    pool: Option<(&'static str, &'a str)>,
-    from: &'a str,
-    capacity_type: CapacityType,
-    nodes: Vec<usize>,
+pub(super) struct NodeGroup<'a> {
+    pub(super) pool: Option<(&'static str, &'a str)>,
+    pub(super) from: &'a str,
+    pub(super) capacity_type: CapacityType,
+    /// By their places in the snapshot.
+    pub(super) nodes: Vec<usize>,
 }
 
 /// What is looked at, all at once.
@@ -154,41 +155,32 @@ fn groups(state: &ClusterState) -> Vec<NodeGroup<'_>> {
 }
 
 impl NodeGroup<'_> {
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let pool = self.pool.map_or("-", |(_, name)| name);
         format!("{pool}/{}/{}", self.from, self.capacity_type)
     }
 
-    fn target(&self) -> Target {
+    pub(super) fn target(&self) -> Target {
         let (kind, name) = self.pool.unwrap_or(("InstanceType", self.from));
         Target { kind: kind.to_owned(), name: name.to_owned(), ..Target::default() }
     }
 }
 
 /// The type that a group should have.
-struct Chosen<'e> {
-    instance: &'e Instance,
+pub(super) struct Chosen<'e> {
+    pub(super) instance: &'e Instance,
     /// For each node, by its place in the group.
-    prices: BTreeMap<usize, PriceUsed>,
-    before: UsdPerHour,
-    direction: Direction,
-    merged: Merged,
+    pub(super) prices: BTreeMap<usize, PriceUsed>,
+    pub(super) before: UsdPerHour,
+    pub(super) direction: Direction,
+    pub(super) merged: Merged,
     /// What nodes carry at most.
-    load: Load,
+    pub(super) load: Load,
     /// What is offered now.
-    offered: [i64; 2],
-    class: Option<WorkloadClass>,
+    pub(super) offered: [i64; 2],
+    pub(super) class: Option<WorkloadClass>,
     /// Whether the class' families had nothing that fits.
-    beyond_class: bool,
-}
-
-/// A type that holds what the nodes of a group carry.
-struct Candidate<'e> {
-    instance: &'e Instance,
-    /// For each place.
-    prices: Vec<PriceUsed>,
-    /// All nodes together.
-    cost: UsdPerHour,
+    pub(super) beyond_class: bool,
 }
 
 type Refused = (ReasonCode, String, Vec<(&'static str, f64)>);
@@ -355,216 +347,6 @@ impl<'a> Scene<'a> {
         let agreed = first.filter(|first| nodes.iter().all(|node| of_node(node) == Some(*first)));
         by_pool.copied().or(agreed).or(self.policy.workload_class)
     }
-
-    /// Where nodes are, as far as prices depend on it, with the nodes of each by their place in the
-    /// group.
-    fn places(&self, nodes: &[&Node]) -> Vec<(Machine, Vec<usize>)> {
-        let mut places: BTreeMap<Machine, Vec<usize>> = BTreeMap::new();
-        for (at, node) in nodes.iter().enumerate() {
-            let Some(mut machine) = Machine::of_node(self.state, node) else { return Vec::new() };
-            if machine.capacity_type == CapacityType::OnDemand {
-                machine.zone = None;
-            }
-            places.entry(machine).or_default().push(at);
-        }
-        places.into_iter().collect()
-    }
-
-    /// Types that hold what the nodes carry, the cheapest first.
-    fn candidates(
-        &self,
-        places: &[(Machine, Vec<usize>)],
-        now: &Instance,
-        load: &Load,
-        merged: &Merged,
-    ) -> Vec<Candidate<'a>> {
-        let holds = |one: &&Instance| {
-            one.instance_type != now.instance_type
-                && one.architecture == now.architecture
-                && one.allocatable_cpu.is_some_and(|cpu| cpu >= merged.need.cpu)
-                && one.allocatable_memory.is_some_and(|memory| memory >= merged.need.memory)
-                && one.max_pods.is_none_or(|most| i64::from(most) >= load.pods)
-                && (one.local_nvme_gb > 0 || now.local_nvme_gb == 0)
-                && load.after.other.iter().all(|(name, amount)| offers(one, name, *amount))
-        };
-        let evidence: &'a RightsizingEvidence = self.evidence;
-        let held = evidence.candidates.iter().filter(holds);
-        let priced = held.filter_map(|one| {
-            let price = |(place, _): &(Machine, Vec<usize>)| {
-                let machine = Machine { instance_type: one.instance_type.clone(), ..place.clone() };
-                self.evidence.price(&machine).cloned()
-            };
-            let prices: Vec<PriceUsed> = places.iter().map(price).collect::<Option<_>>()?;
-            let costs = places.iter().zip(&prices);
-            let cost =
-                costs.map(|((_, nodes), price)| price.usd_per_hour * nodes.len() as u64).sum();
-            (!places.is_empty()).then_some(Candidate { instance: one, prices, cost })
-        });
-        let mut priced: Vec<Candidate<'a>> = priced.collect();
-        priced.sort_by(|a, b| {
-            (a.cost, &a.instance.instance_type).cmp(&(b.cost, &b.instance.instance_type))
-        });
-        priced
-    }
-
-    /// Whether a type is taken without being asked for: usual, or named by the operator.
-    fn is_free_choice(&self, one: &Instance) -> bool {
-        super::evidence::is_usual(one)
-            || self
-                .policy
-                .machines
-                .allowed_instance_types
-                .as_ref()
-                .is_some_and(|allowed| allowed.contains(one.instance_type.as_str()))
-    }
-
-    /// Whether pods and pools would take nodes of another type.
-    fn rules<'s>(
-        &'s self,
-        group: &NodeGroup<'s>,
-        nodes: &'s [&Node],
-    ) -> impl Fn(&Instance) -> bool + 's {
-        let pods = self.state.pod_items();
-        // Pods without rules on nodes go anywhere, and most have none.
-        let choosy: Vec<(&Node, Vec<&Pod>)> = group
-            .nodes
-            .iter()
-            .zip(nodes)
-            .map(|(place, node)| {
-                let all = self.loads.pods[*place].iter().map(|pod| &pods[*pod as usize]);
-                (*node, all.filter(|pod| suits::is_choosy(pod)).collect::<Vec<&Pod>>())
-            })
-            .filter(|(_, pods)| !pods.is_empty())
-            .collect();
-        let pool = group.pool.filter(|(kind, _)| *kind == "NodePool").map(|(_, name)| name);
-        move |one| {
-            nodes.first().is_none_or(|node| {
-                suits::allowed_by_pool(self.state, pool, &suits::relabelled(node, one))
-            }) && choosy.iter().all(|(node, pods)| {
-                let other = suits::relabelled(node, one);
-                pods.iter().all(|pod| suits::welcome(pod, node, &other))
-            })
-        }
-    }
-
-    fn finding(
-        &self,
-        group: &NodeGroup<'_>,
-        chosen: Chosen<'_>,
-        saved: UsdPerHour,
-    ) -> (RightsizingFinding, Reshape) {
-        let nodes = group.nodes.len() as u32;
-        let after: UsdPerHour = chosen.prices.values().map(|price| price.usd_per_hour).sum();
-        let to = chosen.instance.instance_type.to_string();
-        let spot = (group.capacity_type == CapacityType::Spot).then(|| {
-            "another spot type is interrupted more or less often, which this engine does not judge"
-                .to_owned()
-        });
-        let review = chosen.merged.review_reason.clone().or(spot);
-        let share = |amount: [i64; 2], offered: [i64; 2]| {
-            [0, 1].map(|at| round(amount[at] as f64 / offered[at].max(1) as f64))
-        };
-        let offered = [
-            chosen.instance.allocatable_cpu.map_or(0, |cpu| cpu.0),
-            chosen.instance.allocatable_memory.map_or(0, |memory| memory.0),
-        ];
-        let (now, then) =
-            (share(chosen.load.used, chosen.offered), share(chosen.load.used, offered));
-        let need = chosen.merged.need;
-        let mut because = vec![
-            format!(
-                "pods use at most {:.0} % of a node's processors and {:.0} % of its memory now, \
-                 {:.0} % and {:.0} % afterwards",
-                now[0] * 100.0,
-                now[1] * 100.0,
-                then[0] * 100.0,
-                then[1] * 100.0
-            ),
-            format!(
-                "{} of processors and {} of memory are needed; {to} leaves pods {} and {}",
-                need.cpu,
-                need.memory,
-                MilliCpu(offered[0]),
-                Bytes(offered[1])
-            ),
-        ];
-        if let Some(class) = chosen.class {
-            let beyond = if chosen.beyond_class { "; no family of its kind fits" } else { "" };
-            because.push(format!("its nodes are for {class:?} workloads{beyond}").to_lowercase());
-        }
-        let target = group.target();
-        let mut allocatable = ResourceList::of(MilliCpu(offered[0]), Bytes(offered[1]));
-        allocatable.pods = chosen.instance.max_pods.map(i64::from);
-        if let Some(gpu) = &chosen.instance.gpu {
-            allocatable.other.insert("nvidia.com/gpu".to_owned(), i64::from(gpu.count));
-        }
-        let verb =
-            if chosen.direction == Direction::Upsize { "too small" } else { "larger than needed" };
-        let list = chosen.before - after;
-        let found = RightsizingFinding {
-            finding: Finding {
-                finding: format!("instance:{}", group.name()),
-                subject: target.clone(),
-                cost_category: CostCategory::Compute,
-                summary: format!(
-                    "{nodes} nodes of {} in {} are {verb}: {to} holds what they carry",
-                    group.from,
-                    group.pool.map_or("no pool", |(_, name)| name)
-                ),
-                cost_usd_per_month: Some(chosen.before.per_month()),
-                savings_usd_per_month: Some(saved.per_month()),
-                formula: format!(
-                    "{nodes} nodes: ${} an hour now − ${} an hour as {to} = ${} by list; ${} are \
-                     really saved; × 730 hours",
-                    chosen.before, after, list, saved
-                ),
-                confidence: chosen.merged.confidence,
-                requires_review: review.is_some(),
-                review_reason: review.clone(),
-                owner: None,
-                because,
-            },
-            direction: chosen.direction,
-            change: SizeChange::Instance(Box::new(InstanceSize {
-                current_instance_type: group.from.to_owned(),
-                recommended_instance_type: to.clone(),
-                capacity_type: group.capacity_type,
-                nodes,
-                current_usd_per_month: chosen.before.per_month(),
-                recommended_usd_per_month: after.per_month(),
-                needed: ResourceList::of(need.cpu, need.memory),
-                offered: ResourceList::of(MilliCpu(offered[0]), Bytes(offered[1])),
-                cpu_used_share: then[0],
-                memory_used_share: then[1],
-                workload_class: chosen.class,
-            })),
-        };
-        let targets = if group.pool.is_some() {
-            vec![target]
-        } else {
-            let of = |node: &usize| {
-                let node = &self.state.node_items()[*node];
-                Target {
-                    kind: "Node".to_owned(),
-                    name: node.name.clone(),
-                    uid: node.uid.clone(),
-                    ..Target::default()
-                }
-            };
-            group.nodes.iter().map(of).collect()
-        };
-        let reshape = Reshape {
-            targets,
-            from: group.from.to_owned(),
-            to,
-            allocatable,
-            direction: chosen.direction,
-            nodes,
-            pods: u32::try_from(chosen.load.movable).unwrap_or(u32::MAX),
-            review,
-        };
-        (found, reshape)
-    }
 }
 
 /// What the nodes of a group offer: the least of what they say, else what the catalogue says.
@@ -575,14 +357,6 @@ fn offered_now(nodes: &[&Node], now: &Instance) -> [i64; 2] {
     [cpu.map_or(0, |cpu| cpu.0), memory.map_or(0, |memory| memory.0)]
 }
 
-fn offers(one: &Instance, name: &str, amount: i64) -> bool {
-    let count = match name {
-        "nvidia.com/gpu" => one.gpu.as_ref().map_or(0, |gpu| i64::from(gpu.count)),
-        _ => 0,
-    };
-    amount <= count
-}
-
-fn round(share: f64) -> f64 {
+pub(super) fn round(share: f64) -> f64 {
     (share * 10_000.0).round() / 10_000.0
 }
