@@ -1,8 +1,8 @@
-//! Any bytes to the reader of pickles and to what is lowered from them:
+//! Any bytes to the reader of pickles and joblib files, and rows to what is lowered from them:
 //! `cargo +nightly fuzz run pickle`.
 #![no_main]
 
-use inference::{BundleLimits, Limits, ReadOptions};
+use inference::Pickled;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -15,11 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
         let root = graph.root();
         let _ = (root.array("array"), root.number("number"), root.bytes("bytes"));
     }
-    let limits = Limits { bytes: 1 << 20, ..Limits::default() };
-    let options = ReadOptions { limits, ..ReadOptions::default() };
-    let _ = inference::read_pickle(bytes, &options);
-    let bundle = BundleLimits { bytes: 1 << 20, ..BundleLimits::default() };
-    if let Ok(files) = inference::read_archive(bytes, &bundle) {
-        let _ = inference::read_bundle(&files, &options);
+    if let Ok(Pickled::Model(model)) = inference::read_pickle(bytes, &fuzz::options()) {
+        fuzz::ask(&model, true);
     }
 });

@@ -27,6 +27,7 @@ use crate::pages;
 use app::access::{KeyItem, MadeKey, NewKey};
 use app::fetch::LogLine;
 use app::gaps::{Analysis, AnalyzeRequest, FillRequest, FillStarted, GapItem, GapStatus};
+use app::joint::{JointReport, JointRequestSchema};
 use app::meters::Metrics;
 use app::models::activation::{ActivateRequest, Activated, ActivationItem, RollbackRequest};
 use app::models::upload::Deleted;
@@ -180,6 +181,8 @@ pub const ROUTES: &[Route] = routes! {
         "Decide; the body says what.";
     post "/api/v1/ml/decision/{decision}" "decideOne" Decide DecisionRequest Decision decisions::decide_one,
         "Decide what the path names, such as bin-pack or spot-optimize.";
+    post "/api/v1/ml/decision/all" "decideAll" Decide Body<JointRequestSchema> One<JointReport> decisions::decide_all,
+        "Ask every engine on one cluster, for one list whose savings add up.";
     get "/api/v1/ml/decisions/history" "listDecisions" LookAtOwn HistoryQuery History decisions::history,
         "Decisions, newest first.";
     get "/api/v1/ml/decisions/{id}" "getDecision" LookAtOwn DecisionId Decision decisions::get,

@@ -11,6 +11,7 @@ use store::{DecisionRecord, Part};
 
 use crate::access::Caller;
 use crate::decide::{Desk, Outcome};
+use crate::joint::{JointReport, JointRequest};
 use crate::kept::{Front, KeptAnswer, Question};
 use crate::{App, Error, FieldError};
 
@@ -65,6 +66,38 @@ impl App {
             desk.kept.keep(question, KeptAnswer::new(engine, record.clone()));
         }
         self.give(record).await
+    }
+
+    /// Answers a request for everything at once. Every decision behind the report is kept as if it
+    /// had been asked for by itself.
+    ///
+    /// # Errors
+    /// As [`App::answer`].
+    pub async fn answer_all(
+        self: &Arc<Self>,
+        body: impl AsRef<[u8]> + Send + 'static,
+        caller: &Caller,
+    ) -> Result<JointReport, Error> {
+        let now = self.clock.now();
+        let desk = self.desk();
+        let permit = self.compute.acquire().await;
+        let _permit = permit.map_err(|_| Error::Unavailable("shutting down".to_owned()))?;
+        let gone = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&gone);
+        let _guard = RaiseOnDrop(gone);
+        let work = tokio::task::spawn_blocking(move || {
+            let request = JointRequest::from_json(body.as_ref())?;
+            let cancelled = || seen.load(Ordering::Relaxed);
+            desk.decide_all(&request, now, Some(&cancelled))
+        });
+        let joint =
+            work.await.map_err(|_| Error::Internal("the decisions failed".to_owned()))??;
+        for outcome in &joint.outcomes {
+            self.meters.decision(now, false);
+            let record = record(outcome, caller.customer_id.as_deref())?;
+            self.store.keep_decision(record).await?;
+        }
+        Ok(joint.report)
     }
 
     /// Lets an answer go once it is on the disk.

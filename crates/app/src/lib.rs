@@ -12,6 +12,7 @@ pub mod fetch;
 pub mod gaps;
 pub mod history;
 mod ids;
+pub mod joint;
 mod kept;
 pub mod live;
 pub mod meters;

@@ -29,7 +29,7 @@ pub(crate) fn check<R>(verdict: &Verdict<R>, violations: &mut Vec<Violation>) {
     if !nothing_planned && (difference > ROUNDING || -difference > ROUNDING) {
         note(format!("${claimed} a month are claimed; before − after makes ${month}"));
     }
-    if claimed > before.per_month() {
+    if claimed - before.per_month() > ROUNDING {
         note(format!("${claimed} a month are claimed of ${} that are paid", before.per_month()));
     }
 }

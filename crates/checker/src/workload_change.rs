@@ -13,14 +13,16 @@ pub(crate) fn judge(
 ) -> bool {
     match &step.action {
         Action::ResizeContainer { container, requests_before, requests, limits_before, limits } => {
-            let Some(found) = container_of(state, step, container) else {
+            let mut known = containers(state, step, container).peekable();
+            if known.peek().is_none() {
                 note(
                     ReasonCode::UnknownTarget,
                     format!("no pod of it has a container {container}"),
                 );
                 return true;
-            };
-            if found.requests != *requests_before || found.limits != *limits_before {
+            }
+            // While a change is rolled out, pods of a workload differ.
+            if !known.any(|one| one.requests == *requests_before && one.limits == *limits_before) {
                 note(ReasonCode::FigureMismatch, "its amounts are others now".to_owned());
             }
             let pairs = [
@@ -32,13 +34,10 @@ pub(crate) fn judge(
                 ),
             ];
             for (name, request, limit) in pairs {
-                if let (Some(request), Some(limit)) = (request, limit) {
-                    if request > limit {
-                        note(
-                            ReasonCode::InvalidObject,
-                            format!("{name}: more requested than allowed"),
-                        );
-                    }
+                if let (Some(request), Some(limit)) = (request, limit)
+                    && request > limit
+                {
+                    note(ReasonCode::InvalidObject, format!("{name}: more requested than allowed"));
                 }
                 if request.is_some_and(|amount| amount < 0)
                     || limit.is_some_and(|amount| amount <= 0)
@@ -183,8 +182,12 @@ fn pods_of<'a>(state: &'a ClusterState, step: &'a Step) -> impl Iterator<Item = 
     })
 }
 
-fn container_of<'a>(state: &'a ClusterState, step: &'a Step, name: &str) -> Option<&'a Container> {
-    pods_of(state, step).find_map(|pod| {
-        pod.containers.iter().chain(&pod.init_containers).find(|one| one.name == name)
-    })
+fn containers<'a>(
+    state: &'a ClusterState,
+    step: &'a Step,
+    name: &'a str,
+) -> impl Iterator<Item = &'a Container> {
+    pods_of(state, step)
+        .flat_map(|pod| pod.containers.iter().chain(&pod.init_containers))
+        .filter(move |one| one.name == name)
 }

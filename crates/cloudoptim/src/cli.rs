@@ -36,6 +36,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Decide on a snapshot, without a server.
     Decide(Decide),
+    /// Ask every engine about a snapshot, for one list whose savings add up.
+    Analyze(Analyze),
     /// Check the plan and the proof of a decision against its snapshot.
     Check(Check),
     /// Make a recorded decision again and compare every byte.
@@ -166,6 +168,51 @@ pub(crate) struct Decide {
     /// In tables, also show what was refused and why, and the whole plan.
     #[arg(long)]
     pub(crate) explain: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Analyze {
+    /// The snapshot, or a whole request with `current_state`; `-` is standard input.
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub(crate) input: PathBuf,
+    /// Market files or folders, on top of the bundled tables.
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) market: Vec<PathBuf>,
+    /// Overrides of policies by decision (`{"bin_pack": {…}}`): a JSON or YAML file.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Only these decisions, such as `bin-pack,ipv4-cost`.
+    #[arg(long, value_name = "DECISION", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// The instant of the decisions; now when absent.
+    #[arg(long, value_name = "RFC3339")]
+    pub(crate) now: Option<Timestamp>,
+    /// End with code 10 when more than so many dollars a month could be saved, as `savings>100`.
+    #[arg(long, value_name = "LIMIT")]
+    pub(crate) fail_on: Option<SavingsLimit>,
+    /// How to print the report.
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    /// In tables, also show everything that was found and how sums come about.
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+/// Dollars a month, written as `savings>100`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct SavingsLimit(pub(crate) f64);
+
+impl std::str::FromStr for SavingsLimit {
+    type Err = String;
+    fn from_str(text: &str) -> Result<SavingsLimit, String> {
+        let amount = text.strip_prefix("savings>").and_then(|amount| amount.trim().parse().ok());
+        let limit: f64 = amount.ok_or("expected `savings>` and dollars a month, as savings>100")?;
+        if limit.is_finite() {
+            Ok(SavingsLimit(limit))
+        } else {
+            Err("expected a number".to_owned())
+        }
+    }
 }
 
 /// How to print.

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
         Command::Decide(arguments) => commands::decide::run(arguments),
+        Command::Analyze(arguments) => commands::analyze::run(arguments),
         Command::Check(arguments) => commands::check::run(arguments),
         Command::Replay(arguments) => commands::replay::run(arguments),
         Command::Snapshot(arguments) => commands::snapshot::run(arguments),

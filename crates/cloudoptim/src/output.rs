@@ -3,6 +3,7 @@
 mod bin_pack;
 mod decision;
 mod findings;
+mod joint;
 mod rows;
 mod spot;
 
@@ -20,6 +21,7 @@ use crate::cli::Format;
 use crate::exit::Failure;
 
 pub(crate) use decision::decision;
+pub(crate) use joint::joint;
 pub(crate) use rows::rows;
 
 /// A table in the house style.

@@ -12,7 +12,7 @@ mod kills;
 use std::collections::BTreeMap;
 
 use facts::action::{Action, BlastRadius, Precondition, Reversibility, Step, Target, Verification};
-use facts::cluster::{ClusterState, Container, ResourceList, SectionName, UsageHistory};
+use facts::cluster::{ClusterState, Container, Pod, ResourceList, SectionName, UsageHistory};
 use facts::decision::Verdict;
 use facts::finding::{CostCategory, Finding};
 use facts::reason::ReasonCode;
@@ -256,7 +256,12 @@ impl Scene<'_> {
     ) {
         let key = &self.workloads.keys[workload as usize];
         let subject = self.workloads.target(workload);
-        let Some(first) = kills.first() else { return };
+        // While a change is rolled out, pods of a workload differ; the one with most memory counts.
+        let most = kills.iter().max_by(|a, b| {
+            let key = |kill: &Kill<'_>| memory_of(kill.container);
+            key(a).cmp(&key(b)).then_with(|| b.pod.name.cmp(&a.pod.name))
+        });
+        let Some(first) = most else { return };
         let name = format!("{}/{}", key.kind, key.name);
         let listed = self.state.workloads.as_ref().map_or(&[][..], |section| &section.items);
         let managed = listed.iter().any(|one| {
@@ -382,6 +387,21 @@ fn memory_of(container: &Container) -> (Option<Bytes>, Option<Bytes>) {
     (limit, container.requests.memory.or(limit))
 }
 
+/// The container that a finding is about, as the pods of its workload have it.
+fn container_of<'a>(
+    state: &'a ClusterState,
+    pods: &[u32],
+    one: &OomFinding,
+) -> Option<&'a Container> {
+    let mut pods: Vec<&Pod> = pods.iter().map(|pod| &state.pod_items()[*pod as usize]).collect();
+    pods.sort_by(|a, b| a.name.cmp(&b.name));
+    pods.into_iter().flat_map(|pod| pod.containers.iter().chain(&pod.init_containers)).find(
+        |container| {
+            container.name == one.container && memory_of(container) == (one.limit, one.request)
+        },
+    )
+}
+
 fn plan(state: &ClusterState, workloads: &Workloads, found: &[OomFinding]) -> Vec<Step> {
     let steps = found.iter().zip(1_u32..).map(|(one, number)| {
         let subject = &one.finding.subject;
@@ -391,13 +411,7 @@ fn plan(state: &ClusterState, workloads: &Workloads, found: &[OomFinding]) -> Ve
                 && Some(&key.namespace) == subject.namespace.as_ref()
         });
         let pods = place.map_or(0, |place| workloads.pods[place].len() as u32);
-        let container = place
-            .and_then(|place| workloads.pods[place].first())
-            .map(|pod| &state.pod_items()[*pod as usize])
-            .and_then(|pod| {
-                let all = pod.containers.iter().chain(&pod.init_containers);
-                all.into_iter().find(|container| container.name == one.container)
-            });
+        let container = place.and_then(|place| container_of(state, &workloads.pods[place], one));
         let action = match (one.remedy, container) {
             (OomRemedy::RaiseMemory, Some(container)) => Action::ResizeContainer {
                 container: one.container.clone(),

@@ -124,7 +124,7 @@ pub struct TrafficView<'a> {
     pub workloads: Workloads,
     /// The zone of each pod, as a place in `zones`, by the pod's place in the snapshot.
     pub zone_of_pod: Vec<Option<u32>>,
-    /// Names of zones.
+    /// Names of zones, in order.
     pub zones: Vec<&'a str>,
     /// The traffic, in the order of the snapshot.
     pub flows: Vec<ResolvedFlow<'a>>,
@@ -160,13 +160,12 @@ impl<'a> TrafficView<'a> {
             .ok_or("no month can be told: `from` and `until` of the traffic are missing")?;
         let pods = state.pod_items();
         let nodes = NameIndex::of(state.node_items().iter().map(|node| (node.name.as_str(), "")));
-        let mut zones: Vec<&str> = Vec::new();
-        let mut zone_of_node = Vec::with_capacity(state.node_items().len());
-        for node in state.node_items() {
-            zone_of_node.push(
-                node.label(facts::cluster::well_known::ZONE).map(|zone| intern(&mut zones, zone)),
-            );
-        }
+        let zones = zones_of(state, traffic);
+        let zone_of_node: Vec<Option<u32>> = state
+            .node_items()
+            .iter()
+            .map(|node| place_of(&zones, node.label(facts::cluster::well_known::ZONE)?))
+            .collect();
         let zone_of_pod: Vec<Option<u32>> =
             pods.iter().map(|pod| zone_of_node[nodes.get(pod.node.as_deref()?, "")?]).collect();
         let by_name = NameIndex::of(pods.iter().map(|pod| (pod.namespace(), pod.name.as_str())));
@@ -189,8 +188,8 @@ impl<'a> TrafficView<'a> {
         let mut flows = Vec::with_capacity(traffic.flows.len());
         for flow in &traffic.flows {
             let (source, destination) = (pod_at(&flow.source), pod_at(&flow.destination));
-            let mut zone_at = |end: &'a FlowEnd, pod: Option<u32>| match &end.zone {
-                Some(zone) => Some(intern(&mut zones, zone)),
+            let zone_at = |end: &FlowEnd, pod: Option<u32>| match &end.zone {
+                Some(zone) => place_of(&zones, zone),
                 None => zone_of_pod[pod? as usize],
             };
             flows.push(ResolvedFlow {
@@ -230,11 +229,24 @@ fn observed_hours(traffic: &Traffic) -> Option<f64> {
     Some(until.duration_since(from).as_secs_f64() / 3_600.0)
 }
 
-/// There are a handful of zones: looking through them is quicker than any table.
-fn intern<'a>(zones: &mut Vec<&'a str>, zone: &'a str) -> u32 {
-    if let Some(place) = zones.iter().position(|known| *known == zone) {
-        return place as u32;
+/// Names of all zones that occur, in order, so that a zone's place says nothing about the order of
+/// the input.
+fn zones_of<'a>(state: &'a ClusterState, traffic: &'a Traffic) -> Vec<&'a str> {
+    let of_nodes =
+        state.node_items().iter().filter_map(|node| node.label(facts::cluster::well_known::ZONE));
+    let mut zones: Vec<&str> = of_nodes.collect();
+    zones.sort_unstable();
+    zones.dedup();
+    for flow in &traffic.flows {
+        for zone in [&flow.source.zone, &flow.destination.zone].into_iter().flatten() {
+            if let Err(place) = zones.binary_search(&zone.as_str()) {
+                zones.insert(place, zone);
+            }
+        }
     }
-    zones.push(zone);
-    zones.len() as u32 - 1
+    zones
+}
+
+fn place_of(zones: &[&str], zone: &str) -> Option<u32> {
+    zones.binary_search(&zone).ok().map(|place| place as u32)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use app::App;
 use app::access::Caller;
 use app::bundle::Bundle;
+use app::joint::JointReport;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -45,6 +46,17 @@ pub(crate) async fn decide_one(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     answer(state, &caller, Some(&decision), &headers, body).await
+}
+
+/// `POST /decision/all`: everything at once.
+pub(crate) async fn decide_all(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    content: Result<Bytes, BytesRejection>,
+) -> Result<Json<JointReport>, Problem> {
+    body::must_be_json(&headers)?;
+    Ok(Json(app.answer_all(content?, &caller).await?))
 }
 
 async fn answer(

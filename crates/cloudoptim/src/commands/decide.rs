@@ -44,13 +44,7 @@ pub(crate) fn run(arguments: &Decide) -> Result<Exit, Failure> {
 
 /// A whole request, or a snapshot that becomes one.
 fn request(bytes: &[u8]) -> Result<DecisionRequest<'_>, DecodeError> {
-    #[derive(serde::Deserialize)]
-    struct Head {
-        current_state: Option<serde::de::IgnoredAny>,
-    }
-    let is_request =
-        serde_json::from_slice::<Head>(bytes).is_ok_and(|head| head.current_state.is_some());
-    if is_request {
+    if is_request(bytes) {
         return DecisionRequest::from_json(bytes);
     }
     let current_state: &RawValue = serde_json::from_slice(bytes).map_err(|error| DecodeError {
@@ -67,8 +61,17 @@ fn request(bytes: &[u8]) -> Result<DecisionRequest<'_>, DecodeError> {
     })
 }
 
+/// Whether a document is a request and not a bare snapshot.
+pub(super) fn is_request(bytes: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        current_state: Option<serde::de::IgnoredAny>,
+    }
+    serde_json::from_slice::<Head>(bytes).is_ok_and(|head| head.current_state.is_some())
+}
+
 /// A policy file, JSON or YAML, as JSON text.
-fn policy(path: &Path) -> Result<Box<RawValue>, Failure> {
+pub(super) fn policy(path: &Path) -> Result<Box<RawValue>, Failure> {
     let bytes = input::read(path)?;
     let failed = |message: String| Failure::Input {
         path: input::shown(path),

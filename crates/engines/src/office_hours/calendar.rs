@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use facts::cluster::Calendar;
 use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::policy::{AbsoluteRange, Day, Schedule, Window};
@@ -152,13 +152,21 @@ fn begins(window: &Window, date: Date) -> bool {
     of_week && of_month && nth
 }
 
+/// When a window that begins on a date does so, and when it ends; `None` for one that a missing hour
+/// swallows.
 fn instants(window: &Window, date: Date, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
     let at = |minutes: u16, extra: i64| -> Option<Timestamp> {
         let start: DateTime = date.to_datetime(jiff::civil::Time::midnight());
         let minutes = i64::from(minutes) + extra * 24 * 60;
         let local = start.checked_add(SignedDuration::from_mins(minutes)).ok()?;
-        // Missing times move behind the gap, doubled ones mean the first.
-        Some(zone.to_ambiguous_timestamp(local).compatible().ok()?)
+        let met = zone.to_ambiguous_timestamp(local);
+        if matches!(met.offset(), AmbiguousOffset::Gap { .. }) {
+            // The clock never shows it: what would happen then happens when the gap is over.
+            let before = met.earlier().ok()?;
+            return zone.following(before).next().map(|change| change.timestamp());
+        }
+        // Of a time that is shown twice the first one counts.
+        met.compatible().ok()
     };
     let overnight = i64::from(window.end <= window.start);
     let (start, end) = (at(window.start.0, 0)?, at(window.end.0, overnight)?);

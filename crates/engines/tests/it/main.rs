@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod allocation;
+mod finding_laws;
 mod golden;
+mod office_year;
 mod packing_laws;
 mod packing_mutations;
 mod packing_world;

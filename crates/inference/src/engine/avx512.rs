@@ -7,9 +7,10 @@
 
 use std::arch::x86_64::*;
 
+use super::blocks::{EXITS, Heap, HeapSplit};
 use super::columns::{LANES, Lanes, Search};
 use super::rank::{Leaf, Number};
-use super::tile::{Masks, Portable, Vectors};
+use super::tile::{HeapPath, Masks, Portable, Vectors};
 
 /// That this processor has AVX-512 F, BW, VL and DQ.
 #[derive(Clone, Copy)]
@@ -100,6 +101,18 @@ impl Vectors for Avx512 {
     }
 
     #[inline(always)]
+    fn choose_in_heap(
+        self,
+        tree: &Heap,
+        splits: &[HeapSplit],
+        columns: &[Lanes],
+        path: &mut HeapPath,
+    ) -> Option<Lanes> {
+        // SAFETY: as above.
+        Some(unsafe { choose_in_heap(tree, splits, columns, path) })
+    }
+
+    #[inline(always)]
     fn add<L: Leaf>(self, leaves: &[L], chosen: &Lanes, sums: &mut [L; LANES]) {
         let small = leaves.len() <= 64;
         match L::narrow_slices(leaves, sums) {
@@ -155,6 +168,41 @@ fn choose(tree: &Masks<'_>, columns: &[Lanes], path: &mut [Lanes]) -> Lanes {
     for here in alone {
         chosen = _mm512_ternarylogic_epi32::<OR_OF_AND>(chosen, load(here), leaf);
         leaf = _mm512_add_epi8(leaf, one);
+    }
+    let mut lanes = Lanes([0; LANES]);
+    store(&mut lanes, chosen);
+    lanes
+}
+
+/// The rows that came to a split are the bits of one word, and so are those that take the second
+/// way anywhere on a level: bits of the number of their leaf.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn choose_in_heap(
+    tree: &Heap,
+    splits: &[HeapSplit],
+    columns: &[Lanes],
+    path: &mut HeapPath,
+) -> Lanes {
+    const PLACES: usize = 2 * EXITS;
+    path[1] = u64::MAX;
+    let mut splits = &splits[tree.splits as usize..];
+    let mut chosen = _mm512_setzero_si512();
+    for (level, count) in tree.levels.iter().take(tree.depth as usize).enumerate() {
+        let Some((of_level, others)) = splits.split_at_checked(usize::from(*count)) else { break };
+        splits = others;
+        let mut second = 0;
+        for split in of_level {
+            let ranks = load(&columns[split.column as usize]);
+            let less = _mm512_cmplt_epu8_mask(ranks, _mm512_set1_epi32(split.rank as i32));
+            let at = split.at as usize;
+            let here = path[at % PLACES];
+            path[2 * at % PLACES] = here & less;
+            path[(2 * at + 1) % PLACES] = here & !less;
+            second |= here & !less;
+        }
+        let bit = _mm512_set1_epi8(1 << (tree.depth as usize - 1 - level));
+        chosen = _mm512_mask_add_epi8(chosen, second, chosen, bit);
     }
     let mut lanes = Lanes([0; LANES]);
     store(&mut lanes, chosen);

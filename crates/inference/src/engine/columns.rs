@@ -13,6 +13,13 @@ pub(super) const LANES: usize = 64;
 #[repr(align(64))]
 pub(super) struct Lanes(pub(super) [u8; LANES]);
 
+impl AsMut<[u8]> for Lanes {
+    #[inline(always)]
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
 /// From a row to its ranks.
 ///
 /// Column 0 is always 0. Missing values have rank 0 in one column of their feature and the highest
@@ -44,7 +51,8 @@ struct NumberColumns {
     /// The same in 32 bits, where 32 bits are compared.
     narrow_cuts: Vec<f32>,
     steps: u32,
-    /// How many columns of bytes hold the cuts.
+    /// How many columns of bytes hold the cuts; one more has 0 for every number, where a split is
+    /// true for all of them.
     chunks: usize,
     /// The columns where missing is lowest, and those where it is highest; 0 is nowhere.
     low: (usize, usize),
@@ -97,12 +105,18 @@ impl Columns {
     /// Collects the cuts of an ensemble.
     pub(super) fn of(ensemble: &Ensemble) -> Columns {
         let mut cuts: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+        let mut always = BTreeSet::new();
         let mut keys = BTreeSet::new();
         for node in ensemble.trees.iter().flat_map(|tree| &tree.nodes) {
             match *node {
                 Node::Split { feature, threshold, missing_is_true, .. } => {
                     let of_feature = cuts.entry(feature).or_default();
-                    of_feature.extend(cut(ensemble.comparison, threshold));
+                    match cut(ensemble.comparison, threshold) {
+                        Some(cut) => of_feature.push(cut),
+                        None => {
+                            always.insert(feature);
+                        }
+                    }
                     keys.insert(Key::Number { feature, missing_is_true });
                 }
                 Node::Member { feature, set, missing_is_true, .. } => {
@@ -115,14 +129,16 @@ impl Columns {
             cuts.sort_by(f64::total_cmp);
             cuts.dedup();
         }
-        // One column more than the cuts need: there every number is 0, for splits that are true for
-        // all numbers.
-        let chunks = |cuts: &[f64]| cuts.len() / CUTS_IN_A_BYTE + 1;
+        let chunks = |feature: &u32, cuts: &[f64]| {
+            cuts.len().div_ceil(CUTS_IN_A_BYTE) + usize::from(always.contains(feature))
+        };
         let mut places = BTreeMap::new();
         let mut byte_count = 1;
         for key in keys {
             let columns = match &key {
-                Key::Number { feature, .. } => cuts.get(feature).map_or(1, |cuts| chunks(cuts)) + 1,
+                Key::Number { feature, .. } => {
+                    cuts.get(feature).map_or(1, |cuts| chunks(feature, cuts))
+                }
                 Key::Member { .. } => 1,
             };
             places.insert(key, (places.len() + 1, byte_count));
@@ -136,7 +152,7 @@ impl Columns {
         let numbers = cuts
             .into_iter()
             .map(|(feature, mut cuts)| {
-                let chunks = chunks(&cuts) + 1;
+                let chunks = chunks(&feature, &cuts);
                 let steps = usize::BITS - cuts.len().leading_zeros();
                 cuts.resize((1 << steps) - 1, f64::NAN);
                 let narrow_cuts =
@@ -206,13 +222,13 @@ impl Columns {
     /// where it is not needed. The rows have `features` numbers each, one row after the other; where
     /// there are fewer than `N`, the last is repeated.
     #[inline(always)]
-    pub(super) fn rank<S: Search + Copy, V: Number, R: Rank, const N: usize>(
+    pub(super) fn rank<S: Search + Copy, V: Number, R: Rank, B: AsMut<[u8]>, const N: usize>(
         &self,
         search: S,
         rows: &[V],
         features: usize,
         wide: &mut [[R; N]],
-        bytes: &mut [Lanes],
+        bytes: &mut [B],
     ) {
         let count = rows.len() / features.max(1);
         let row_of = |at: usize| at.min(count.saturating_sub(1));
@@ -260,8 +276,8 @@ impl Columns {
             if let Some(ranks) = wide.get_mut(one.column.0) {
                 *ranks = outside.map(|rank| R::of(usize::from(rank)));
             }
-            if let Some(Lanes(ranks)) = bytes.get_mut(one.column.1) {
-                for (rank, outside) in ranks.iter_mut().zip(&outside) {
+            if let Some(ranks) = bytes.get_mut(one.column.1) {
+                for (rank, outside) in ranks.as_mut().iter_mut().zip(&outside) {
                     *rank = *outside;
                 }
             }
@@ -271,12 +287,12 @@ impl Columns {
 
 impl NumberColumns {
     #[inline(always)]
-    fn write<R: Rank, const N: usize>(
+    fn write<R: Rank, B: AsMut<[u8]>, const N: usize>(
         &self,
         positions: &[u32; N],
         missing: &[bool; N],
         wide: &mut [[R; N]],
-        bytes: &mut [Lanes],
+        bytes: &mut [B],
     ) {
         for ((column, first), when_missing) in [(self.low, false), (self.high, true)] {
             if column == 0 {
@@ -291,9 +307,9 @@ impl NumberColumns {
             }
             let when_missing = if when_missing { u8::MAX } else { 0 };
             let Some(chunks) = bytes.get_mut(first..first + self.chunks) else { continue };
-            for (chunk, Lanes(ranks)) in chunks.iter_mut().enumerate() {
+            for (chunk, ranks) in chunks.iter_mut().enumerate() {
                 let below = (chunk * CUTS_IN_A_BYTE) as u32;
-                for (at, rank) in ranks.iter_mut().enumerate().take(N) {
+                for (at, rank) in ranks.as_mut().iter_mut().enumerate().take(N) {
                     let inside = positions[at].saturating_sub(below).min(255) as u8;
                     *rank = if missing[at] { when_missing } else { inside };
                 }

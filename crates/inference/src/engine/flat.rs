@@ -1,6 +1,8 @@
 //! Trees as arrays that kernels run over.
 
+use super::blocks::{Blocks, Heap, HeapSplit, MOST_COLUMNS, heap};
 use super::columns::{Columns, RankSplit};
+use super::instructions::Instructions;
 use super::rank::{Leaf, Rank};
 use crate::{Ensemble, Node, Target, Tree};
 
@@ -21,6 +23,11 @@ pub(super) struct Flat<R: Rank, L> {
     /// Values of leaves, weight included; each tree's count is padded to a power of two.
     pub(super) leaves: Vec<L>,
     pub(super) trees: Vec<FlatTree>,
+    /// For one row, where the instructions are there and all trees fit.
+    pub(super) blocks: Option<Blocks>,
+    /// For many rows: the splits of the trees that are numbered as a heap.
+    pub(super) heap: Vec<HeapSplit>,
+    heaps: bool,
 }
 
 /// A node for walking: goes to `left` where the rank is below, and else to the one after it. A leaf
@@ -69,6 +76,8 @@ pub(super) struct FlatTree {
     pub(super) alone: u32,
     /// Whether it is evaluated with masks where there are many rows.
     pub(super) masked: bool,
+    /// The same in a better way, where the instructions are there.
+    pub(super) heap: Option<Heap>,
     /// The sum that it goes into, or all.
     pub(super) group: Option<u32>,
 }
@@ -84,7 +93,11 @@ enum Kind {
 }
 
 impl<R: Rank, L: Leaf> Flat<R, L> {
-    pub(super) fn of(ensemble: &Ensemble, columns: &Columns) -> Flat<R, L> {
+    pub(super) fn of(
+        ensemble: &Ensemble,
+        columns: &Columns,
+        instructions: Instructions,
+    ) -> Flat<R, L> {
         let nodes = ensemble.trees.iter().map(|tree| tree.nodes.len()).sum();
         let mut flat = Flat {
             places: Vec::with_capacity(nodes),
@@ -93,6 +106,10 @@ impl<R: Rank, L: Leaf> Flat<R, L> {
             twigs: Vec::new(),
             leaves: Vec::new(),
             trees: Vec::with_capacity(ensemble.trees.len()),
+            blocks: (instructions.decide_blocks() && columns.byte_count <= MOST_COLUMNS)
+                .then(Blocks::default),
+            heap: Vec::new(),
+            heaps: instructions.heaps(),
         };
         for tree in &ensemble.trees {
             flat.add(tree, ensemble, columns);
@@ -151,6 +168,29 @@ impl<R: Rank, L: Leaf> Flat<R, L> {
                 }
             }
         }
+        if let Some(blocks) = &mut self.blocks {
+            let mut leaf_of = vec![0; splits.len()];
+            for (node, place) in &order {
+                leaf_of[*node as usize] = self.leaf_of[*place];
+            }
+            if blocks.add(&splits, &leaf_of, depth).is_none() {
+                self.blocks = None;
+            }
+        }
+        let heap = if self.heaps && masked && width == 1 { heap(&splits, depth) } else { None };
+        let heap = heap.map(|(splits, levels, leaves)| {
+            let start = self.leaves.len();
+            self.leaves.resize(start + (1_usize << depth).max(16), L::default());
+            for (number, node) in leaves {
+                if let Node::Leaf { leaf } = tree.nodes[node as usize] {
+                    let value = tree.leaf_values[leaf as usize];
+                    self.leaves[start + number] = L::of(value) * L::of(tree.weight);
+                }
+            }
+            let first = self.heap.len() as u32;
+            self.heap.extend(splits);
+            Heap { splits: first, levels, depth, leaves: start as u32 }
+        });
         self.trees.push(FlatTree {
             root: root as u32,
             depth,
@@ -160,6 +200,7 @@ impl<R: Rank, L: Leaf> Flat<R, L> {
             twigs: (twigs, twig_count as u32),
             alone: alone as u32,
             masked,
+            heap,
             group: match tree.target {
                 Target::Group(group) => Some(group),
                 Target::All => None,

@@ -6,8 +6,9 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::avx512::Avx512;
+use super::blocks::{Blocks, MOST_COLUMNS};
 use super::columns::{Columns, LANES};
-use super::flat::Flat;
+use super::flat::{Flat, FlatTree};
 use super::rank::{Leaf, Number, Rank};
 use super::tile::{Portable, Scratch, Vectors, add_leaves};
 
@@ -22,6 +23,9 @@ enum Level {
     Avx2,
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// AVX-512 with VBMI: bytes are looked up in registers.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vbmi,
 }
 
 impl Instructions {
@@ -34,7 +38,8 @@ impl Instructions {
             && is_x86_feature_detected!("avx512vl")
             && is_x86_feature_detected!("avx512dq")
         {
-            return Instructions(Level::Avx512);
+            let vbmi = is_x86_feature_detected!("avx512vbmi");
+            return Instructions(if vbmi { Level::Avx512Vbmi } else { Level::Avx512 });
         }
         Instructions::without_avx512()
     }
@@ -63,8 +68,24 @@ impl Instructions {
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => "avx512",
+            Level::Avx512 | Level::Avx512Vbmi => "avx512",
         }
+    }
+
+    /// Whether there is a kernel for blocks.
+    pub(super) fn decide_blocks(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self.0 == Level::Avx512Vbmi;
+        #[cfg(not(target_arch = "x86_64"))]
+        return false;
+    }
+
+    /// Whether there is a kernel for trees as heaps.
+    pub(super) fn heaps(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return matches!(self.0, Level::Avx512 | Level::Avx512Vbmi);
+        #[cfg(not(target_arch = "x86_64"))]
+        return false;
     }
 }
 
@@ -90,9 +111,41 @@ pub(super) fn tile<V: Number, R: Rank, L: Leaf>(
         Level::Avx2 => unsafe { avx2(work, rows, scratch, sums) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: this level is made by `Instructions::best` alone, after it found all of these.
-        Level::Avx512 => unsafe { avx512(work, rows, scratch, sums) },
+        Level::Avx512 | Level::Avx512Vbmi => unsafe { avx512(work, rows, scratch, sums) },
     }
 }
+
+/// Adds the leaves of all trees to the sums of one row, whose ranks are given; whether it did: not
+/// without blocks, nor where the instructions are not there.
+#[inline(always)]
+pub(super) fn one<L: Leaf>(
+    instructions: Instructions,
+    blocks: &Blocks,
+    work: &One<'_, L>,
+    sums: &mut [[L; 1]],
+) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if instructions.0 == Level::Avx512Vbmi {
+        // SAFETY: this level is made by `Instructions::best` alone, after it found all of these.
+        unsafe { super::one_row::add_leaves(blocks, work, sums) };
+        return true;
+    }
+    let _ = (instructions, blocks, work, sums);
+    false
+}
+
+/// One row and what its leaves are looked up in.
+pub(super) struct One<'a, L> {
+    /// Its ranks by column of bytes.
+    pub(super) ranks: &'a Ranks,
+    pub(super) columns: usize,
+    pub(super) trees: &'a [FlatTree],
+    pub(super) leaves: &'a [L],
+}
+
+/// A rank for each column of bytes.
+#[repr(align(64))]
+pub(super) struct Ranks(pub(super) [[u8; 1]; MOST_COLUMNS]);
 
 #[inline(always)]
 fn body<X: Vectors, V: Number, R: Rank, L: Leaf>(

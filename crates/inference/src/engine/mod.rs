@@ -4,9 +4,12 @@ mod apply;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod batch;
+mod blocks;
 mod columns;
 mod flat;
 mod instructions;
+#[cfg(target_arch = "x86_64")]
+mod one_row;
 mod parts;
 mod rank;
 mod tile;

@@ -5,6 +5,7 @@
 //! it on to its two children, and each leaf writes its number into the rows that came to it. That
 //! has no branch and no dependent load, whatever the shape of the tree.
 
+use super::blocks::{EXITS, Heap, HeapSplit};
 use super::columns::{LANES, Lanes, Search};
 use super::flat::{Flat, FlatTree, Inner, Twig};
 use super::rank::{Leaf, Number, Rank};
@@ -17,12 +18,29 @@ pub(super) struct Scratch<R> {
     pub(super) bytes: Vec<Lanes>,
     /// The rows that came to each slot of a tree.
     pub(super) path: Vec<Lanes>,
+    /// The same of a heap, a bit for each row.
+    pub(super) heap_path: HeapPath,
 }
+
+/// The rows that came to each place of a heap.
+pub(super) type HeapPath = [u64; 2 * EXITS];
 
 /// The three things that are worth being written for wider vectors. All give the same bits.
 pub(super) trait Vectors: Search + Copy {
     /// The number of the leaf that each row comes to.
     fn choose(self, tree: &Masks<'_>, columns: &[Lanes], path: &mut [Lanes]) -> Lanes;
+
+    /// The same of a tree as a heap, where there is a kernel for that.
+    #[inline(always)]
+    fn choose_in_heap(
+        self,
+        _: &Heap,
+        _: &[HeapSplit],
+        _: &[Lanes],
+        _: &mut HeapPath,
+    ) -> Option<Lanes> {
+        None
+    }
 
     /// Adds to each row its leaf.
     fn add<L: Leaf>(self, leaves: &[L], chosen: &Lanes, sums: &mut [L; LANES]);
@@ -134,6 +152,14 @@ pub(super) fn add_leaves<X: Vectors, R: Rank, L: Leaf>(
     for tree in &flat.trees {
         if !tree.masked {
             walk(flat, tree, &scratch.wide, sums);
+            continue;
+        }
+        if let (Some(heap), Some(group)) = (&tree.heap, tree.group)
+            && let Some(chosen) =
+                vectors.choose_in_heap(heap, &flat.heap, &scratch.bytes, &mut scratch.heap_path)
+        {
+            let leaves = &flat.leaves[heap.leaves as usize..][..(1 << heap.depth).max(16)];
+            vectors.add(leaves, &chosen, &mut sums[group as usize]);
             continue;
         }
         let masks = Masks {

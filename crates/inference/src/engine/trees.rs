@@ -1,8 +1,9 @@
 //! An ensemble ready to be evaluated.
 
+use super::blocks::MOST_COLUMNS;
 use super::columns::{Columns, LANES, Lanes};
 use super::flat::Flat;
-use super::instructions::{Instructions, Work, tile};
+use super::instructions::{Instructions, One, Ranks, Work, one, tile};
 use super::rank::{Leaf, Number, Rank};
 use super::tile::{KNOWN, Portable, Scratch, add_leaves_of_one};
 use crate::{Ensemble, Link, Sum, Vote};
@@ -45,12 +46,12 @@ impl Trees {
             fits(u16::HIGHEST, u16::MOST_COLUMNS),
             narrow_sums,
         ) {
-            (true, _, true) => Layout::Bytes32(Flat::of(ensemble, &columns)),
-            (true, _, false) => Layout::Bytes64(Flat::of(ensemble, &columns)),
-            (_, true, true) => Layout::Words32(Flat::of(ensemble, &columns)),
-            (_, true, false) => Layout::Words64(Flat::of(ensemble, &columns)),
-            (_, _, true) => Layout::Wide32(Flat::of(ensemble, &columns)),
-            (_, _, false) => Layout::Wide64(Flat::of(ensemble, &columns)),
+            (true, _, true) => Layout::Bytes32(Flat::of(ensemble, &columns, instructions)),
+            (true, _, false) => Layout::Bytes64(Flat::of(ensemble, &columns, instructions)),
+            (_, true, true) => Layout::Words32(Flat::of(ensemble, &columns, instructions)),
+            (_, true, false) => Layout::Words64(Flat::of(ensemble, &columns, instructions)),
+            (_, _, true) => Layout::Wide32(Flat::of(ensemble, &columns, instructions)),
+            (_, _, false) => Layout::Wide64(Flat::of(ensemble, &columns, instructions)),
         };
         Trees {
             columns,
@@ -104,6 +105,7 @@ impl Trees {
                 wide: vec![[R::default(); LANES]; wide],
                 bytes: vec![Lanes([0; LANES]); bytes],
                 path: vec![Lanes([0; LANES]); slots.unwrap_or(0)],
+                heap_path: [0; _],
             };
             let mut sums = vec![[L::default(); LANES]; self.groups];
             let tiles = tiled.chunks_mut(LANES * self.groups);
@@ -119,15 +121,6 @@ impl Trees {
     }
 
     fn one<V: Number, R: Rank, L: Leaf>(&self, flat: &Flat<R, L>, row: &[V], into: &mut [f64]) {
-        let mut on_stack = [[R::default(); 1]; KNOWN];
-        let mut on_heap = Vec::new();
-        let ranks = if self.columns.count <= KNOWN {
-            &mut on_stack[..]
-        } else {
-            on_heap.resize(self.columns.count, [R::default(); 1]);
-            &mut on_heap[..]
-        };
-        self.columns.rank(Portable, row, self.features, ranks, &mut []);
         let mut few = [[L::default(); 1]; 8];
         let mut many = Vec::new();
         let sums = if self.groups <= few.len() {
@@ -137,8 +130,44 @@ impl Trees {
             &mut many[..]
         };
         self.begin(sums);
-        add_leaves_of_one(flat, ranks, sums);
+        if !self.one_in_blocks(flat, row, sums) {
+            self.one_walked(flat, row, sums);
+        }
         self.finish(sums, into);
+    }
+
+    fn one_in_blocks<V: Number, R: Rank, L: Leaf>(
+        &self,
+        flat: &Flat<R, L>,
+        row: &[V],
+        sums: &mut [[L; 1]],
+    ) -> bool {
+        let Some(blocks) = &flat.blocks else { return false };
+        let mut ranks = Ranks([[0]; MOST_COLUMNS]);
+        let none: &mut [[R; 1]] = &mut [];
+        self.columns.rank(Portable, row, self.features, none, &mut ranks.0);
+        let columns = self.columns.byte_count;
+        let work = One { ranks: &ranks, columns, trees: &flat.trees, leaves: &flat.leaves };
+        one(self.instructions, blocks, &work, sums)
+    }
+
+    fn one_walked<V: Number, R: Rank, L: Leaf>(
+        &self,
+        flat: &Flat<R, L>,
+        row: &[V],
+        sums: &mut [[L; 1]],
+    ) {
+        let mut on_stack = [[R::default(); 1]; KNOWN];
+        let mut on_heap = Vec::new();
+        let ranks = if self.columns.count <= KNOWN {
+            &mut on_stack[..]
+        } else {
+            on_heap.resize(self.columns.count, [R::default(); 1]);
+            &mut on_heap[..]
+        };
+        let none: &mut [Lanes] = &mut [];
+        self.columns.rank(Portable, row, self.features, ranks, none);
+        add_leaves_of_one(flat, ranks, sums);
     }
 
     #[inline(always)]

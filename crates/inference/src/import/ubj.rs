@@ -132,6 +132,31 @@ impl<'de> Ubj<'de> {
         Ok((one_type, count))
     }
 
+    /// Passes over a value that nobody asks for.
+    fn skip(&mut self, marker: u8) -> Result<(), UbjError> {
+        let size = match marker {
+            b'Z' | b'T' | b'F' => 0,
+            b'i' | b'U' | b'C' => 1,
+            b'I' => 2,
+            b'l' | b'd' => 4,
+            b'L' | b'D' => 8,
+            b'S' => self.length()?,
+            b'[' | b'{' => {
+                let end = if marker == b'[' { b']' } else { b'}' };
+                let (one_type, left) = self.container()?;
+                let mut elements = Elements { ubj: self, one_type, left };
+                elements.skip(end)?;
+                self.depth -= 1;
+                return Ok(());
+            }
+            _ => {
+                self.at -= 1;
+                return Err(self.wrong("the marker of a value"));
+            }
+        };
+        self.take(size).map(|_| ())
+    }
+
     fn value<V: Visitor<'de>>(&mut self, marker: u8, visitor: V) -> Result<V::Value, UbjError> {
         match marker {
             b'Z' => visitor.visit_unit(),
@@ -178,9 +203,15 @@ impl<'de> de::Deserializer<'de> for &mut Ubj<'de> {
         visitor.visit_some(self)
     }
 
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, UbjError> {
+        let marker = self.marker()?;
+        self.skip(marker)?;
+        visitor.visit_unit()
+    }
+
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
     }
 }
 
@@ -215,6 +246,35 @@ impl Elements<'_, '_> {
     }
 }
 
+impl Elements<'_, '_> {
+    /// Passes over all that are left, at once where they are numbers of one size.
+    fn skip(&mut self, end: u8) -> Result<(), UbjError> {
+        let size = match self.one_type {
+            Some(b'i' | b'U' | b'C') => Some(1),
+            Some(b'I') => Some(2),
+            Some(b'l' | b'd') => Some(4),
+            Some(b'L' | b'D') => Some(8),
+            _ => None,
+        };
+        if let (b']', Some(size), Some(left)) = (end, size, self.left) {
+            self.ubj.take(left.saturating_mul(size))?;
+            self.left = Some(0);
+            return Ok(());
+        }
+        while self.more(end)? {
+            if end == b'}' {
+                self.ubj.text()?;
+            }
+            let marker = match self.one_type {
+                Some(marker) => marker,
+                None => self.ubj.marker()?,
+            };
+            self.ubj.skip(marker)?;
+        }
+        Ok(())
+    }
+}
+
 /// One value whose marker may stand before all of them.
 struct Element<'u, 'de>(&'u mut Ubj<'de>, Option<u8>);
 
@@ -235,9 +295,18 @@ impl<'de> de::Deserializer<'de> for Element<'_, 'de> {
         }
     }
 
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, UbjError> {
+        let marker = match self.1 {
+            Some(marker) => marker,
+            None => self.0.marker()?,
+        };
+        self.0.skip(marker)?;
+        visitor.visit_unit()
+    }
+
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
     }
 }
 

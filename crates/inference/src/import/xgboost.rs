@@ -3,13 +3,12 @@
 use std::borrow::Cow;
 
 use super::ubj::{Ubj, UbjError};
-use super::xgboost_document::{Booster, Document, Learner};
-use super::xgboost_tree::tree;
+use super::xgboost_document::{BoosterModel, Document, Learner};
 use super::{ReadOptions, Rounds};
 use crate::refusal::{Refusal, shown};
 use crate::{
     Absent, Comparison, Ensemble, Feature, FeatureKind, Label, Linear, Link, Meaning, Model,
-    Predictor, Signature, Source, Sum, Vote,
+    Predictor, Signature, Source, Sum, Target, Vote,
 };
 
 /// Reads `model.json`, written by `save_model`.
@@ -46,6 +45,12 @@ pub fn read_xgboost_ubj(bytes: &[u8], options: &ReadOptions) -> Result<Model, Re
 /// `null`. A leaf or a threshold that is none is refused later; where a split is categorical, the
 /// threshold is never looked at.
 fn plain_json(bytes: &[u8]) -> Cow<'_, [u8]> {
+    // Blocks are looked through without stopping, which vectors do: few files have any of them.
+    let suspect =
+        |block: &[u8]| block.iter().fold(false, |any, byte| any | matches!(byte, b'N' | b'I'));
+    if !bytes.chunks(4_096).any(suspect) {
+        return Cow::Borrowed(bytes);
+    }
     let starts = |at: usize, word: &[u8]| bytes[at..].starts_with(word);
     let mut plain = Vec::new();
     let (mut in_text, mut at, mut kept) = (false, 0, 0);
@@ -79,13 +84,12 @@ fn plain_json(bytes: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
-fn lower(document: Document, format: &str, options: &ReadOptions) -> Result<Model, Refusal> {
-    let document = match document.model {
-        Some(inner) => *inner,
-        None => document,
-    };
+fn lower(mut document: Document, format: &str, options: &ReadOptions) -> Result<Model, Refusal> {
+    if let Some(inner) = document.model.take() {
+        document = *inner;
+    }
     let version: Vec<String> = document.version.iter().take(3).map(ToString::to_string).collect();
-    let Some(learner) = document.learner else {
+    let Some(mut learner) = document.learner else {
         return Err(Refusal::field("learner", "nothing", "the learner of a model"));
     };
     let limits = &options.limits;
@@ -104,10 +108,10 @@ fn lower(document: Document, format: &str, options: &ReadOptions) -> Result<Mode
     let predictor = match learner.gradient_booster.name.as_str() {
         "gblinear" => linear(&learner, features, groups, &base, objective.link)?,
         "gbtree" => {
-            let booster = &learner.gradient_booster;
+            let model = learner.gradient_booster.model.take();
             trees(
                 &learner,
-                booster,
+                model,
                 &[],
                 (features, groups),
                 base,
@@ -117,16 +121,16 @@ fn lower(document: Document, format: &str, options: &ReadOptions) -> Result<Mode
             )?
         }
         "dart" => {
-            let dart = &learner.gradient_booster;
-            let Some(booster) = &dart.gbtree else {
+            let dart = &mut learner.gradient_booster;
+            let weight_drop = std::mem::take(&mut dart.weight_drop);
+            let Some(booster) = dart.gbtree.take() else {
                 return Err(Refusal::field("learner.gradient_booster.gbtree", "nothing", "trees"));
             };
-            let size = (features, groups);
             trees(
                 &learner,
-                booster,
-                &dart.weight_drop,
-                size,
+                booster.model,
+                &weight_drop,
+                (features, groups),
                 base,
                 objective.link,
                 options,
@@ -291,7 +295,7 @@ fn linear(
 #[expect(clippy::too_many_arguments, reason = "one call each for the two boosters of trees")]
 fn trees(
     learner: &Learner,
-    booster: &Booster,
+    model: Option<BoosterModel>,
     weight_drop: &[f32],
     (features, groups): (usize, usize),
     base: Vec<f64>,
@@ -300,55 +304,62 @@ fn trees(
     notes: &mut Vec<String>,
 ) -> Result<Predictor, Refusal> {
     let path = "learner.gradient_booster.model";
-    let Some(model) = &booster.model else {
+    let Some(mut model) = model else {
         return Err(Refusal::field(path, "nothing", "trees"));
     };
-    Refusal::check("trees", model.trees.len(), options.limits.trees)?;
-    if model.tree_info.len() != model.trees.len() {
+    let trees = std::mem::take(&mut model.trees);
+    Refusal::check("trees", trees.count, options.limits.trees)?;
+    if model.tree_info.len() != trees.count {
         return Err(Refusal::field(
             format!("{path}.tree_info"),
             format!("{} entries", model.tree_info.len()),
-            format!("one for each of {} trees", model.trees.len()),
+            format!("one for each of {} trees", trees.count),
         ));
     }
-    if !weight_drop.is_empty() && weight_drop.len() != model.trees.len() {
+    if !weight_drop.is_empty() && weight_drop.len() != trees.count {
         return Err(Refusal::field(
             "learner.gradient_booster.weight_drop",
             format!("{} entries", weight_drop.len()),
-            format!("one for each of {} trees", model.trees.len()),
+            format!("one for each of {} trees", trees.count),
         ));
     }
-    let used = used_trees(learner, booster, groups, options.rounds)?.min(model.trees.len());
-    if used < model.trees.len() {
+    let used = used_trees(learner, &model, groups, options.rounds)?.min(trees.count);
+    if used < trees.count {
         notes.push(format!(
             "Training was stopped early: {used} of {} trees are used, up to the best round.",
-            model.trees.len()
+            trees.count
         ));
     }
-    let mut ensemble = Ensemble {
+    if let Some(refusal) = trees.refusal
+        && trees.made.len() < used
+    {
+        return Err(refusal);
+    }
+    let mut made = trees.made;
+    made.truncate(used);
+    for (at, tree) in made.iter_mut().enumerate() {
+        let group = u32::try_from(model.tree_info[at]).map_err(|_| {
+            Refusal::field(format!("{path}.tree_info[{at}]"), model.tree_info[at], "a class")
+        })?;
+        tree.target = Target::Group(group);
+        tree.weight = weight_drop.get(at).map_or(1.0, |weight| f64::from(*weight));
+    }
+    Ok(Predictor::Trees(Box::new(Ensemble {
         features,
         groups,
         comparison: Comparison::Less32,
         absent: vec![Absent::Nan; features],
-        category_sets: Vec::new(),
-        trees: Vec::with_capacity(used),
+        category_sets: trees.category_sets,
+        trees: made,
         vote: Vote { sum: Sum::F32FromBase, base, divisor: 1.0 },
         link,
-    };
-    for (at, raw) in model.trees.iter().take(used).enumerate() {
-        let group = u32::try_from(model.tree_info[at]).map_err(|_| {
-            Refusal::field(format!("{path}.tree_info[{at}]"), model.tree_info[at], "a class")
-        })?;
-        let weight = weight_drop.get(at).map_or(1.0, |weight| f64::from(*weight));
-        ensemble.trees.push(tree(raw, at, group, weight, &mut ensemble.category_sets)?);
-    }
-    Ok(Predictor::Trees(Box::new(ensemble)))
+    })))
 }
 
 /// How many trees belong to the rounds that count.
 fn used_trees(
     learner: &Learner,
-    booster: &Booster,
+    model: &BoosterModel,
     groups: usize,
     rounds: Rounds,
 ) -> Result<usize, Refusal> {
@@ -360,7 +371,6 @@ fn used_trees(
     let best: usize =
         text.trim().parse().map_err(|_| Refusal::field(path, text, "a whole number from 0"))?;
     let end = best.saturating_add(1);
-    let Some(model) = &booster.model else { return Ok(usize::MAX) };
     // From 2.1 on the file says where each round begins.
     if let Some(until) = model.iteration_indptr.get(end) {
         return usize::try_from(*until).map_err(|_| {

@@ -4,7 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+
+use super::xgboost_tree::tree;
+use crate::refusal::Refusal;
+use crate::{CategorySet, Tree};
 
 /// The file. A pickled booster has it under `Model`, beside a `Config`.
 #[derive(Deserialize)]
@@ -60,7 +65,7 @@ pub(super) struct BoosterModel {
     #[serde(default)]
     pub(super) tree_info: Vec<i64>,
     #[serde(default)]
-    pub(super) trees: Vec<RawTree>,
+    pub(super) trees: Trees,
     #[serde(default)]
     pub(super) iteration_indptr: Vec<i64>,
     #[serde(default)]
@@ -71,6 +76,44 @@ pub(super) struct BoosterModel {
 pub(super) struct TreesParameters {
     #[serde(default)]
     pub(super) num_parallel_tree: Option<String>,
+}
+
+/// The trees, each made as soon as it is read: a file has several times what is kept of it.
+#[derive(Default)]
+pub(super) struct Trees {
+    /// How many the file has.
+    pub(super) count: usize,
+    /// Those before the first that was refused; all in the first group, without weights.
+    pub(super) made: Vec<Tree>,
+    pub(super) category_sets: Vec<CategorySet>,
+    /// What is wrong with the tree after them.
+    pub(super) refusal: Option<Refusal>,
+}
+
+impl<'de> Deserialize<'de> for Trees {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Trees, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Trees;
+            fn expecting(&self, into: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                into.write_str("a list of trees")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Trees, A::Error> {
+                let mut trees = Trees::default();
+                while let Some(raw) = list.next_element::<RawTree>()? {
+                    if trees.refusal.is_none() {
+                        match tree(&raw, trees.count, &mut trees.category_sets) {
+                            Ok(tree) => trees.made.push(tree),
+                            Err(refusal) => trees.refusal = Some(refusal),
+                        }
+                    }
+                    trees.count += 1;
+                }
+                Ok(trees)
+            }
+        }
+        from.deserialize_seq(List)
+    }
 }
 
 #[derive(Deserialize)]

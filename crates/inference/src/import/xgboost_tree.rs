@@ -7,14 +7,8 @@ use crate::{CategorySet, Node, Target, Tree};
 /// What the feature of a node says that was pruned away.
 const DELETED: i64 = 0x7fff_ffff;
 
-/// Makes a tree, and adds its category sets to those of the ensemble.
-pub(super) fn tree(
-    raw: &RawTree,
-    at: usize,
-    group: u32,
-    weight: f64,
-    sets: &mut Vec<CategorySet>,
-) -> Result<Tree, Refusal> {
+/// Makes a tree of the first group, and adds its category sets to those of the ensemble.
+pub(super) fn tree(raw: &RawTree, at: usize, sets: &mut Vec<CategorySet>) -> Result<Tree, Refusal> {
     let path = format!("learner.gradient_booster.model.trees[{at}]");
     if let Some(size) = &raw.tree_param.size_leaf_vector
         && !matches!(size.as_str(), "0" | "1")
@@ -51,8 +45,10 @@ pub(super) fn tree(
             next += 1;
         }
     }
-    let mut tree = Tree { target: Target::Group(group), weight, ..Tree::default() };
-    tree.nodes.reserve(next as usize);
+    let mut tree = Tree { target: Target::Group(0), weight: 1.0, ..Tree::default() };
+    tree.nodes.reserve_exact(next as usize);
+    let leaves = (0..count).filter(|node| raw.left_children[*node] == -1 && !deleted(*node));
+    tree.leaf_values.reserve_exact(leaves.count());
     for node in 0..count {
         if deleted(node) {
             continue;

@@ -1,8 +1,8 @@
 //! Whatever the bytes, readers answer or refuse.
 
 use inference::{
-    Engine, Instructions, Limits, ReadOptions, Rounds, read_lightgbm, read_onnx, read_xgboost_json,
-    read_xgboost_ubj,
+    BundleLimits, Engine, Instructions, Limits, ReadOptions, Rounds, read_any, read_archive,
+    read_bundle, read_lightgbm, read_onnx, read_pickle, read_xgboost_json, read_xgboost_ubj,
 };
 use proptest::prelude::*;
 
@@ -35,6 +35,32 @@ proptest! {
     fn arbitrary_lines(lines in "tree\n(version=v[234]|num_class=[0-9]{1,20}|Tree=[0-9]|num_leaves=[0-9]{1,20}|leaf_value=[0-9 .e-]{0,30}|max_feature_idx=[0-9]{1,20}|end of trees|\n){0,40}") {
         every_reader(lines.as_bytes());
     }
+}
+
+/// What fuzzing found once, by the reader: refused, or answering with numbers.
+#[test]
+fn every_finding_is_read_again() {
+    let options = ReadOptions::default();
+    let mut count = 0;
+    for folder in std::fs::read_dir(golden().with_file_name("hostile")).unwrap() {
+        for entry in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            count += 1;
+            every_reader(&bytes);
+            let _ = read_pickle(&bytes, &options);
+            let _ = read_any(&bytes, &options);
+            if let Ok(files) = read_archive(&bytes, &BundleLimits::default())
+                && let Ok(bundle) = read_bundle(&files, &options)
+            {
+                let engine =
+                    Engine::new(&bundle.model, &options.limits, Instructions::best()).unwrap();
+                let rows = vec![0.5; engine.signature().features.len() * 70];
+                let answers = engine.predict(&rows, 1).unwrap();
+                assert!(!answers.iter().any(|answer| answer.is_infinite()));
+            }
+        }
+    }
+    assert!(count >= 4, "{count} files");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Makes the Python environments that the tests of models train with, under FOLDER:
 #   make_venvs.sh FOLDER [new] [old] [mid]
-# Each is a set of library versions that people have. An environment that is there is kept; one that
-# is half made lies under another name, so that nobody uses it.
+# Each is a set of library versions that people have. An environment that is complete is kept; one
+# that is half made is made again.
 set -eu
 folder=$1
 shift
@@ -19,7 +19,8 @@ for name in "$@"; do
         echo "no environment is called $name" >&2
         exit 2 ;;
     esac
-    [ -d "$folder/venv-$name" ] && continue
+    [ -e "$folder/venv-$name/complete" ] && continue
+    rm -rf "$folder/venv-$name"
     python3 -m venv "$folder/venv-$name"
     # shellcheck disable=SC2086
     "$folder/venv-$name/bin/python" -m pip install --quiet --disable-pip-version-check $packages

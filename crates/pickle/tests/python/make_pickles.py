@@ -1,6 +1,6 @@
 """Makes genuine pickles and joblib files, with what Python predicts from them.
 
-    python make_pickles.py FOLDER SET [--rows N] [--trees N]
+    python make_pickles.py FOLDER SET [--rows N] [--trees N] [--train N]
     python make_pickles.py crates/inference/tests/golden/pickles new --rows 20 --trees 2
 
 FOLDER/SET gets one file a model, `numbers.f64`, `gaps.f64` (rows of six little-endian floats, the
@@ -57,6 +57,7 @@ def parse():
     parser.add_argument("set")
     parser.add_argument("--rows", type=int, default=40)
     parser.add_argument("--trees", type=int, default=4)
+    parser.add_argument("--train", type=int, help="rows to train on, where not all")
     return parser.parse_args()
 
 
@@ -95,6 +96,7 @@ class Maker:
         )
         self.tables = {"numbers": numbers, "gaps": gaps, "codes": codes, "mixed": self.mixed}
         self.rows = arguments.rows
+        self.asked = {name: table[: self.rows] for name, table in self.tables.items()}
         for name in ["numbers", "gaps", "codes"]:
             self.tables[name][: self.rows].astype("<f8").tofile(self.folder / f"{name}.f64")
         mixed = self.mixed[: min(self.rows, 2000)]
@@ -109,9 +111,18 @@ class Maker:
         self.mixed_rows[["price", "load"]] = self.mixed_rows[["price", "load"]].astype(float)
         texts = self.mixed_rows[["family", "zone", "tier"]].astype(object)
         self.mixed_rows[["family", "zone", "tier"]] = texts.where(texts.notna(), np.nan)
+        self.keep_for_training(arguments.train)
+
+    def keep_for_training(self, count):
+        if count is None:
+            return
+        self.tables = {name: table[:count] for name, table in self.tables.items()}
+        self.mixed = self.tables["mixed"]
+        for name in ["margin", "positive", "two", "three", "names"]:
+            setattr(self, name, getattr(self, name)[:count])
 
     def table(self, name):
-        return self.mixed_rows if name == "mixed" else self.tables[name][: self.rows]
+        return self.mixed_rows if name == "mixed" else self.asked[name]
 
     def keep(self, name, model, table, expected, protocol=None, compress=None):
         if compress is None:

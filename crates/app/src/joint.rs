@@ -1,0 +1,316 @@
+//! Every engine on one snapshot, and one list of what they say whose savings add up.
+//!
+//! Engines look at the same cluster and find the same money more than once. Here each dollar counts
+//! once: machines of the cluster are counted in the order in which the changes would be carried out
+//! (amounts of containers, packing, spot, working hours), each on what the one before leaves; things
+//! outside of it count with the first engine that names them.
+
+mod carried_out;
+mod items;
+
+use std::collections::BTreeMap;
+
+use engines::prepared::ErasedDecision;
+use engines::registry::{self, BUILT_IN};
+use engines::request::DecisionRequest;
+use facts::action::Target;
+use facts::cluster::DecodeError;
+use facts::decision::Warning;
+use facts::finding::CostCategory;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use units::{Confidence, Usd};
+
+use crate::decide::{Desk, Outcome};
+
+/// A request for everything at once: one cluster, and policies and limits by decision.
+#[derive(Clone, Debug, Deserialize)]
+pub struct JointRequest<'a> {
+    /// The caller's name for the cluster; else the snapshot's own.
+    #[serde(default)]
+    pub cluster_id: Option<String>,
+    /// The cluster.
+    #[serde(borrow)]
+    pub current_state: &'a RawValue,
+    /// Overrides of policies, by decision such as `bin_pack`.
+    #[serde(default, borrow)]
+    pub requirements: BTreeMap<String, &'a RawValue>,
+    /// Limits that only tighten, by decision.
+    #[serde(default, borrow)]
+    pub constraints: BTreeMap<String, &'a RawValue>,
+    /// Only these decisions; all when absent.
+    #[serde(default)]
+    pub engines: Option<Vec<String>>,
+}
+
+/// The same as the API document describes it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used; the reader above borrows raw text")]
+#[schemars(rename = "JointRequest")]
+pub struct JointRequestSchema {
+    /// The caller's name for the cluster; else the snapshot's own.
+    cluster_id: Option<String>,
+    /// The cluster, in the full or in the short form.
+    current_state: facts::cluster::ClusterState,
+    /// Overrides of policies, by decision such as `bin_pack`.
+    requirements: Option<BTreeMap<String, serde_json::Map<String, serde_json::Value>>>,
+    /// Limits that only tighten, by decision.
+    constraints: Option<BTreeMap<String, serde_json::Map<String, serde_json::Value>>>,
+    /// Only these decisions; all when absent.
+    engines: Option<Vec<String>>,
+}
+
+/// What all engines say together.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct JointReport {
+    /// The cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_id: Option<String>,
+    /// When it was decided; every decision below refers to this instant.
+    pub decided_at: Timestamp,
+    /// Dollars a month at list prices, each counted once.
+    pub list_savings_usd_per_month: Usd,
+    /// Dollars a month that are really saved, commitments and discounts considered.
+    pub effective_savings_usd_per_month: Usd,
+    /// Dollars a month that were measured after plans were carried out; `null` before that.
+    pub realised_savings_usd_per_month: Option<Usd>,
+    /// By part of the bill.
+    pub by_category: BTreeMap<CostCategory, Usd>,
+    /// What was found, most savings first.
+    pub items: Vec<JointItem>,
+    /// The decisions behind it.
+    pub decisions: Vec<JointDecision>,
+    /// How the sums come about.
+    pub method: String,
+}
+
+/// One thing that was found.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct JointItem {
+    /// Its place, from 1.
+    pub rank: u64,
+    /// The decision that it is from, such as `bin_pack`.
+    pub decision_type: String,
+    /// Its name; the same each time the same thing is found.
+    pub finding: String,
+    /// What it is about.
+    pub subject: Target,
+    /// Which part of the bill it lies in.
+    pub cost_category: CostCategory,
+    /// What to do, in one sentence.
+    pub summary: String,
+    /// What the engine says it saves by itself; `null` when unknown.
+    pub own_savings_usd_per_month: Option<Usd>,
+    /// What it adds to the sum.
+    pub counted_savings_usd_per_month: Usd,
+    /// The finding that counts the same dollars, where another one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counted_with: Option<String>,
+    /// How sure the engine is.
+    pub confidence: Confidence,
+    /// Whether a person has to look.
+    pub requires_review: bool,
+    /// Who answers for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+/// A decision behind the report.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct JointDecision {
+    /// What was asked for.
+    pub decision_type: String,
+    /// Its name; `GET /decisions/{id}` has the whole of it.
+    pub decision_id: String,
+    /// What it saves by itself.
+    pub own_savings_usd_per_month: Option<Usd>,
+    /// What it adds to the sum.
+    pub counted_savings_usd_per_month: Usd,
+    /// How much it recommends.
+    pub recommendations: u64,
+    /// How many steps its plan has.
+    pub steps: u64,
+    /// How sure it is.
+    pub confidence_score: Confidence,
+    /// What its reader should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// The report with the decisions that it was made of.
+pub struct Joint {
+    /// The report.
+    pub report: JointReport,
+    /// The decisions on the snapshot as it is, in the order of the registry.
+    pub outcomes: Vec<Outcome>,
+}
+
+impl<'a> JointRequest<'a> {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// Text that is none, or a decision that nobody makes, named by pointer.
+    pub fn from_json(body: &'a [u8]) -> Result<JointRequest<'a>, DecodeError> {
+        // One reader finds mistakes for both kinds of requests.
+        let request: JointRequest<'a> = serde_json::from_slice(body)
+            .map_err(|error| DecodeError { pointer: String::new(), message: error.to_string() })?;
+        let named = request.engines.iter().flatten().map(|name| ("/engines", name));
+        let named = named
+            .chain(request.requirements.keys().map(|name| ("/requirements", name)))
+            .chain(request.constraints.keys().map(|name| ("/constraints", name)));
+        for (at, name) in named {
+            if registry::for_decision(name).is_none() {
+                let known: Vec<&str> = BUILT_IN.iter().map(|engine| engine.decision()).collect();
+                return Err(DecodeError {
+                    pointer: format!("{at}/{name}"),
+                    message: format!("nobody decides `{name}`; expected {}", known.join(", ")),
+                });
+            }
+        }
+        Ok(request)
+    }
+
+    fn wants(&self, decision: &str) -> bool {
+        let Some(engines) = &self.engines else { return true };
+        engines.iter().any(|name| {
+            registry::for_decision(name).is_some_and(|engine| engine.decision() == decision)
+        })
+    }
+
+    /// The request for one decision, on this or on another cluster.
+    fn of(&self, decision: &str, state: &'a RawValue) -> DecisionRequest<'a> {
+        let part = |parts: &BTreeMap<String, &'a RawValue>| {
+            let found = parts.iter().find(|(name, _)| {
+                registry::for_decision(name).is_some_and(|engine| engine.decision() == decision)
+            });
+            found.map(|(_, raw)| *raw)
+        };
+        DecisionRequest {
+            request_id: None,
+            cluster_id: self.cluster_id.clone(),
+            decision_type: None,
+            current_state: state,
+            requirements: part(&self.requirements),
+            constraints: part(&self.constraints),
+        }
+    }
+}
+
+impl Desk {
+    /// Asks every engine, and puts together what they say.
+    ///
+    /// # Errors
+    /// The first part of the request that an engine cannot read.
+    pub fn decide_all(
+        &self,
+        request: &JointRequest<'_>,
+        now: Timestamp,
+        cancelled: Option<&dyn Fn() -> bool>,
+    ) -> Result<Joint, DecodeError> {
+        let mut outcomes = Vec::new();
+        for engine in BUILT_IN.iter().filter(|engine| request.wants(engine.decision())) {
+            let one = request.of(engine.decision(), request.current_state);
+            let outcome = self.decide(*engine, &one, now, cancelled).map_err(|error| {
+                // The parts of this request are one level deeper.
+                let pointer = error.pointer.replacen(
+                    "/requirements",
+                    &format!("/requirements/{}", engine.decision()),
+                    1,
+                );
+                DecodeError { pointer, message: error.message }
+            })?;
+            outcomes.push(outcome);
+        }
+        let counted = self.count(request, &outcomes, now, cancelled)?;
+        let report = items::report(request, &outcomes, &counted, now);
+        Ok(Joint { report, outcomes })
+    }
+
+    /// What each decision about the cluster's own machines still saves when those before it have been
+    /// carried out; decisions that are not here count as they are.
+    fn count(
+        &self,
+        request: &JointRequest<'_>,
+        outcomes: &[Outcome],
+        now: Timestamp,
+        cancelled: Option<&dyn Fn() -> bool>,
+    ) -> Result<BTreeMap<String, Counted>, DecodeError> {
+        let decision = |name: &str| {
+            outcomes.iter().map(|one| &one.decision).find(|one| one.decision_type == name)
+        };
+        let mut counted = BTreeMap::new();
+        let plans: Vec<&ErasedDecision> =
+            ["rightsize", "bin_pack"].iter().filter_map(|name| decision(name)).collect();
+        let changes = plans.iter().any(|one| !one.verdict.execution_plan.is_empty());
+        let after =
+            changes.then(|| carried_out::carried_out(request.current_state, &plans)).transpose()?;
+        let state = after.as_deref().unwrap_or(request.current_state);
+        // Packing is counted on the amounts that containers have afterwards.
+        if let (Some(sized), Some(packed)) = (decision("rightsize"), decision("bin_pack")) {
+            if !sized.verdict.execution_plan.is_empty() {
+                let smaller = carried_out::carried_out(request.current_state, &[sized])?;
+                let again = self.again(request, "bin_pack", &smaller, now, cancelled)?;
+                counted.insert("bin_pack".to_owned(), Counted::of(&again));
+                let _ = packed;
+            }
+        }
+        let mut ratio = 1.0;
+        if decision("spot_optimize").is_some() {
+            let again = self.again(request, "spot_optimize", state, now, cancelled)?;
+            let savings = &again.verdict.savings;
+            if let (Some(before), Some(after)) =
+                (savings.before_usd_per_hour, savings.after_usd_per_hour)
+            {
+                if before.nanos() > 0 {
+                    ratio = after.nanos() as f64 / before.nanos() as f64;
+                }
+            }
+            counted.insert("spot_optimize".to_owned(), Counted::of(&again));
+        }
+        if decision("schedule").is_some() {
+            let again = self.again(request, "schedule", state, now, cancelled)?;
+            // An hour that is not run saves what it costs after the move to spot.
+            counted
+                .insert("schedule".to_owned(), Counted::of(&again).scaled(ratio.clamp(0.0, 1.0)));
+        }
+        Ok(counted)
+    }
+
+    fn again(
+        &self,
+        request: &JointRequest<'_>,
+        decision: &str,
+        state: &RawValue,
+        now: Timestamp,
+        cancelled: Option<&dyn Fn() -> bool>,
+    ) -> Result<ErasedDecision, DecodeError> {
+        let engine = registry::for_decision(decision).ok_or_else(|| DecodeError {
+            pointer: String::new(),
+            message: format!("nobody decides `{decision}`"),
+        })?;
+        let one = request.of(decision, state);
+        Ok(self.decide(engine, &one, now, cancelled)?.decision)
+    }
+}
+
+/// What a decision adds to the sum.
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    effective: Usd,
+    list: Usd,
+}
+
+impl Counted {
+    fn of(decision: &ErasedDecision) -> Counted {
+        let verdict = &decision.verdict;
+        let effective = verdict.estimated_savings.unwrap_or(Usd::ZERO).max(Usd::ZERO);
+        let list = verdict.savings.list_savings_usd_per_month.unwrap_or(effective);
+        Counted { effective, list }
+    }
+
+    fn scaled(self, share: f64) -> Counted {
+        let scaled = |amount: Usd| Usd::from_dollars(amount.dollars() * share).unwrap_or(amount);
+        Counted { effective: scaled(self.effective), list: scaled(self.list) }
+    }
+}

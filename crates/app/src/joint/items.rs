@@ -1,0 +1,247 @@
+//! From decisions to one ranked list.
+
+use std::collections::BTreeMap;
+
+use engines::prepared::ErasedDecision;
+use facts::action::Target;
+use facts::finding::{CostCategory, Finding};
+use jiff::Timestamp;
+use serde_json::Value;
+use units::Usd;
+
+use super::{Counted, JointDecision, JointItem, JointReport, JointRequest};
+use crate::decide::Outcome;
+
+/// How the sums come about, for whoever reads them.
+const METHOD: &str = "Every dollar counts once. Machines of the cluster: packing is counted on what \
+    containers ask for afterwards, spot on the nodes that packing leaves, working hours on these at \
+    the price after the move to spot. Things outside of the cluster count with the first decision \
+    that names them. Traffic of a workload counts with the network's findings where these name it.";
+
+/// Puts decisions together.
+pub(super) fn report(
+    request: &JointRequest<'_>,
+    outcomes: &[Outcome],
+    counted: &BTreeMap<String, Counted>,
+    now: Timestamp,
+) -> JointReport {
+    let mut items = Vec::new();
+    let mut decisions = Vec::new();
+    let mut seen: BTreeMap<(CostCategory, String), String> = BTreeMap::new();
+    let (mut list, mut effective) = (Usd::ZERO, Usd::ZERO);
+    for decision in outcomes.iter().map(|outcome| &outcome.decision) {
+        let own = of_decision(decision);
+        let whole = counted.get(&decision.decision_type);
+        let first = items.len();
+        for item in own {
+            let keys = keys(&item);
+            let known = keys.iter().find_map(|key| seen.get(key).cloned());
+            let counts = match (&known, whole) {
+                (Some(_), _) => Usd::ZERO,
+                (None, None) => item.own_savings_usd_per_month.unwrap_or(Usd::ZERO).max(Usd::ZERO),
+                // Shared out below, over all items of the decision.
+                (None, Some(_)) => Usd::ZERO,
+            };
+            if known.is_none() {
+                for key in keys {
+                    seen.entry(key).or_insert_with(|| item.finding.clone());
+                }
+            }
+            items.push(JointItem {
+                counted_savings_usd_per_month: counts,
+                counted_with: known,
+                ..item
+            });
+        }
+        let mine = &mut items[first..];
+        if let Some(whole) = whole {
+            share(mine, whole.effective);
+        }
+        let adds: Usd = mine.iter().map(|item| item.counted_savings_usd_per_month).sum();
+        effective += adds;
+        let of_list = match whole {
+            Some(whole) => whole.list,
+            None => adds + committed(decision),
+        };
+        list += of_list;
+        decisions.push(JointDecision {
+            decision_type: decision.decision_type.clone(),
+            decision_id: decision.decision_id.clone(),
+            own_savings_usd_per_month: decision.verdict.estimated_savings,
+            counted_savings_usd_per_month: adds,
+            recommendations: decision.verdict.recommendations.len() as u64,
+            steps: decision.verdict.execution_plan.len() as u64,
+            confidence_score: decision.verdict.confidence_score,
+            warnings: decision.verdict.warnings.clone(),
+        });
+    }
+    items.sort_by(|a, b| {
+        let key =
+            |item: &JointItem| (item.counted_savings_usd_per_month, item.own_savings_usd_per_month);
+        key(b).cmp(&key(a)).then_with(|| a.finding.cmp(&b.finding))
+    });
+    let mut by_category: BTreeMap<CostCategory, Usd> = BTreeMap::new();
+    for (item, rank) in items.iter_mut().zip(1_u64..) {
+        item.rank = rank;
+        if item.counted_savings_usd_per_month > Usd::ZERO {
+            *by_category.entry(item.cost_category).or_default() +=
+                item.counted_savings_usd_per_month;
+        }
+    }
+    let of_snapshot = outcomes.iter().find_map(|outcome| outcome.decision.cluster_id.clone());
+    JointReport {
+        cluster_id: request.cluster_id.clone().or(of_snapshot),
+        decided_at: now,
+        list_savings_usd_per_month: list,
+        effective_savings_usd_per_month: effective,
+        realised_savings_usd_per_month: None,
+        by_category,
+        items,
+        decisions,
+        method: METHOD.to_owned(),
+    }
+}
+
+/// What a decision saves at list prices beyond what it really saves.
+fn committed(decision: &ErasedDecision) -> Usd {
+    let verdict = &decision.verdict;
+    let list = verdict.savings.list_savings_usd_per_month;
+    match (list, verdict.estimated_savings) {
+        (Some(list), Some(real)) if list > real => list - real,
+        _ => Usd::ZERO,
+    }
+}
+
+/// Gives every item its part of what the decision as a whole adds, by what it claims itself.
+fn share(items: &mut [JointItem], whole: Usd) {
+    let own = |item: &JointItem| item.own_savings_usd_per_month.unwrap_or(Usd::ZERO).max(Usd::ZERO);
+    let total: Usd = items.iter().map(&own).sum();
+    let mut left = whole;
+    let last = items.len().saturating_sub(1);
+    for (place, item) in items.iter_mut().enumerate() {
+        let part = if place == last {
+            left
+        } else if total > Usd::ZERO {
+            let share = own(item).dollars() / total.dollars();
+            Usd::from_dollars(whole.dollars() * share).unwrap_or(Usd::ZERO).min(left)
+        } else {
+            Usd::ZERO
+        };
+        item.counted_savings_usd_per_month = part;
+        left = left - part;
+    }
+}
+
+/// What an item's dollars are about: equal keys are the same dollars.
+fn keys(item: &JointItem) -> Vec<(CostCategory, String)> {
+    let subject = &item.subject;
+    let name = |text: &str| (item.cost_category, text.to_owned());
+    match item.decision_type.as_str() {
+        // Machines are counted by what is left of them, not by name.
+        "bin_pack" | "spot_optimize" | "schedule" | "rightsize" => Vec::new(),
+        "network_optimize" => {
+            let ends = item.finding.strip_prefix("cross_zone:").unwrap_or(&item.finding);
+            ends.split('>').map(|end| name(&format!("workload {end}"))).collect()
+        }
+        "noisy_neighbor" => {
+            // The workload stands in the summary's detail; a pod is known by it alone.
+            vec![name(&format!("workload {}", subject.uid.as_deref().unwrap_or(&subject.name)))]
+        }
+        _ => vec![name(&format!("{} {}", subject.kind, subject.name))],
+    }
+}
+
+/// The items of a decision, before anything is counted.
+fn of_decision(decision: &ErasedDecision) -> Vec<JointItem> {
+    let parsed: Vec<Value> = decision
+        .verdict
+        .recommendations
+        .iter()
+        .filter_map(|raw| serde_json::from_str(raw.get()).ok())
+        .collect();
+    match decision.decision_type.as_str() {
+        "bin_pack" => parsed.iter().filter_map(|one| of_packing(decision, one)).collect(),
+        "spot_optimize" => of_spot(decision).into_iter().collect(),
+        _ => parsed.into_iter().filter_map(|one| of_finding(decision, one)).collect(),
+    }
+}
+
+fn of_finding(decision: &ErasedDecision, value: Value) -> Option<JointItem> {
+    let workload = value["workload"].as_str().map(str::to_owned);
+    let finding: Finding = serde_json::from_value(value).ok()?;
+    let mut subject = finding.subject;
+    // A pod's traffic is its workload's: that is what the other engine names.
+    if decision.decision_type == "noisy_neighbor" {
+        subject.uid = workload.or(subject.uid);
+    }
+    Some(JointItem {
+        rank: 0,
+        decision_type: decision.decision_type.clone(),
+        finding: finding.finding,
+        subject,
+        cost_category: finding.cost_category,
+        summary: finding.summary,
+        own_savings_usd_per_month: finding.savings_usd_per_month,
+        counted_savings_usd_per_month: Usd::ZERO,
+        counted_with: None,
+        confidence: finding.confidence,
+        requires_review: finding.requires_review,
+        owner: finding.owner,
+    })
+}
+
+fn of_packing(decision: &ErasedDecision, value: &Value) -> Option<JointItem> {
+    let usd = |value: &Value| serde_json::from_value::<Option<Usd>>(value.clone()).ok().flatten();
+    let (finding, subject, summary, own) = if value["kind"] == "remove_node" {
+        let node: Target = serde_json::from_value(value["node"].clone()).ok()?;
+        let summary = format!(
+            "take node {} away ({}); {} pods move",
+            node.name,
+            value["reason"].as_str().unwrap_or("").replace('_', " "),
+            value["pods_moved"]
+        );
+        (format!("node:{}", node.name), node, summary, usd(&value["savings_usd_per_month"]))
+    } else {
+        let of_type = value["instance_type"].as_str()?.to_owned();
+        let summary = format!("buy {} × {of_type}", value["count"]);
+        let subject =
+            Target { kind: "InstanceType".to_owned(), name: of_type.clone(), ..Target::default() };
+        (format!("launch:{of_type}"), subject, summary, Some(Usd::ZERO))
+    };
+    Some(JointItem {
+        rank: 0,
+        decision_type: decision.decision_type.clone(),
+        finding,
+        subject,
+        cost_category: CostCategory::Compute,
+        summary,
+        own_savings_usd_per_month: own,
+        counted_savings_usd_per_month: Usd::ZERO,
+        counted_with: None,
+        confidence: decision.verdict.confidence_score,
+        requires_review: false,
+        owner: None,
+    })
+}
+
+fn of_spot(decision: &ErasedDecision) -> Option<JointItem> {
+    if decision.verdict.allocation.is_empty() {
+        return None;
+    }
+    let pools = decision.verdict.allocation.len();
+    let name = decision.cluster_id.clone().unwrap_or_else(|| "cluster".to_owned());
+    Some(JointItem {
+        rank: 0,
+        decision_type: decision.decision_type.clone(),
+        finding: format!("spot_allocation:{name}"),
+        subject: Target { kind: "Cluster".to_owned(), name, ..Target::default() },
+        cost_category: CostCategory::Compute,
+        summary: format!("share the capacity out over {pools} pools under the safety layers"),
+        own_savings_usd_per_month: decision.verdict.estimated_savings,
+        counted_savings_usd_per_month: Usd::ZERO,
+        counted_with: None,
+        confidence: decision.verdict.confidence_score,
+        requires_review: false,
+        owner: None,
+    })
+}

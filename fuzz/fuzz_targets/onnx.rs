@@ -1,0 +1,6 @@
+//! Any bytes to the reader of ONNX, and rows to what it accepts: `cargo +nightly fuzz run onnx`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| fuzz::read_and_ask(inference::read_onnx, bytes));
