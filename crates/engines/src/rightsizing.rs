@@ -212,6 +212,7 @@ impl Engine for Rightsizing {
             evidence: given.evidence,
             loads: &loads,
             commitments: &commitments,
+            now: given.now,
         };
         let (reshapes, list) = shapes::judge(&scene, &mut collected);
         let crowded = plan::crowded(state, &loads.nodes, &reshapes);

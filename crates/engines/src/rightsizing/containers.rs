@@ -58,14 +58,20 @@ pub(super) fn judge(
     };
     let because = calibrated(policy, &calibration, serving, jobs);
     let all_ranges = state.policies.as_ref().map_or(&[][..], |part| &part.items.limit_ranges);
-    let mut judged =
-        Judged { resizes: Vec::new(), needs: Vec::with_capacity(histories.groups.len()) };
+    let count = histories.groups.len();
+    let mut judged = Judged { resizes: Vec::new(), needs: vec![(None, None); count] };
     let mut without = 0_u64;
-    for (place, group) in histories.groups.iter().enumerate() {
+    // Nothing that is said depends on the order in which pods were listed.
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by_key(|place| {
+        let group = &histories.groups[*place];
+        (group.subject, group.container.name.as_str())
+    });
+    for place in order {
+        let group = &histories.groups[place];
         let subject = &histories.subjects[group.subject as usize];
         let Some(history) = &group.history else {
             without += 1;
-            judged.needs.push((None, None));
             continue;
         };
         let cpu = rules.cpu_need(group, history);
@@ -73,7 +79,8 @@ pub(super) fn judge(
         let told = |amount: &Option<Amount>, samples: u64| {
             amount.as_ref().filter(|_| samples >= policy.min_samples).map(|amount| amount.amount)
         };
-        judged.needs.push((told(&cpu, history.cpu.samples), told(&memory, history.memory.samples)));
+        judged.needs[place] =
+            (told(&cpu, history.cpu.samples), told(&memory, history.memory.samples));
         if !policy.containers {
             continue;
         }
@@ -301,10 +308,8 @@ impl Scene<'_> {
                 "its first minutes take {startup} of processors, which the request leaves out"
             ));
         }
-        if memory {
-            if let Some(sign) = heap::sign_of_java(self.group) {
-                because.push(format!("{sign}; see that its heap fits into the new limit"));
-            }
+        if memory && let Some(sign) = heap::sign_of_java(self.group) {
+            because.push(format!("{sign}; see that its heap fits into the new limit"));
         }
         because
     }

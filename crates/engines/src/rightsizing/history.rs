@@ -212,10 +212,10 @@ impl<'a> Histories<'a> {
                 && text.bytes().all(|one| one.is_ascii_digit() || one.is_ascii_lowercase())
         };
         let number = |text: &str| !text.is_empty() && text.bytes().all(|one| one.is_ascii_digit());
-        if number(last) {
-            if let Some(found) = self.find(namespace, "StatefulSet", stem) {
-                return Some(found);
-            }
+        if number(last)
+            && let Some(found) = self.find(namespace, "StatefulSet", stem)
+        {
+            return Some(found);
         }
         if !random(last, 5..=5) {
             return None;

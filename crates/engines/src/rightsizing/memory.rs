@@ -62,7 +62,7 @@ pub fn model_of_buckets(histogram: &Histogram) -> Option<PeakModel> {
         all.map(|(bucket, weight)| (bucket_start(Measured::Memory, bucket + 1).ln(), *weight))
     };
     let total: f64 = filled().map(|(_, weight)| weight).sum();
-    let (top, _) = filled().last()?;
+    let (top, _) = filled().next_back()?;
     let mean = filled().map(|(log, weight)| log * weight).sum::<f64>() / total;
     let variance =
         filled().map(|(log, weight)| (log - mean) * (log - mean) * weight).sum::<f64>() / total;

@@ -227,17 +227,17 @@ impl RightsizingPolicy {
     /// Applies limits; none of them can loosen the policy.
     pub fn tighten(&mut self, limits: RightsizingConstraints) {
         fn raise<T: PartialOrd>(own: &mut Option<T>, limit: Option<T>) {
-            if let Some(limit) = limit {
-                if own.as_ref().is_none_or(|own| limit > *own) {
-                    *own = Some(limit);
-                }
+            if let Some(limit) = limit
+                && own.as_ref().is_none_or(|own| limit > *own)
+            {
+                *own = Some(limit);
             }
         }
         fn lower<T: PartialOrd>(own: &mut Option<T>, limit: Option<T>) {
-            if let Some(limit) = limit {
-                if own.as_ref().is_none_or(|own| limit < *own) {
-                    *own = Some(limit);
-                }
+            if let Some(limit) = limit
+                && own.as_ref().is_none_or(|own| limit < *own)
+            {
+                *own = Some(limit);
             }
         }
         let machines = &mut self.machines;

@@ -106,17 +106,11 @@ impl Rules<'_> {
         let wanted = within(around.ranges, need, |list| list.cpu.map(|cpu| cpu.0));
         self.enough_known(known, known.cpu.samples, around, "processors", now, wanted)?;
         let shrinks = now.is_some_and(|now| wanted < now);
-        if let Some(share) = known.throttled.filter(|share| *share > self.policy.throttled_above) {
-            if shrinks {
-                return Err(Stays::new(
-                    ReasonCode::Throttled,
-                    format!(
-                        "its processor limit holds it back for {:.0} % of the time",
-                        share * 100.0
-                    ),
-                    &[("throttled_share", share)],
-                ));
-            }
+        let throttled = known.throttled.filter(|share| *share > self.policy.throttled_above);
+        if let Some(share) = throttled.filter(|_| shrinks) {
+            let detail =
+                format!("its processor limit holds it back for {:.0} % of the time", share * 100.0);
+            return Err(Stays::new(ReasonCode::Throttled, detail, &[("throttled_share", share)]));
         }
         self.tolerable("processors", now, wanted, |amount| MilliCpu(amount).to_string())?;
         steered(around, "cpu", now, wanted)?;
@@ -159,10 +153,8 @@ impl Rules<'_> {
                 &[("wanted_bytes", wanted as f64)],
             ));
         }
-        if shrinks {
-            if let Some(detail) = heap::managed(group, known) {
-                return Err(Stays::new(ReasonCode::HeapManaged, detail, &[]));
-            }
+        if shrinks && let Some(detail) = heap::managed(group, known) {
+            return Err(Stays::new(ReasonCode::HeapManaged, detail, &[]));
         }
         let most = self.most_memory.filter(|most| wanted > *most);
         if let Some(most) = most.filter(|most| now.is_none_or(|now| now <= *most)) {

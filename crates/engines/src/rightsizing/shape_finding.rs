@@ -103,7 +103,7 @@ impl Scene<'_> {
                 workload_class: chosen.class,
             })),
         };
-        let targets = if group.pool.is_some() {
+        let targets = if group.whole {
             vec![target]
         } else {
             let of = |node: &usize| {

@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 
 use facts::action::Target;
-use facts::cluster::{ClusterState, Node, ResourceList, well_known};
+use facts::cluster::{ClusterState, Node, Pod, ResourceList, well_known};
 use facts::decision::PriceUsed;
 use facts::names::{CapacityType, OperatingSystem};
 use facts::reason::ReasonCode;
+use jiff::Timestamp;
 use market::Instance;
 use units::{Bytes, Confidence, Fraction, MilliCpu, UsdPerHour};
 
@@ -24,6 +25,7 @@ use super::{Direction, RightsizingFinding};
 use crate::commitments::{Capacity, Commitments};
 use crate::findings::Collected;
 use crate::machine_prices::Machine;
+use crate::scheduling::eviction::protected;
 
 /// A group whose machines should be of another type.
 pub(super) struct Reshape {
@@ -45,6 +47,8 @@ pub(super) struct NodeGroup<'a> {
     pub(super) capacity_type: CapacityType,
     /// By their places in the snapshot.
     pub(super) nodes: Vec<usize>,
+    /// Whether they are all nodes of the type in the pool, so that a step can name the pool.
+    pub(super) whole: bool,
 }
 
 /// What is looked at, all at once.
@@ -54,6 +58,7 @@ pub(super) struct Scene<'a> {
     pub(super) evidence: &'a RightsizingEvidence,
     pub(super) loads: &'a Loads,
     pub(super) commitments: &'a Commitments<'a>,
+    pub(super) now: Timestamp,
 }
 
 /// Judges every group. Returns changes, and what they save by list.
@@ -133,8 +138,8 @@ pub(super) fn judge(
 }
 
 fn groups(state: &ClusterState) -> Vec<NodeGroup<'_>> {
-    let mut found: BTreeMap<(Option<(&'static str, &str)>, &str, CapacityType), Vec<usize>> =
-        BTreeMap::new();
+    type Key<'k> = (Option<(&'static str, &'k str)>, &'k str, CapacityType);
+    let mut found: BTreeMap<Key<'_>, Vec<usize>> = BTreeMap::new();
     for (place, node) in state.node_items().iter().enumerate() {
         let Some(from) = node.label(well_known::INSTANCE_TYPE) else { continue };
         if node.deleted_at.is_some() {
@@ -147,9 +152,15 @@ fn groups(state: &ClusterState) -> Vec<NodeGroup<'_>> {
         let bought = node.capacity_type.unwrap_or(CapacityType::OnDemand);
         found.entry((pool, from, bought)).or_default().push(place);
     }
+    let mut of_type: BTreeMap<(Option<(&'static str, &str)>, &str), u32> = BTreeMap::new();
+    for (pool, from, _) in found.keys() {
+        *of_type.entry((*pool, *from)).or_default() += 1;
+    }
     let groups = found.into_iter().map(|((pool, from, capacity_type), mut nodes)| {
         nodes.sort_by_key(|node| &state.node_items()[*node].name);
-        NodeGroup { pool, from, capacity_type, nodes }
+        // A step on the pool would change what is bought in the other way, too.
+        let whole = pool.is_some() && of_type.get(&(pool, from)) == Some(&1);
+        NodeGroup { pool, from, capacity_type, nodes, whole }
     });
     groups.collect()
 }
@@ -218,6 +229,9 @@ impl<'a> Scene<'a> {
             let detail = format!("what {} costs is not known", group.from);
             return Err(refused(ReasonCode::PriceUnknown, detail));
         };
+        if let Some(detail) = self.protected(group, &nodes) {
+            return Err(refused(ReasonCode::DoNotDisrupt, detail));
+        }
         let load = self.most(group);
         if load.movable == 0 {
             let detail = "nothing runs on it but what comes with nodes".to_owned();
@@ -296,6 +310,25 @@ impl<'a> Scene<'a> {
             class,
             beyond_class,
         })
+    }
+
+    /// What marks a node, or a pod on it, as not to be disrupted.
+    fn protected(&self, group: &NodeGroup<'_>, nodes: &[&Node]) -> Option<String> {
+        let of_node = |node: &&Node| {
+            let how = protected(&node.annotations, node.created_at, self.now)?;
+            Some(format!("node {} is {how}", node.name))
+        };
+        let pods = self.state.pod_items();
+        let mut on_nodes = group
+            .nodes
+            .iter()
+            .flat_map(|node| &self.loads.pods[*node])
+            .map(|at| &pods[*at as usize]);
+        let of_pod = |pod: &Pod| {
+            let how = protected(&pod.annotations, pod.created_at, self.now)?;
+            Some(format!("pod {}/{} is {how}", pod.namespace(), pod.name))
+        };
+        nodes.iter().find_map(of_node).or_else(|| on_nodes.find_map(of_pod))
     }
 
     /// The most that any node of a group carries, in each dimension.
