@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use facts::action::Target;
 use facts::cluster::{
-    ClusterState, Container, Histogram, MemoryPeak, Pod, ResourceList, UsageHistory, Workload,
+    CPU_HALF_LIFE_SECONDS, ClusterState, Container, Histogram, MemoryPeak, Pod, ResourceList,
+    UsageHistory, Workload,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use units::MilliCpu;
 
 use super::memory;
@@ -82,9 +83,6 @@ impl Subject<'_> {
         self.key.kind == "Job" || self.key.kind == "CronJob"
     }
 }
-
-/// Old measurements count half as much after this: what CPU histograms are decayed with.
-pub(super) const HALF_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl<'a> Histories<'a> {
     pub(super) fn of(state: &'a ClusterState) -> Histories<'a> {
@@ -301,7 +299,7 @@ fn together(mut histories: Vec<&UsageHistory>) -> Measured {
             (Some(newest), Some(last)) => newest.duration_since(last).as_secs_f64(),
             _ => 0.0,
         };
-        let faded = (-age / HALF_LIFE.as_secs_f64()).exp2();
+        let faded = (-age / CPU_HALF_LIFE_SECONDS).exp2();
         if let Some(cpu) = &one.cpu {
             all.cpu.merge(cpu, faded);
         }
