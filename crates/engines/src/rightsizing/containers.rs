@@ -124,8 +124,8 @@ fn calibrated(
     let text = |risk: f64, (deviations, found): (f64, bool)| {
         if found {
             format!(
-                "{deviations:.2} deviations above the mean peak: found on the last peaks of {} \
-                 containers, for a risk of {:.1} %",
+                "{deviations:.2} deviations above the mean peak: found on the later halves of the \
+                 histories of {} containers, for a risk of {:.1} %",
                 calibration.containers(),
                 risk * 100.0
             )

@@ -333,7 +333,7 @@ impl Measured {
         }
     }
 
-    /// What its last window says of how far peaks scatter.
+    /// What its later half says of how far peaks scatter.
     pub(super) fn score(&self, margin: f64) -> Option<f64> {
         memory::score(&self.peaks, margin)
     }

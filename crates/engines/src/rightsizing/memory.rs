@@ -2,17 +2,17 @@
 //! next one may lie is found out from all containers together.
 //!
 //! With `μ` and `σ` of the logarithms of the peaks of past windows, the next peak is expected below
-//! `exp(μ + k·σ)` times the margin. `k` is calibrated: each container's own last window is predicted
-//! from the ones before, the `k` that would have been enough is its score, and of `n` scores the
-//! `⌈(n + 1)(1 − ε)⌉`-th smallest holds for a new container with a probability of at least `1 − ε`
-//! where containers are exchangeable (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random
+//! `exp(μ + k·σ)` times the margin. `k` is calibrated: the later half of each container's own history
+//! is predicted from the earlier half, the `k` that would have been enough for its largest peak is its
+//! score, and of `n` scores the `⌈(n + 1)(1 − ε)⌉`-th smallest is enough for another container with a
+//! probability of at least `1 − ε` where containers are exchangeable (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random
 //! World, 2005: inductive conformal prediction).
 
 use facts::cluster::{Histogram, Measured, MemoryPeak, bucket_start};
 use jiff::{SignedDuration, Timestamp};
 use units::Bytes;
 
-/// Windows that a container needs before its last one tells anything about the others.
+/// Windows that the earlier half of a history needs to tell anything.
 const LEAST_WINDOWS: usize = 4;
 /// No spread is believed to be smaller: two equal peaks do not prove that the third is equal.
 const LEAST_SPREAD: f64 = 0.01;
@@ -84,20 +84,21 @@ impl PeakModel {
     }
 }
 
-/// How far above the mean the last window of a history lay, seen from the windows before; `None`
-/// where there are too few. Below 0 where the peak of the day before would have been enough.
+/// How far above the mean the peaks of the later half of a history lay, seen from the earlier half;
+/// `None` where that has too few windows. Below 0 where the peak of the day before would have been
+/// enough for all of them.
 #[must_use]
 pub fn score(peaks: &[MemoryPeak], margin: f64) -> Option<f64> {
-    let (next, before) = peaks.split_last()?;
+    let (before, after) = peaks.split_at(peaks.len().div_ceil(2));
+    let most = after.iter().map(|peak| peak.bytes.0).max()?.max(1) as f64;
     if before.len() < LEAST_WINDOWS {
         return None;
     }
-    let model = peak_model(before, Some(next.from))?;
-    if next.bytes.0 as f64 <= model.recent.0 as f64 * margin {
+    let model = peak_model(before, after.first().map(|next| next.from))?;
+    if most <= model.recent.0 as f64 * margin {
         return Some(-1.0);
     }
-    let log = (next.bytes.0.max(1) as f64 / margin).ln();
-    Some((log - model.mean) / model.spread)
+    Some(((most / margin).ln() - model.mean) / model.spread)
 }
 
 /// How many deviations above the mean are enough.
@@ -188,9 +189,16 @@ mod tests {
     }
 
     #[test]
-    fn scores_look_at_the_last_window() {
-        assert_eq!(score(&peaks(&[100, 101, 99, 100]), 1.05), None);
-        assert_eq!(score(&peaks(&[100, 101, 99, 100, 104]), 1.05), Some(-1.0));
-        assert!(score(&peaks(&[100, 101, 99, 100, 120]), 1.05).unwrap() > 2.0);
+    fn scores_look_from_the_earlier_half_at_the_later_one() {
+        assert_eq!(score(&peaks(&[100, 101, 99, 100, 101, 100]), 1.05), None);
+        let before = [100, 101, 99, 100];
+        let with = |after: [i64; 4]| peaks(&[before, after].concat());
+        assert_eq!(score(&with([100, 104, 100, 90]), 1.05), Some(-1.0));
+        let one = score(&with([100, 120, 100, 90]), 1.05).unwrap();
+        assert!(one > 2.0, "{one}");
+        // What is told is what would have been enough.
+        let model = peak_model(&peaks(&before), None).unwrap();
+        let enough = model.enough(one, 1.05).0 as f64 / 1_048_576.0;
+        assert!((enough - 120.0).abs() < 0.01, "{enough}");
     }
 }
