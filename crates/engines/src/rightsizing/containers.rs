@@ -91,6 +91,7 @@ pub(super) fn judge(
             is_job: subject.is_job(),
             scaler: subject.listed.and_then(|one| one.autoscaler.as_ref()),
             ranges: &ranges,
+            java: heap::sign_of_java(group),
         };
         let scene =
             Scene { policy, evidence, rules: &rules, histories, group, place, because: &because };
@@ -178,7 +179,7 @@ impl Scene<'_> {
         }
         let finding =
             format!("container:{namespace}/{}/{}/{name}", subject.key.kind, subject.key.name);
-        let merged = self.merged(&finding, history, &cpu, &memory);
+        let merged = self.merged(&finding, history, around, &cpu, &memory);
         let (need_cpu, need_memory) = (merged.need.cpu.0, merged.need.memory.0);
         let mut refuse = |stays: Stays| {
             let numbers: Vec<(&str, f64)> = stays.numbers.into_iter().collect();
@@ -275,13 +276,14 @@ impl Scene<'_> {
         &self,
         finding: &str,
         history: &Measured,
+        around: &Around<'_>,
         cpu: &Option<Amount>,
         memory: &Option<Amount>,
     ) -> Merged {
         let amount = |one: &Option<Amount>| one.as_ref().map_or(0, |amount| amount.amount);
         let ruled = Need { cpu: MilliCpu(amount(cpu)), memory: Bytes(amount(memory)) };
         let enough = (history.days() / self.policy.min_days.max(0.1) / 2.0).min(1.0);
-        let java = if heap::sign_of_java(self.group).is_some() { 0.8 } else { 1.0 };
+        let java = if around.java.is_some() { 0.8 } else { 1.0 };
         let sure = Confidence::new(Fraction::clamped((0.5 + 0.4 * enough) * java));
         merge(ruled, sure, self.evidence.forecast(finding), self.policy.review_divergence)
     }
@@ -308,7 +310,7 @@ impl Scene<'_> {
                 "its first minutes take {startup} of processors, which the request leaves out"
             ));
         }
-        if memory && let Some(sign) = heap::sign_of_java(self.group) {
+        if memory && let Some(sign) = &around.java {
             because.push(format!("{sign}; see that its heap fits into the new limit"));
         }
         because

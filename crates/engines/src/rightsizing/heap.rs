@@ -44,8 +44,10 @@ const NEAR: f64 = 0.6;
 const FLAT: f64 = 0.08;
 
 /// Why memory use says nothing of the need; `None` where it does.
-pub(super) fn managed(group: &Group<'_>, known: &Measured) -> Option<String> {
-    let sign = sign_of_java(group)?;
+///
+/// `sign` is what says that the container runs Java.
+pub(super) fn managed(group: &Group<'_>, known: &Measured, sign: Option<&str>) -> Option<String> {
+    let sign = sign?;
     let limit = group.container.limits.memory.or(group.container.requests.memory)?.0 as f64;
     let logs: Vec<f64> = known.peaks.iter().map(|peak| (peak.bytes.0.max(1) as f64).ln()).collect();
     let count = logs.len() as f64;

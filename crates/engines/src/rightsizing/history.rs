@@ -306,7 +306,7 @@ fn together(mut histories: Vec<&UsageHistory>) -> Measured {
         if let Some(memory) = &one.memory {
             all.memory.merge(memory, faded);
         }
-        all.peaks.extend(&one.memory_peaks);
+        all.peaks = larger(std::mem::take(&mut all.peaks), &one.memory_peaks);
         all.first_at = match (all.first_at, one.first_at) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -318,9 +318,29 @@ fn together(mut histories: Vec<&UsageHistory>) -> Measured {
             (a, b) => a.or(b),
         };
     }
-    // Of windows that begin together the largest peak counts: no pod may run out.
-    all.peaks.sort_by_key(|peak| (peak.from, std::cmp::Reverse(peak.bytes)));
-    all.peaks.dedup_by_key(|peak| peak.from);
+    all
+}
+
+/// Two lists of peaks as one in order: of windows that begin together the larger peak counts, since
+/// no pod may run out.
+fn larger(known: Vec<MemoryPeak>, more: &[MemoryPeak]) -> Vec<MemoryPeak> {
+    let mut all: Vec<MemoryPeak> = Vec::with_capacity(known.len().max(more.len()));
+    let mut take = |peak: MemoryPeak| match all.last_mut() {
+        Some(last) if last.from == peak.from => last.bytes = last.bytes.max(peak.bytes),
+        _ => all.push(peak),
+    };
+    let mut sorted = std::borrow::Cow::Borrowed(more);
+    if !more.is_sorted_by_key(|peak| peak.from) {
+        sorted.to_mut().sort_by_key(|peak| peak.from);
+    }
+    let mut known = known.into_iter().peekable();
+    for peak in sorted.iter() {
+        while let Some(before) = known.next_if(|one| one.from <= peak.from) {
+            take(before);
+        }
+        take(*peak);
+    }
+    known.for_each(take);
     all
 }
 

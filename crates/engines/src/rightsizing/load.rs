@@ -51,10 +51,9 @@ pub(super) fn loads(state: &ClusterState, histories: &Histories<'_>, judged: &Ju
         loads.pods[node].push(place as u32);
         let load = &mut loads.nodes[node];
         let before = demand_of(pod);
-        let after = afterwards(pod, place, histories, judged, &of_group, true);
-        let after = after.as_ref().map_or_else(|| before.clone(), demand_of);
-        let grown = afterwards(pod, place, histories, judged, &of_group, false);
-        let grown = grown.as_ref().map_or_else(|| before.clone(), demand_of);
+        let scene = Scene { histories, judged, of_group: &of_group };
+        let after = scene.afterwards(pod, place, &before, true);
+        let grown = scene.afterwards(pod, place, &before, false);
         let grown = [grown.cpu, grown.memory];
         add(&mut load.grown, grown);
         let (used, measured) = use_of(pod, place, histories, judged, &before);
@@ -75,57 +74,84 @@ fn add(sum: &mut [i64; 2], more: [i64; 2]) {
     }
 }
 
-/// A pod as far as its requests go, as it will be; `None` where nothing is known of it.
-///
-/// With `needs` a container counts with what it needs where that is more than it will request, so
-/// that a change which is not made never makes a machine look larger than it is.
-fn afterwards(
-    pod: &Pod,
-    place: usize,
-    histories: &Histories<'_>,
-    judged: &Judged,
-    of_group: &[Option<&Resize>],
-    needs: bool,
-) -> Option<Pod> {
-    let known = |container: &Container| {
-        let group = histories.group_of_pod(place, &container.name)?;
-        let need = if needs { judged.needs[group] } else { (None, None) };
-        let resize = of_group[group].filter(|one| needs || one.direction != Direction::Downsize);
-        (resize.is_some() || need != (None, None)).then_some((resize, need))
-    };
-    let mut all = pod.containers.iter().chain(&pod.init_containers);
-    all.find(|one| known(one).is_some())?;
-    let apply = |containers: &[Container]| {
-        containers
-            .iter()
-            .map(|one| {
-                let (resize, (cpu, memory)) = known(one).unwrap_or((None, (None, None)));
+/// What changes containers.
+struct Scene<'a> {
+    histories: &'a Histories<'a>,
+    judged: &'a Judged,
+    of_group: &'a [Option<&'a Resize>],
+}
+
+impl Scene<'_> {
+    /// What a pod requests, as it will be.
+    ///
+    /// With `needs` a container counts with what it needs where that is more than it will request,
+    /// so that a change which is not made never makes a machine look larger than it is; without,
+    /// only what becomes larger counts.
+    fn afterwards(&self, pod: &Pod, place: usize, before: &Demand, needs: bool) -> Demand {
+        let plain = pod.init_containers.is_empty()
+            && pod.requests.is_empty()
+            && pod.cpu.is_none()
+            && pod.memory.is_none();
+        if plain {
+            // The sum of its containers, of which only those that change have to be looked at.
+            let mut after = before.clone();
+            for one in &pod.containers {
+                if let Some([cpu, memory]) = self.changed(place, one, needs) {
+                    let now = request_of(one);
+                    after.cpu += cpu - now.cpu.map_or(0, |cpu| cpu.0);
+                    after.memory += memory - now.memory.map_or(0, |memory| memory.0);
+                }
+            }
+            return after;
+        }
+        let apply = |containers: &[Container]| {
+            let changed = containers.iter().map(|one| {
                 let mut after = Container {
                     sidecar: one.sidecar,
-                    requests: resize.map_or(&one.requests, |resize| &resize.requests).clone(),
-                    limits: resize.map_or(&one.limits, |resize| &resize.limits).clone(),
+                    requests: one.requests.clone(),
+                    limits: one.limits.clone(),
                     ..Container::default()
                 };
-                let requested = request_of(&after);
-                if let Some(cpu) = cpu {
-                    after.requests.cpu = requested.cpu.max(Some(MilliCpu(cpu)));
-                }
-                if let Some(memory) = memory {
-                    after.requests.memory = requested.memory.max(Some(Bytes(memory)));
+                if let Some([cpu, memory]) = self.changed(place, one, needs) {
+                    after.requests.cpu = Some(MilliCpu(cpu));
+                    after.requests.memory = Some(Bytes(memory));
                 }
                 after
-            })
-            .collect()
-    };
-    Some(Pod {
-        cpu: pod.cpu,
-        memory: pod.memory,
-        requests: pod.requests.clone(),
-        overhead: pod.overhead.clone(),
-        containers: apply(&pod.containers),
-        init_containers: apply(&pod.init_containers),
-        ..Pod::default()
-    })
+            });
+            changed.collect()
+        };
+        demand_of(&Pod {
+            cpu: pod.cpu,
+            memory: pod.memory,
+            requests: pod.requests.clone(),
+            overhead: pod.overhead.clone(),
+            containers: apply(&pod.containers),
+            init_containers: apply(&pod.init_containers),
+            ..Pod::default()
+        })
+    }
+
+    /// Processors and memory that a container will request; `None` where nothing changes.
+    fn changed(&self, place: usize, container: &Container, needs: bool) -> Option<[i64; 2]> {
+        let group = self.histories.group_of_pod(place, &container.name)?;
+        let need = if needs { self.judged.needs[group] } else { (None, None) };
+        let resize =
+            self.of_group[group].filter(|one| needs || one.direction != Direction::Downsize);
+        if resize.is_none() && need == (None, None) {
+            return None;
+        }
+        let now = request_of(container);
+        let (cpu, memory) = match resize {
+            Some(resize) => {
+                (resize.requests.cpu.or(now.cpu), resize.requests.memory.or(now.memory))
+            }
+            None => (now.cpu, now.memory),
+        };
+        Some([
+            cpu.map_or(0, |cpu| cpu.0).max(need.0.unwrap_or(0)),
+            memory.map_or(0, |memory| memory.0).max(need.1.unwrap_or(0)),
+        ])
+    }
 }
 
 /// What a pod uses: with requests where nothing was measured, and without them.

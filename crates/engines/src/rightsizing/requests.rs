@@ -48,6 +48,8 @@ pub(super) struct Around<'a> {
     pub(super) is_job: bool,
     pub(super) scaler: Option<&'a Autoscaler>,
     pub(super) ranges: &'a [&'a LimitRange],
+    /// What says that it runs Java.
+    pub(super) java: Option<String>,
 }
 
 impl Rules<'_> {
@@ -153,7 +155,7 @@ impl Rules<'_> {
                 &[("wanted_bytes", wanted as f64)],
             ));
         }
-        if shrinks && let Some(detail) = heap::managed(group, known) {
+        if shrinks && let Some(detail) = heap::managed(group, known, around.java.as_deref()) {
             return Err(Stays::new(ReasonCode::HeapManaged, detail, &[]));
         }
         let most = self.most_memory.filter(|most| wanted > *most);

@@ -152,14 +152,12 @@ fn groups(state: &ClusterState) -> Vec<NodeGroup<'_>> {
         let bought = node.capacity_type.unwrap_or(CapacityType::OnDemand);
         found.entry((pool, from, bought)).or_default().push(place);
     }
-    let mut of_type: BTreeMap<(Option<(&'static str, &str)>, &str), u32> = BTreeMap::new();
-    for (pool, from, _) in found.keys() {
-        *of_type.entry((*pool, *from)).or_default() += 1;
-    }
+    let keys: Vec<Key<'_>> = found.keys().copied().collect();
     let groups = found.into_iter().map(|((pool, from, capacity_type), mut nodes)| {
         nodes.sort_by_key(|node| &state.node_items()[*node].name);
         // A step on the pool would change what is bought in the other way, too.
-        let whole = pool.is_some() && of_type.get(&(pool, from)) == Some(&1);
+        let same = keys.iter().filter(|(other, of_type, _)| *other == pool && *of_type == from);
+        let whole = pool.is_some() && same.count() == 1;
         NodeGroup { pool, from, capacity_type, nodes, whole }
     });
     groups.collect()
