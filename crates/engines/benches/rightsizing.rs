@@ -90,6 +90,7 @@ fn state() -> ClusterState {
     let pods = (0..PODS).map(|at| Pod {
         name: format!("web-{}-5d9f8c6b5-{:05}", at / 10, at),
         namespace: "shop".to_owned(),
+        created_at: now().checked_sub(jiff::SignedDuration::from_mins(at as i64)).ok(),
         uid: Some(format!("p-{at}")),
         node: Some(format!("node-{:04}", at % NODES)),
         owner: Some(Owner {

@@ -62,28 +62,24 @@ impl Workloads {
             };
             WorkloadKey { namespace: pod.namespace().to_owned(), kind, name }
         };
-        // Most pods have the owner of another, whose workload was found already.
-        let mut names = Vec::with_capacity(all.len());
-        for pod in all {
-            names.push((pod.namespace(), pod.owner.as_ref().map_or("", |one| one.name.as_str())));
-        }
-        let by_owner = NameIndex::of(names.iter().copied());
+        // Pods are listed by name as a rule, so that those of one owner stand together.
         let mut found: Vec<WorkloadKey> = Vec::new();
         let mut found_of_pod: Vec<Option<u32>> = Vec::with_capacity(all.len());
-        for (place, pod) in all.iter().enumerate() {
-            let known = pod.owner.as_ref().map(|owner| {
-                let first = by_owner.get(pod.namespace(), &owner.name);
-                let like = first.filter(|first| *first < place).filter(|first| {
-                    let kind = all[*first].owner.as_ref().map(|one| &one.kind);
-                    kind == Some(&owner.kind)
-                        && all[*first].labels.get(POD_HASH) == pod.labels.get(POD_HASH)
+        let mut before: Option<(&Pod, &Owner)> = None;
+        for pod in all {
+            found_of_pod.push(pod.owner.as_ref().map(|owner| {
+                let like = before.is_some_and(|(other, of_other)| {
+                    of_other.name == owner.name
+                        && of_other.kind == owner.kind
+                        && other.namespace() == pod.namespace()
+                        && other.labels.get(POD_HASH) == pod.labels.get(POD_HASH)
                 });
-                like.and_then(|first| found_of_pod[first]).unwrap_or_else(|| {
+                if !like {
                     found.push(key_of(pod, owner));
-                    found.len() as u32 - 1
-                })
-            });
-            found_of_pod.push(known);
+                }
+                before = Some((pod, owner));
+                found.len() as u32 - 1
+            }));
         }
         let mut keys = found.clone();
         keys.sort();

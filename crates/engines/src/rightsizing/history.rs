@@ -105,15 +105,15 @@ impl<'a> Histories<'a> {
             }
         }
         if let Some(usage) = &state.usage {
-            let index = NameIndex::of(pods.iter().map(|pod| (pod.namespace(), pod.name.as_str())));
+            let mut places = Places::of(pods);
             for used in &usage.items.containers {
-                let Some(pod) = index.get(&used.namespace, &used.pod) else { continue };
+                let Some(pod) = places.get(&used.namespace, &used.pod) else { continue };
                 let Some(group) = all.group_of_pod(pod, &used.container) else { continue };
                 let now = &mut all.groups[group].now;
                 now.cpu = now.cpu.max(used.used.cpu);
                 now.memory = now.memory.max(used.used.memory);
             }
-            all.add_histories(&usage.items.histories, &index);
+            all.add_histories(&usage.items.histories, &mut places);
         }
         all
     }
@@ -169,11 +169,11 @@ impl<'a> Histories<'a> {
         self.group(self.subject_of_pod[pod]?, container)
     }
 
-    fn add_histories(&mut self, histories: &'a [UsageHistory], pods: &NameIndex<'_>) {
+    fn add_histories(&mut self, histories: &'a [UsageHistory], places: &mut Places<'_>) {
         let mut of_group: Vec<Vec<&UsageHistory>> = vec![Vec::new(); self.groups.len()];
         for history in histories {
             let subject = match (&history.pod, &history.workload) {
-                (Some(pod), _) => match pods.get(&history.namespace, pod) {
+                (Some(pod), _) => match places.get(&history.namespace, pod) {
                     Some(place) => self.subject_of_pod[place],
                     None => self.subject_by_name(&history.namespace, pod),
                 },
@@ -226,6 +226,32 @@ impl<'a> Histories<'a> {
         });
         let kinds = ["DaemonSet", "ReplicaSet", "Job"];
         made_by.or_else(|| kinds.into_iter().find_map(|kind| self.find(namespace, kind, stem)))
+    }
+}
+
+/// Where pods stand in the snapshot. Pods and measurements are in the order of names as a rule, so the
+/// pod that was found last and the one after it are tried before the whole is looked through.
+struct Places<'a> {
+    pods: &'a [Pod],
+    last: usize,
+    index: Option<NameIndex<'a>>,
+}
+
+impl<'a> Places<'a> {
+    fn of(pods: &'a [Pod]) -> Places<'a> {
+        Places { pods, last: 0, index: None }
+    }
+
+    fn get(&mut self, namespace: &str, name: &str) -> Option<usize> {
+        let pods = self.pods;
+        let near = (self.last..pods.len().min(self.last + 2))
+            .find(|at| pods[*at].name == name && pods[*at].namespace() == namespace);
+        let found = near.or_else(|| {
+            let names = || pods.iter().map(|pod| (pod.namespace(), pod.name.as_str()));
+            self.index.get_or_insert_with(|| NameIndex::of(names())).get(namespace, name)
+        })?;
+        self.last = found;
+        Some(found)
     }
 }
 
@@ -283,14 +309,16 @@ fn killed_pods(state: &ClusterState) -> BTreeSet<(&str, &str)> {
 
 /// One history of many: weights of older ones fade as those within a history do.
 fn together(mut histories: Vec<&UsageHistory>) -> Measured {
-    // Sums of floats depend on their order.
+    // Sums of floats depend on their order; names lie far apart in memory and are read last.
+    let key = |one: &UsageHistory| {
+        (one.last_at, one.first_at, one.cpu.as_ref().map_or(0, |cpu| cpu.samples))
+    };
+    let weight = |one: &UsageHistory| one.cpu.as_ref().and_then(|cpu| cpu.peak).unwrap_or(0.0);
     histories.sort_by(|a, b| {
-        (a.last_at, a.first_at, &a.pod, &a.workload).cmp(&(
-            b.last_at,
-            b.first_at,
-            &b.pod,
-            &b.workload,
-        ))
+        key(a)
+            .cmp(&key(b))
+            .then_with(|| weight(a).total_cmp(&weight(b)))
+            .then_with(|| (&a.pod, &a.workload).cmp(&(&b.pod, &b.workload)))
     });
     let newest = histories.iter().filter_map(|one| one.last_at).max();
     let mut all = Measured { runs: histories.len() as u64, ..Measured::default() };
@@ -304,7 +332,12 @@ fn together(mut histories: Vec<&UsageHistory>) -> Measured {
             all.cpu.merge(cpu, faded);
         }
         if let Some(memory) = &one.memory {
-            all.memory.merge(memory, faded);
+            // Buckets are asked only where there are no peaks.
+            if one.memory_peaks.is_empty() {
+                all.memory.merge(memory, faded);
+            } else {
+                all.memory.samples = all.memory.samples.saturating_add(memory.samples);
+            }
         }
         all.peaks = larger(std::mem::take(&mut all.peaks), &one.memory_peaks);
         all.first_at = match (all.first_at, one.first_at) {
