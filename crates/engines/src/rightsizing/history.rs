@@ -56,6 +56,10 @@ pub(super) struct Histories<'a> {
     by_subject: Vec<Vec<u32>>,
     /// The subject of each pod, by the pod's place in the snapshot.
     pub(super) subject_of_pod: Vec<Option<u32>>,
+    /// Groups of the containers of all pods, sidecars last, and where those of each pod begin: what
+    /// lies together is found without reading names.
+    groups_of_pods: Vec<u32>,
+    starts: Vec<u32>,
     /// Histories of pods or workloads that are not in the snapshot.
     pub(super) unknown: u64,
 }
@@ -95,15 +99,19 @@ impl<'a> Histories<'a> {
             by_subject: vec![Vec::new(); subjects.len()],
             subjects,
             groups: Vec::new(),
+            groups_of_pods: Vec::with_capacity(pods.len()),
+            starts: Vec::with_capacity(pods.len() + 1),
             subject_of_pod,
             unknown: 0,
         };
         let killed = killed_pods(state);
         for (place, pod) in pods.iter().enumerate() {
+            all.starts.push(all.groups_of_pods.len() as u32);
             if let Some(subject) = all.subject_of_pod[place] {
                 all.add_pod(subject, place as u32, pod, &killed);
             }
         }
+        all.starts.push(all.groups_of_pods.len() as u32);
         if let Some(usage) = &state.usage {
             let mut places = Places::of(pods);
             for used in &usage.items.containers {
@@ -129,7 +137,9 @@ impl<'a> Histories<'a> {
                 (pod.is_active(), pod.created_at, &pod.name)
                     > (other.is_active(), other.created_at, &other.name)
             };
-            match self.group(subject, &container.name) {
+            let known = self.group(subject, &container.name);
+            self.groups_of_pods.push(known.unwrap_or(self.groups.len()) as u32);
+            match known {
                 Some(group) => {
                     let group = &mut self.groups[group];
                     if newer(group.newest) {
@@ -164,8 +174,14 @@ impl<'a> Histories<'a> {
             .find(|group| self.groups[*group].container.name == container)
     }
 
+    /// The groups of the containers of a pod, and then of its sidecars, by the pod's place in the
+    /// snapshot; none where no workload stands behind it.
+    pub(super) fn groups_of(&self, pod: usize) -> &[u32] {
+        &self.groups_of_pods[self.starts[pod] as usize..self.starts[pod + 1] as usize]
+    }
+
     /// The group of a container of a pod, by the pod's place in the snapshot.
-    pub(super) fn group_of_pod(&self, pod: usize, container: &str) -> Option<usize> {
+    fn group_of_pod(&self, pod: usize, container: &str) -> Option<usize> {
         self.group(self.subject_of_pod[pod]?, container)
     }
 

@@ -95,8 +95,8 @@ impl Scene<'_> {
         if plain {
             // The sum of its containers, of which only those that change have to be looked at.
             let mut after = before.clone();
-            for one in &pod.containers {
-                if let Some([cpu, memory]) = self.changed(place, one, needs) {
+            for (one, group) in pod.containers.iter().zip(self.histories.groups_of(place)) {
+                if let Some([cpu, memory]) = self.changed(*group, one, needs) {
                     let now = request_of(one);
                     after.cpu += cpu - now.cpu.map_or(0, |cpu| cpu.0);
                     after.memory += memory - now.memory.map_or(0, |memory| memory.0);
@@ -104,36 +104,38 @@ impl Scene<'_> {
             }
             return after;
         }
-        let apply = |containers: &[Container]| {
-            let changed = containers.iter().map(|one| {
-                let mut after = Container {
-                    sidecar: one.sidecar,
-                    requests: one.requests.clone(),
-                    limits: one.limits.clone(),
-                    ..Container::default()
-                };
-                if let Some([cpu, memory]) = self.changed(place, one, needs) {
-                    after.requests.cpu = Some(MilliCpu(cpu));
-                    after.requests.memory = Some(Bytes(memory));
-                }
-                after
-            });
-            changed.collect()
+        let mut groups = self.histories.groups_of(place).iter();
+        let mut apply = |one: &Container, runs_on: bool| {
+            let mut after = Container {
+                sidecar: one.sidecar,
+                requests: one.requests.clone(),
+                limits: one.limits.clone(),
+                ..Container::default()
+            };
+            let group = if runs_on { groups.next() } else { None };
+            if let Some([cpu, memory]) = group.and_then(|group| self.changed(*group, one, needs)) {
+                after.requests.cpu = Some(MilliCpu(cpu));
+                after.requests.memory = Some(Bytes(memory));
+            }
+            after
         };
+        let containers = pod.containers.iter().map(|one| apply(one, true)).collect();
+        let init_containers =
+            pod.init_containers.iter().map(|one| apply(one, one.sidecar)).collect();
         demand_of(&Pod {
             cpu: pod.cpu,
             memory: pod.memory,
             requests: pod.requests.clone(),
             overhead: pod.overhead.clone(),
-            containers: apply(&pod.containers),
-            init_containers: apply(&pod.init_containers),
+            containers,
+            init_containers,
             ..Pod::default()
         })
     }
 
     /// Processors and memory that a container will request; `None` where nothing changes.
-    fn changed(&self, place: usize, container: &Container, needs: bool) -> Option<[i64; 2]> {
-        let group = self.histories.group_of_pod(place, &container.name)?;
+    fn changed(&self, group: u32, container: &Container, needs: bool) -> Option<[i64; 2]> {
+        let group = group as usize;
         let need = if needs { self.judged.needs[group] } else { (None, None) };
         let resize =
             self.of_group[group].filter(|one| needs || one.direction != Direction::Downsize);
@@ -164,9 +166,9 @@ fn use_of(
 ) -> ([i64; 2], [i64; 2]) {
     let (mut used, mut measured, mut any) = ([0; 2], [0; 2], false);
     let sidecars = pod.init_containers.iter().filter(|one| one.sidecar);
-    for container in pod.containers.iter().chain(sidecars) {
-        let group = histories.group_of_pod(place, &container.name);
-        let (cpu, memory) = group.map_or((None, None), |group| judged.needs[group]);
+    for (container, group) in pod.containers.iter().chain(sidecars).zip(histories.groups_of(place))
+    {
+        let (cpu, memory) = judged.needs[*group as usize];
         let requested = request_of(container);
         any |= cpu.is_some() || memory.is_some();
         add(
