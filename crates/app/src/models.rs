@@ -4,6 +4,7 @@
 pub mod activation;
 pub(crate) mod asking;
 pub mod folder;
+pub mod golden;
 pub mod inspection;
 pub mod reading;
 pub mod serving;

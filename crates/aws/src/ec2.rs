@@ -83,6 +83,7 @@ impl Form {
             body: body.join("&").into_bytes(),
             signed_for: Some(("ec2", region.as_str().to_owned())),
             with_token: self.with_token,
+            largest: None,
         }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use clock::Clock;
 use market::Limits;
 
+mod bucket;
 mod config;
 mod credentials;
 mod ec2;
@@ -24,6 +25,7 @@ mod request;
 mod spot_history;
 mod verdict;
 
+pub use bucket::{Bucket, Stored};
 pub use config::{AwsConfig, Keys, Secret};
 pub use error::Error;
 pub use page::{Cursor, Page};

@@ -67,6 +67,7 @@ impl Aws {
             body: body.to_string().into_bytes(),
             signed_for: Some(("pricing", config.pricing_region.clone())),
             with_token: cursor.token.is_some(),
+            largest: None,
         };
         let limits = self.page_limits();
         let page = self

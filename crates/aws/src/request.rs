@@ -6,7 +6,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
+    UriPathNormalizationMode, sign,
+};
 use aws_sigv4::sign::v4::SigningParams;
 use clock::Clock;
 use jiff::Timestamp;
@@ -32,6 +35,8 @@ pub(crate) struct Call {
     pub(crate) signed_for: Option<(&'static str, String)>,
     /// Whether the request carries a page token.
     pub(crate) with_token: bool,
+    /// The most bytes of the answer, where that is not the configuration's own limit.
+    pub(crate) largest: Option<usize>,
 }
 
 impl Call {
@@ -45,6 +50,7 @@ impl Call {
             body: Vec::new(),
             signed_for: None,
             with_token: false,
+            largest: None,
         }
     }
 
@@ -187,7 +193,7 @@ impl Requester {
     async fn whole(&self, call: &Call) -> Result<Answer, Fault> {
         let whole = async {
             let (head, response) = self.open(call).await?;
-            let body = self.body(call.operation, response).await?;
+            let body = self.body(call, response).await?;
             Ok(Answer { head, body, origin: self.origin(call) })
         };
         tokio::time::timeout(self.config.answer_timeout, whole).await.unwrap_or_else(|_| {
@@ -218,7 +224,7 @@ impl Requester {
             return Ok((head, response));
         }
         // The status alone says much, should the rest not come.
-        let mut body = self.body(call.operation, response).await.unwrap_or_default();
+        let mut body = self.body(call, response).await.unwrap_or_default();
         if let Some(keys) = &credentials {
             body = without(&body, keys);
         }
@@ -249,17 +255,13 @@ impl Requester {
             .map_err(|_| Fault::Unreachable { detail: format!("nothing came for {most:?}") })
     }
 
-    async fn body(
-        &self,
-        operation: &'static str,
-        mut response: Response,
-    ) -> Result<Vec<u8>, Fault> {
+    async fn body(&self, call: &Call, mut response: Response) -> Result<Vec<u8>, Fault> {
+        let (operation, most) = (call.operation, call.largest.unwrap_or(self.config.answer_bytes));
         let mut body = Vec::new();
         while let Some(piece) = self.piece(&mut response).await? {
             let piece = piece.as_ref();
-            if body.len() + piece.len() > self.config.answer_bytes {
-                let detail =
-                    format!("the answer is larger than {} bytes", self.config.answer_bytes);
+            if body.len() + piece.len() > most {
+                let detail = format!("the answer is larger than {most} bytes");
                 return Err(Fault::Final(Error::TooLarge { operation, detail }));
             }
             body.extend_from_slice(piece);
@@ -353,12 +355,20 @@ fn signature(
         Fault::Final(Error::Configuration { field: "request to sign", detail: redact(&detail) })
     };
     let identity = credentials.clone().into();
+    let mut settings = SigningSettings::default();
+    if service == "s3" {
+        // S3 takes paths as they are, and wants the digest of the content in a header
+        // (https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html).
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    }
     let parameters = SigningParams::builder()
         .identity(&identity)
         .region(region)
         .name(service)
         .time(now.into())
-        .settings(SigningSettings::default())
+        .settings(settings)
         .build()
         .map_err(|error| refused(error.to_string()))?
         .into();

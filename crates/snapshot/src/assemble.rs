@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 
 use facts::cluster::{
-    Autoscaler, ClusterEvent, ClusterState, Image, Labels, Network, Node, Pod, Policies, Section,
-    Usage, UsageHistory, Volumes, Workload, WorkloadKind, well_known,
+    Autoscaler, Calendar, ClusterEvent, ClusterState, Image, Labels, Network, Node, Pod, Policies,
+    Section, Usage, UsageHistory, Volumes, Workload, WorkloadKind, well_known,
 };
 use facts::names::Region;
 use jiff::Timestamp;
@@ -14,12 +14,14 @@ use serde::de::DeserializeOwned;
 
 use crate::cloud::Cloud;
 use crate::document::{self, Found, Sink};
+use crate::flows::Flows;
+use crate::images::Images;
 use crate::kubernetes::checkpoint::{Checkpoint, CheckpointObject};
 use crate::kubernetes::workload::{AutoscalerObject, ScaleTarget, WorkloadObject, workload_kind};
 use crate::kubernetes::{cluster_policy, network, node, observed, pod, volume};
 use crate::report::ImportReport;
 use crate::use_over_time::UseOverTime;
-use crate::{ImportError, aws, prometheus, yaml};
+use crate::{ImportError, aws, flows, ical, images, prometheus, yaml};
 
 /// What the caller knows about the snapshot as a whole.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +57,9 @@ pub struct Importer {
     vertical: BTreeMap<(String, String), (String, String)>,
     events: Vec<ClusterEvent>,
     cloud: Cloud,
+    flows: Flows,
+    described: Images,
+    calendars: Vec<Calendar>,
     seen: Seen,
 }
 
@@ -105,15 +110,45 @@ impl Importer {
             Some(b'{' | b'[') => document::read(reader, self).map_err(|error| {
                 ImportError::Malformed { name: name.to_owned(), message: error.to_string() }
             }),
-            Some(_) => self.add_yaml(name, reader),
+            Some(_) => self.add_text(name, reader),
         }
     }
 
-    fn add_yaml(&mut self, name: &str, mut reader: impl Read) -> Result<(), ImportError> {
+    /// Reads what is no JSON: tables of traffic and of files by their first line, calendars, YAML.
+    fn add_text(&mut self, name: &str, mut reader: impl BufRead) -> Result<(), ImportError> {
+        let failed = |source| ImportError::Read { name: name.to_owned(), source };
+        let start = reader.fill_buf().map_err(failed)?;
+        let line = start.split(|byte| *byte == b'\n').next().unwrap_or(start);
+        let line = String::from_utf8_lossy(line).into_owned();
+        if flows::is_header(&line) {
+            let lines = self.flows.read(reader).map_err(failed)?;
+            self.seen.mark("traffic", true);
+            self.report.used_many("Flow", lines.used);
+            if lines.unreadable > 0 {
+                self.report.unusable(
+                    name,
+                    "lines",
+                    &format!("{} cannot be read", lines.unreadable),
+                );
+            }
+            return Ok(());
+        }
+        if images::is_listing(&line) {
+            let used = self.described.listing(name, reader).map_err(failed)?;
+            self.seen.mark("images", true);
+            self.report.used_many("ImageFile", used);
+            return Ok(());
+        }
         let mut text = String::new();
-        reader
-            .read_to_string(&mut text)
-            .map_err(|source| ImportError::Read { name: name.to_owned(), source })?;
+        reader.read_to_string(&mut text).map_err(failed)?;
+        if ical::is_calendar(&text) {
+            let file = name.rsplit('/').next().unwrap_or(name);
+            let stem = file.split('.').next().unwrap_or(file);
+            self.calendars.push(ical::read(&text, stem));
+            self.seen.mark("calendars", true);
+            self.report.used("Calendar");
+            return Ok(());
+        }
         let malformed = |message| ImportError::Malformed { name: name.to_owned(), message };
         for json in yaml::to_json(&text).map_err(malformed)? {
             document::read(json.as_bytes(), self).map_err(|error| malformed(error.to_string()))?;
@@ -151,6 +186,9 @@ impl Importer {
         let nodes: Vec<Node> = self.nodes.into_values().collect();
         let region = self.options.region.or_else(|| region_of(&nodes));
         let mut images: Vec<Image> = self.images.into_values().collect();
+        for described in self.described.finish() {
+            describe(&mut images, described);
+        }
         images.sort_by(|a, b| b.size_bytes.cmp(&a.size_bytes).then_with(|| a.names.cmp(&b.names)));
         let state = ClusterState {
             cluster_id: self.options.cluster_id,
@@ -167,7 +205,9 @@ impl Importer {
             policies: seen.section("policies", "kubectl", at, self.policies),
             volumes: seen.section("volumes", "kubectl", at, self.volumes),
             network: seen.section("network", "kubectl", at, self.network),
+            traffic: seen.section("traffic", "flow records", at, self.flows.finish()),
             images: seen.section("images", "kubectl", at, images),
+            calendars: seen.section("calendars", "iCalendar", at, self.calendars),
             usage: seen.section("usage", usage_source, at, self.usage),
             events: seen.section("events", "kubectl", at, self.events),
             commitments: seen.section("commitments", "aws", at, commitments),
@@ -344,6 +384,15 @@ impl Sink for Importer {
         let kind = head.kind.as_deref().or(found.list_kind).unwrap_or("").to_owned();
         let object = format!("{kind} {}/{}", head.metadata.namespace, head.metadata.name);
         if kind.is_empty() {
+            let input = self.input.clone();
+            match self.described.object(&input, found.text) {
+                Some(Ok(kind)) => {
+                    self.seen.mark("images", true);
+                    return self.report.used(kind);
+                }
+                Some(Err(reason)) => return self.report.unusable(&input, "image", &reason),
+                None => {}
+            }
             let reason = if head.error_type.is_some() {
                 "is an error of Prometheus and no answer"
             } else {
@@ -399,6 +448,21 @@ impl Sink for Importer {
         self.seen.mark(aws::section_of(key), true);
         self.cloud.list(key);
     }
+}
+
+/// Adds what documents say of an image to what nodes say of it.
+fn describe(images: &mut Vec<Image>, described: Image) {
+    let known = images
+        .iter_mut()
+        .find(|image| image.names.iter().any(|name| described.names.contains(name)));
+    let Some(image) = known else { return images.push(described) };
+    image.compressed_bytes = described.compressed_bytes;
+    image.architecture = described.architecture;
+    image.created_at = described.created_at;
+    image.user = described.user;
+    image.history = described.history;
+    image.contents = described.contents;
+    image.size_bytes = image.size_bytes.or(described.size_bytes);
 }
 
 #[derive(Default, Deserialize)]

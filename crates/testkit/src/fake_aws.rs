@@ -12,10 +12,10 @@ use crate::World;
 mod answers;
 mod credentials;
 pub(crate) mod fault;
-mod http;
+pub(crate) mod http;
 mod pricing;
 mod query;
-mod signature;
+pub(crate) mod signature;
 pub(crate) mod spot;
 
 use fault::{Fault, Rule};

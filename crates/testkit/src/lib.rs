@@ -5,6 +5,7 @@
 //! how the product reads AWS: it shares no code with the sources that it tries out.
 
 mod fake_aws;
+mod fake_bucket;
 mod generated;
 mod made_model;
 mod offer;
@@ -14,6 +15,7 @@ mod world;
 pub use fake_aws::fault::{Fault, Rule, RuleError};
 pub use fake_aws::spot::POISONED_ROWS;
 pub use fake_aws::{FakeAws, Seen};
+pub use fake_bucket::FakeBucket;
 pub use generated::generated;
 pub use made_model::{Made, made_model};
 pub use offer::Offer;

@@ -9,8 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use aws::Bucket;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use store::ModelFile;
+
+/// How long a file may lie in the bucket before a model has it: longer than any upload takes.
+const SETTLED: SignedDuration = SignedDuration::from_hours(24);
 
 /// A folder of model files.
 #[derive(Clone, Debug)]
@@ -18,6 +23,8 @@ pub struct ModelFolder {
     root: PathBuf,
     largest: u64,
     begun: Arc<AtomicU64>,
+    /// Where files are kept for all servers; the folder then holds copies of what was asked for.
+    bucket: Option<Bucket>,
 }
 
 /// A file on its way in.
@@ -34,7 +41,15 @@ impl ModelFolder {
     /// `largest` bytes.
     #[must_use]
     pub fn new(root: &Path, largest: u64) -> ModelFolder {
-        ModelFolder { root: root.to_owned(), largest, begun: Arc::default() }
+        ModelFolder { root: root.to_owned(), largest, begun: Arc::default(), bucket: None }
+    }
+
+    /// The same with a bucket, in which files are kept for all servers.
+    ///
+    /// Methods that say so then wait for it, and are to be called where a thread may wait.
+    #[must_use]
+    pub fn with_bucket(self, bucket: Bucket) -> ModelFolder {
+        ModelFolder { bucket: Some(bucket), ..self }
     }
 
     /// The most bytes of a file.
@@ -70,17 +85,35 @@ impl ModelFolder {
         }
     }
 
-    /// The bytes of a file.
+    /// The bytes of a file, from the bucket where the folder has no copy; waits for it.
     ///
     /// # Errors
     /// It is not there, or is not what was put there.
     pub fn read(&self, file: &ModelFile) -> io::Result<Vec<u8>> {
-        let bytes = fs::read(self.place(&file.digest))?;
+        let bytes = match (fs::read(self.place(&file.digest)), &self.bucket) {
+            (Err(error), Some(bucket)) if error.kind() == io::ErrorKind::NotFound => {
+                self.fetched(bucket, &file.digest)?
+            }
+            (read, _) => read?,
+        };
         if hex(&Sha256::digest(&bytes)) != file.digest {
             let why = format!("the file of digest {} was changed", file.digest);
             return Err(io::Error::new(io::ErrorKind::InvalidData, why));
         }
         Ok(bytes)
+    }
+
+    /// Brings a file from the bucket, and keeps a copy of it when it is what it should be.
+    fn fetched(&self, bucket: &Bucket, digest: &str) -> io::Result<Vec<u8>> {
+        let content = waited(bucket.get(&relative(digest)))?.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::NotFound, format!("the bucket has no file {digest}"))
+        })?;
+        if hex(&Sha256::digest(&content)) == digest {
+            let mut copy = self.begin()?;
+            copy.write(&content)?;
+            copy.place()?;
+        }
+        Ok(content)
     }
 
     /// Where the file of a digest lies.
@@ -109,21 +142,27 @@ impl ModelFolder {
         self.root.is_dir()
     }
 
-    /// Removes a file that no model has any more. One that is being put there again stays. The folder is
-    /// to be held.
+    /// Removes a file that no model has any more, here and in the bucket; waits for it. One that is
+    /// being put there again stays. The folder is to be held.
     ///
     /// # Errors
     /// It cannot be removed.
     pub fn remove(&self, digest: &str) -> io::Result<()> {
-        remove_unless_held(&self.place(digest)).map(|_| ())
+        let removed = remove_unless_held(&self.place(digest))?;
+        match &self.bucket {
+            Some(bucket) if removed => waited(bucket.delete(&relative(digest))),
+            _ => Ok(()),
+        }
     }
 
-    /// Removes what was left behind: files on their way in that nobody writes, and files whose digest
-    /// `is_known` does not know. The folder is to be held. How many.
+    /// Removes what was left behind: files on their way in that nobody writes, files whose digest
+    /// `is_known` does not know, and such files of the bucket that were put there more than a day
+    /// before `now`; another server may be about to record younger ones. The folder is to be held.
+    /// Waits for the bucket. How many.
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub fn sweep(&self, is_known: impl Fn(&str) -> bool) -> io::Result<u64> {
+    pub fn sweep(&self, is_known: impl Fn(&str) -> bool, now: Timestamp) -> io::Result<u64> {
         let mut removed = 0;
         let mut look = vec![self.root.join("incoming"), self.root.join("sha256")];
         while let Some(folder) = look.pop() {
@@ -147,8 +186,24 @@ impl ModelFolder {
                 }
             }
         }
+        if let Some(bucket) = &self.bucket {
+            for stored in waited(bucket.list())? {
+                let digest = stored.name.rsplit('/').next().unwrap_or_default();
+                let old = stored.modified_at.is_some_and(|at| now.duration_since(at) > SETTLED);
+                if old && !is_known(digest) {
+                    waited(bucket.delete(&stored.name))?;
+                    removed += 1;
+                }
+            }
+        }
         Ok(removed)
     }
+}
+
+/// The result of a question to the bucket, on a thread that may wait.
+fn waited<T>(question: impl Future<Output = Result<T, aws::Error>>) -> io::Result<T> {
+    let answer = tokio::runtime::Handle::current().block_on(question);
+    answer.map_err(|error| io::Error::other(format!("the bucket of models: {error}")))
 }
 
 impl Incoming {
@@ -176,21 +231,17 @@ impl Incoming {
         Ok(bytes)
     }
 
-    /// Puts the file in its place, on the disk. It stays locked until the value that comes back is
-    /// dropped: by then a model has it, or it is left to the next sweep.
+    /// Puts the file in its place, on the disk and in the bucket, which is waited for. It stays locked
+    /// until the value that comes back is dropped: by then a model has it, or it is left to the next
+    /// sweep.
     ///
     /// # Errors
-    /// The disk does not take it.
+    /// The disk or the bucket does not take it.
     pub fn finish(self, name: &str) -> io::Result<(ModelFile, Held)> {
-        let digest = hex(&self.hasher.clone().finalize());
-        self.file.sync_all()?;
-        let place = self.folder.place(&digest);
-        let _alone = self.folder.hold()?;
-        if let Some(parent) = place.parent() {
-            fs::create_dir_all(parent)?;
-            fs::rename(&self.path, &place)?;
-            File::open(parent)?.sync_all()?;
+        if let Some(bucket) = &self.folder.bucket {
+            waited(bucket.put(&relative(&self.digest()), self.content()?))?;
         }
+        let digest = self.place()?;
         let file = ModelFile {
             name: name.chars().filter(|letter| !letter.is_control()).take(255).collect(),
             path: relative(&digest),
@@ -199,6 +250,24 @@ impl Incoming {
         };
         let held = Held(self.file.try_clone()?);
         Ok((file, held))
+    }
+
+    fn digest(&self) -> String {
+        hex(&self.hasher.clone().finalize())
+    }
+
+    /// Moves the file to its place on the disk; its digest.
+    fn place(&self) -> io::Result<String> {
+        let digest = self.digest();
+        self.file.sync_all()?;
+        let place = self.folder.place(&digest);
+        let _alone = self.folder.hold()?;
+        if let Some(parent) = place.parent() {
+            fs::create_dir_all(parent)?;
+            fs::rename(&self.path, &place)?;
+            File::open(parent)?.sync_all()?;
+        }
+        Ok(digest)
     }
 }
 

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use store::{ModelRow, NotDeleted};
 
 use super::folder::{Held, Incoming, ModelFolder};
-use super::reading;
 use super::{ModelItem, NewModel, checked, item};
+use super::{golden, reading};
 use crate::access::Caller;
 use crate::ids::timed_id;
 use crate::{App, Error, FieldError};
@@ -63,13 +63,17 @@ impl App {
     ) -> Result<ModelItem, Error> {
         checked(wanted)?;
         let kind = wanted.model_type;
+        let own_metadata = wanted.metadata.clone().unwrap_or_default();
         let work = tokio::task::spawn_blocking(move || {
             let bytes = incoming.content().map_err(|error| unkept(&error))?;
             let read = reading::read(&bytes)?;
             let input = reading::input_of(&read, kind)?;
-            Ok::<_, Error>((incoming, read, input))
+            let mut metadata = read.metadata.clone().unwrap_or_default();
+            metadata.extend(own_metadata);
+            let compared = golden::compare(&read, &metadata)?;
+            Ok::<_, Error>((incoming, read, input, metadata, compared))
         });
-        let (incoming, read, input) = finished(work).await??;
+        let (incoming, read, input, metadata, compared) = finished(work).await??;
         let name = file_name.to_owned();
         let work = tokio::task::spawn_blocking(move || incoming.finish(&name));
         let (file, held) = finished(work).await?.map_err(|error| unkept(&error))?;
@@ -77,8 +81,7 @@ impl App {
         let own = format!("{}\0{}", wanted.model_name, wanted.model_version);
         let mut description = read.description;
         description["features_from"] = json!(input.from_where());
-        let mut metadata = read.metadata.unwrap_or_default();
-        metadata.extend(wanted.metadata.clone().unwrap_or_default());
+        description["golden_vectors_compared"] = json!(compared);
         let model = ModelRow {
             model_id: timed_id(now, own.as_bytes()),
             name: wanted.model_name.clone(),
@@ -189,9 +192,10 @@ impl App {
             return Ok(0);
         }
         let held = held(&folder).await?;
+        let now = self.clock.now();
         let known: BTreeSet<String> = self.store.model_digests().await?.into_iter().collect();
         let work = tokio::task::spawn_blocking(move || {
-            let swept = folder.sweep(|name| known.contains(name));
+            let swept = folder.sweep(|name| known.contains(name), now);
             drop(held);
             swept
         });
@@ -203,9 +207,12 @@ impl App {
         // Nobody puts the file there again between the look and the removal.
         let Ok(_held) = held(folder).await else { return };
         let Ok(used) = self.store.model_digests().await else { return };
-        if !used.iter().any(|one| one == digest)
-            && let Err(error) = folder.remove(digest)
-        {
+        if used.iter().any(|one| one == digest) {
+            return;
+        }
+        let (folder, name) = (folder.clone(), digest.to_owned());
+        let removed = finished(tokio::task::spawn_blocking(move || folder.remove(&name))).await;
+        if let Ok(Err(error)) = removed {
             tracing::warn!(%error, digest, "a file that no model has could not be removed");
         }
     }

@@ -3,6 +3,7 @@
 
 mod fetch;
 mod gaps;
+mod golden_vectors;
 mod model_decides;
 mod models;
 mod predictions;

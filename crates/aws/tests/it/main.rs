@@ -1,6 +1,7 @@
 //! Every source over real HTTP against a fake AWS, in good weather and under each fault.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where it panics")]
 
+mod bucket;
 mod credentials;
 mod faults;
 mod paging;

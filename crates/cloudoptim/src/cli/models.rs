@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use app::models::ModelType;
 use app::models::folder::ModelFolder;
+use aws::{Aws, AwsConfig, Bucket, Keys};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
+use clock::Clock;
 use jiff::civil::Date;
 
 use super::{Format, Kept, PartOfList};
+use crate::exit::Failure;
 
 /// Where files of models lie.
 #[derive(Debug, Args)]
@@ -25,13 +28,30 @@ pub(crate) struct ModelFiles {
         value_parser = clap::value_parser!(u64).range(1..=500)
     )]
     pub(crate) max_model_file_size_mb: u64,
+    /// A bucket in which all servers keep files of models, as `s3://bucket/prefix`; the folder then
+    /// holds copies. S3, or anything that speaks its language.
+    #[arg(long, env = "MODEL_STORE_URL", value_name = "URL")]
+    pub(crate) model_store_url: Option<String>,
+    /// Where the bucket is, in the place of AWS's own address.
+    #[arg(long, env = "AWS_ENDPOINT_URL_S3", value_name = "URL")]
+    pub(crate) model_store_endpoint: Option<String>,
+    /// The region that requests to the bucket are signed for.
+    #[arg(long, env = "AWS_REGION", value_name = "REGION", default_value = "us-east-1")]
+    pub(crate) model_store_region: String,
 }
 
 impl ModelFiles {
     /// The folder, beside the data unless it was named.
-    pub(crate) fn folder(&self, data: &Path) -> ModelFolder {
+    pub(crate) fn folder(&self, data: &Path) -> Result<ModelFolder, Failure> {
         let place = self.model_dir.clone().unwrap_or_else(|| data.join("models"));
-        ModelFolder::new(&place, self.max_model_file_size_mb << 20)
+        let folder = ModelFolder::new(&place, self.max_model_file_size_mb << 20);
+        let Some(address) = &self.model_store_url else { return Ok(folder) };
+        let failed = |error: aws::Error| Failure::Serve(error.to_string());
+        let config = AwsConfig { keys: Keys::Chain { profile: None }, ..AwsConfig::default() };
+        let aws = Aws::new(config, Clock::system()).map_err(failed)?;
+        let endpoint = self.model_store_endpoint.as_deref();
+        let bucket = Bucket::new(aws, address, endpoint, &self.model_store_region);
+        Ok(folder.with_bucket(bucket.map_err(failed)?))
     }
 }
 

@@ -92,7 +92,7 @@ fn trigger(wanted: &ToRefresh) -> Result<Exit, Failure> {
     let status = with_known_types(database, GapSettings::default(), async |app| {
         let caller = Caller::command_line();
         let sources = PriceSources {
-            models: Some(wanted.files.folder(&database.data)),
+            models: Some(wanted.files.folder(&database.data)?),
             ..wanted.aws.sources(app.store(), &Clock::system())?
         };
         let started = app.trigger_refresh(&request, None, &caller).await?;

@@ -50,7 +50,7 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let reading = file.clone();
     let reading = tokio::task::spawn_blocking(move || PutBy::read(&reading?));
     let store = open_store(arguments).await?;
-    let models = arguments.models.folder(&arguments.database.data);
+    let models = arguments.models.folder(&arguments.database.data)?;
     let sources =
         PriceSources { models: Some(models.clone()), ..arguments.aws.sources(&store, &clock)? };
     let found = reading.await.ok().flatten();

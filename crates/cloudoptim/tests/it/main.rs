@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod data;
+mod inventory;
 mod keys;
 mod killed_uploads;
 mod models;

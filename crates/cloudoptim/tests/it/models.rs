@@ -253,3 +253,55 @@ fn models_are_taken_in_activated_asked_and_deleted_beside_a_server() {
     assert!(history.contains(id), "predictions of the command line are kept too");
     assert_eq!(server.stop(), 0);
 }
+
+#[test]
+fn files_are_kept_in_a_bucket_and_fetched_from_it() {
+    let fake = testkit::FakeBucket::start().unwrap();
+    let data = folder("bucket");
+    let file = data.join("model.json");
+    std::fs::write(&file, made_model(&["a"], true, Made::Probability(0.5), 0)).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = binary();
+        command.env("MODEL_STORE_URL", "s3://models/prod").env("AWS_ENDPOINT_URL_S3", fake.url());
+        command.env("AWS_ACCESS_KEY_ID", testkit::ACCESS_KEY_ID);
+        command.env("AWS_SECRET_ACCESS_KEY", testkit::SECRET_ACCESS_KEY);
+        command.args(arguments).env("CLOUDOPTIM_DATA_DIR", &data).output().unwrap()
+    };
+    let upload = |version: &str| {
+        let file = text(&file);
+        run(&[
+            "model",
+            "upload",
+            &file,
+            "--type",
+            "spot_predictor",
+            "--name",
+            "m",
+            "--version",
+            version,
+            "--trained-until",
+            "2026-01-01",
+            "-o",
+            "json",
+        ])
+    };
+    fake.refuse(true);
+    let refused = upload("1");
+    assert_ne!(code(&refused), 0);
+    assert!(said(&refused).contains("bucket"), "{refused:?}");
+    assert_eq!(value(&run(&["model", "list", "-o", "json"])), json!([]));
+    fake.refuse(false);
+    let first = upload("1");
+    assert_eq!(code(&first), 0, "{first:?}");
+    let id = value(&first)["model_id"].as_str().unwrap().to_owned();
+    assert_eq!(fake.names().len(), 1);
+    // Another server has no copy: it comes from the bucket, whole.
+    std::fs::remove_dir_all(data.join("models")).unwrap();
+    let to = data.join("came-back");
+    let back = run(&["model", "download", &id, "--to", &text(&to)]);
+    assert_eq!(code(&back), 0, "{back:?}");
+    assert_eq!(std::fs::read(&to).unwrap(), std::fs::read(&file).unwrap());
+    let gone = run(&["model", "delete", &id]);
+    assert_eq!(code(&gone), 0, "{gone:?}");
+    assert_eq!(fake.names(), Vec::<String>::new());
+}

@@ -106,16 +106,17 @@ pub(super) fn advice(image: &Image, policy: &ImagePolicy) -> Vec<Advice> {
             command: None,
         });
     }
-    if let Some(contents) = image.contents.as_ref().filter(|one| one.overwritten_bytes > 0) {
+    let hidden = image.contents.as_ref().map_or(0, |one| one.overwritten_bytes + one.deleted_bytes);
+    if let Some(contents) = image.contents.as_ref().filter(|_| hidden > 0) {
         let worst = contents.wasted.first().map(|path| format!(", most in {}", path.path));
         found.push(Advice {
             kind: AdviceKind::RemoveInSameLayer,
             what: format!(
                 "{} bytes are written again or deleted by a later layer{}; do it in the same command",
-                contents.overwritten_bytes,
+                hidden,
                 worst.unwrap_or_default()
             ),
-            at_most_bytes: Some(contents.overwritten_bytes),
+            at_most_bytes: Some(hidden),
             command: None,
         });
     }

@@ -102,14 +102,15 @@ fn large(
     let subject = cloud_target("Image", &name, None);
     let of_layers: i64 = image.history.iter().filter_map(|step| step.compressed_bytes).sum();
     let compressed = image.compressed_bytes.or((of_layers > 0).then_some(of_layers));
-    let Some(size) = image.size_bytes.or(compressed) else {
+    let of_files = image.contents.as_ref().map(|one| one.file_bytes);
+    let Some(size) = image.size_bytes.or(compressed).or(of_files) else {
         let detail = "nobody says how large it is".to_owned();
         return collected.refuse(&subject, ReasonCode::BoundsOnly, detail);
     };
     // On disk an image has two to three times of what is pulled; with the pulled size alone the
     // threshold would let everything through.
     let on_disk = image.size_bytes.unwrap_or(size.saturating_mul(2));
-    let wasted = image.contents.as_ref().map(|one| one.overwritten_bytes);
+    let wasted = image.contents.as_ref().map(|one| one.overwritten_bytes + one.deleted_bytes);
     if (on_disk as f64) < policy.bloat_threshold_mb * 1e6 && wasted.unwrap_or(0) == 0 {
         *small += 1;
         return;

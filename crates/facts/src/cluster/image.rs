@@ -64,8 +64,10 @@ pub struct BuildStep {
 pub struct ImageContents {
     /// Bytes of all files in all layers.
     pub file_bytes: i64,
-    /// Bytes of files that a later layer writes again or deletes.
+    /// Bytes of files that a later layer writes again.
     pub overwritten_bytes: i64,
+    /// Bytes of files that a later layer deletes.
+    pub deleted_bytes: i64,
     /// For every path the smallest size it ever has, over the sum of all its sizes; 1 when no path
     /// occurs twice. A deletion is charged with what it hides.
     #[serde(skip_serializing_if = "Option::is_none")]

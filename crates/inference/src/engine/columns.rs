@@ -20,6 +20,16 @@ impl AsMut<[u8]> for Lanes {
     }
 }
 
+/// What splits ask of a feature.
+#[derive(Clone, Default)]
+struct OfFeature {
+    cuts: Vec<f64>,
+    /// Whether some split is true for every number.
+    always: bool,
+    /// Whether missing values go where a false and where a true comparison goes.
+    used: [bool; 2],
+}
+
 /// From a row to its ranks.
 ///
 /// Column 0 is always 0. Missing values have rank 0 in one column of their feature and the highest
@@ -36,6 +46,8 @@ pub(super) struct Columns {
     pub(super) byte_count: usize,
     pub(super) most_cuts: usize,
     numbers: Vec<NumberColumns>,
+    /// The place of each feature's columns among `numbers`.
+    number_of: Vec<usize>,
     members: Vec<MemberColumn>,
     narrow: bool,
     /// Which columns the splits name, by their key: wide, and the first of bytes.
@@ -104,20 +116,19 @@ pub(super) trait Search {
 impl Columns {
     /// Collects the cuts of an ensemble.
     pub(super) fn of(ensemble: &Ensemble) -> Columns {
-        let mut cuts: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
-        let mut always = BTreeSet::new();
+        // By feature: a large model has millions of splits, and looking each one's feature up in a
+        // tree took longer than all else.
+        let mut of_features: Vec<OfFeature> = vec![OfFeature::default(); ensemble.features];
         let mut keys = BTreeSet::new();
         for node in ensemble.trees.iter().flat_map(|tree| &tree.nodes) {
             match *node {
                 Node::Split { feature, threshold, missing_is_true, .. } => {
-                    let of_feature = cuts.entry(feature).or_default();
+                    let of_feature = &mut of_features[feature as usize];
                     match cut(ensemble.comparison, threshold) {
-                        Some(cut) => of_feature.push(cut),
-                        None => {
-                            always.insert(feature);
-                        }
+                        Some(cut) => of_feature.cuts.push(cut),
+                        None => of_feature.always = true,
                     }
-                    keys.insert(Key::Number { feature, missing_is_true });
+                    of_feature.used[usize::from(missing_is_true)] = true;
                 }
                 Node::Member { feature, set, missing_is_true, .. } => {
                     keys.insert(Key::Member { feature, set, missing_is_true });
@@ -125,9 +136,23 @@ impl Columns {
                 Node::Leaf { .. } => {}
             }
         }
-        for cuts in cuts.values_mut() {
-            cuts.sort_by(f64::total_cmp);
-            cuts.dedup();
+        let mut cuts: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+        let mut always = BTreeSet::new();
+        for (mut one, feature) in of_features.into_iter().zip(0_u32..) {
+            for missing_is_true in [false, true] {
+                if one.used[usize::from(missing_is_true)] {
+                    keys.insert(Key::Number { feature, missing_is_true });
+                }
+            }
+            if one.used == [false; 2] {
+                continue;
+            }
+            if one.always {
+                always.insert(feature);
+            }
+            one.cuts.sort_unstable_by(f64::total_cmp);
+            one.cuts.dedup();
+            cuts.insert(feature, one.cuts);
         }
         let chunks = |feature: &u32, cuts: &[f64]| {
             cuts.len().div_ceil(CUTS_IN_A_BYTE) + usize::from(always.contains(feature))
@@ -169,6 +194,11 @@ impl Columns {
                 }
             })
             .collect();
+        let numbers: Vec<NumberColumns> = numbers;
+        let mut number_of = vec![0; ensemble.features];
+        for (place, number) in numbers.iter().enumerate() {
+            number_of[number.feature] = place;
+        }
         let members = places
             .iter()
             .filter_map(|(key, column)| match *key {
@@ -182,7 +212,16 @@ impl Columns {
                 }),
             })
             .collect();
-        Columns { count: places.len() + 1, byte_count, most_cuts, numbers, members, narrow, places }
+        Columns {
+            count: places.len() + 1,
+            byte_count,
+            most_cuts,
+            numbers,
+            number_of,
+            members,
+            narrow,
+            places,
+        }
     }
 
     /// A split by its column and rank; `None` for a leaf.
@@ -191,9 +230,8 @@ impl Columns {
         match *node {
             Node::Leaf { .. } => None,
             Node::Split { feature, threshold, missing_is_true, when_true, when_false } => {
-                let at = self.numbers.partition_point(|one| one.feature < feature as usize);
-                let number = &self.numbers[at];
-                let (column, first) = place(Key::Number { feature, missing_is_true });
+                let number = &self.numbers[self.number_of[feature as usize]];
+                let (column, first) = if missing_is_true { number.low } else { number.high };
                 // NaN, which pads, is not below.
                 let before = cut(comparison, threshold)
                     .map(|cut| number.cuts.partition_point(|other| *other < cut));

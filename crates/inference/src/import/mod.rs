@@ -8,6 +8,7 @@ mod onnx_graph;
 mod onnx_messages;
 mod onnx_operators;
 mod onnx_trees;
+mod onnx_wire;
 mod sklearn;
 mod ubj;
 mod xgboost;

@@ -3,8 +3,6 @@
 //! Only a graph that takes a row through steps to one predictor is read; there is no general
 //! evaluation of tensors here.
 
-use prost::Message as _;
-
 use super::ReadOptions;
 use super::onnx_graph::Graph;
 use super::onnx_messages::ModelProto;
@@ -18,11 +16,7 @@ use crate::{Feature, FeatureKind, Model, Predictor, Signature, Source, Step};
 /// and types that are not computed here.
 pub fn read_onnx(bytes: &[u8], options: &ReadOptions) -> Result<Model, Refusal> {
     Refusal::check("bytes", bytes.len(), options.limits.bytes)?;
-    let model = ModelProto::decode(bytes).map_err(|error| Refusal::Syntax {
-        format: "ONNX",
-        at: "the file".to_owned(),
-        detail: shown(&error),
-    })?;
+    let model = ModelProto::read(bytes)?;
     let Some(graph) = &model.graph else {
         return Err(Refusal::field("graph", "nothing", "a graph"));
     };

@@ -13,8 +13,8 @@ const LONGEST: usize = 64;
 const STRING: i32 = 8;
 
 pub(super) struct Graph<'a> {
-    proto: &'a GraphProto,
-    producers: BTreeMap<&'a str, (usize, &'a NodeProto)>,
+    proto: &'a GraphProto<'a>,
+    producers: BTreeMap<&'a str, (usize, &'a NodeProto<'a>)>,
     constants: BTreeMap<&'a str, &'a TensorProto>,
     /// The columns of each input in a row that holds all of them.
     inputs: BTreeMap<&'a str, Input>,
@@ -51,7 +51,7 @@ pub(super) enum Value {
 }
 
 impl<'a> Graph<'a> {
-    pub(super) fn new(proto: &'a GraphProto, limits: &'a Limits) -> Result<Graph<'a>, Refusal> {
+    pub(super) fn new(proto: &'a GraphProto<'a>, limits: &'a Limits) -> Result<Graph<'a>, Refusal> {
         Refusal::check("operators", proto.node.len(), limits.parts)?;
         let constants: BTreeMap<&str, &TensorProto> =
             proto.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
@@ -135,7 +135,7 @@ impl<'a> Graph<'a> {
     }
 
     /// The row that an operator takes.
-    pub(super) fn row(&self, node: &NodeProto, at: usize, left: usize) -> Result<Row, Refusal> {
+    pub(super) fn row(&self, node: &NodeProto<'_>, at: usize, left: usize) -> Result<Row, Refusal> {
         let name = node.input.get(at).map_or("", String::as_str);
         match self.value(name, left)? {
             Value::Row(row) => Ok(row),

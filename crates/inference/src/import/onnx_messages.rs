@@ -1,57 +1,155 @@
 //! The messages of an ONNX file that are needed, by the field numbers of `onnx.proto`.
 
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct ModelProto {
-    #[prost(string, tag = "2")]
+use super::onnx_wire::{self as wire, Counts, Floats, Ints, Texts, Wire, broken, fields};
+use crate::refusal::{Refusal, shown};
+
+/// A model: who wrote it, and its graph.
+pub(super) struct ModelProto<'a> {
     pub(super) producer_name: String,
-    #[prost(string, tag = "3")]
     pub(super) producer_version: String,
-    #[prost(message, optional, tag = "7")]
-    pub(super) graph: Option<GraphProto>,
+    pub(super) graph: Option<GraphProto<'a>>,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct GraphProto {
-    #[prost(message, repeated, tag = "1")]
-    pub(super) node: Vec<NodeProto>,
-    #[prost(message, repeated, tag = "5")]
+/// A graph, its operators in place.
+#[derive(Default)]
+pub(super) struct GraphProto<'a> {
+    pub(super) node: Vec<NodeProto<'a>>,
     pub(super) initializer: Vec<TensorProto>,
-    #[prost(message, repeated, tag = "11")]
     pub(super) input: Vec<ValueInfoProto>,
-    #[prost(message, repeated, tag = "12")]
     pub(super) output: Vec<ValueInfoProto>,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct NodeProto {
-    #[prost(string, repeated, tag = "1")]
+/// An operator; its attributes stay where they are in the file.
+#[derive(Default)]
+pub(super) struct NodeProto<'a> {
     pub(super) input: Vec<String>,
-    #[prost(string, repeated, tag = "2")]
     pub(super) output: Vec<String>,
-    #[prost(string, tag = "4")]
     pub(super) op_type: String,
-    #[prost(message, repeated, tag = "5")]
-    pub(super) attribute: Vec<AttributeProto>,
-    #[prost(string, tag = "7")]
     pub(super) domain: String,
+    attributes: Vec<Attribute<'a>>,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct AttributeProto {
-    #[prost(string, tag = "1")]
-    pub(super) name: String,
-    #[prost(float, tag = "2")]
-    pub(super) f: f32,
-    #[prost(int64, tag = "3")]
-    pub(super) i: i64,
-    #[prost(bytes = "vec", tag = "4")]
-    pub(super) s: Vec<u8>,
-    #[prost(float, repeated, tag = "7")]
-    pub(super) floats: Vec<f32>,
-    #[prost(int64, repeated, tag = "8")]
-    pub(super) ints: Vec<i64>,
-    #[prost(bytes = "vec", repeated, tag = "9")]
-    pub(super) strings: Vec<Vec<u8>>,
+/// An attribute, looked through and not copied.
+#[derive(Clone, Copy)]
+pub(super) struct Attribute<'a> {
+    name: &'a str,
+    message: &'a [u8],
+    counts: Counts,
+}
+
+/// Numbers of the fields of `AttributeProto`.
+const FLOATS: u64 = 7;
+const INTS: u64 = 8;
+const STRINGS: u64 = 9;
+
+fn text(bytes: &[u8]) -> Result<String, Refusal> {
+    Ok(borrowed(bytes)?.to_owned())
+}
+
+fn borrowed(bytes: &[u8]) -> Result<&str, Refusal> {
+    std::str::from_utf8(bytes).map_err(|_| broken("a text that is not UTF-8"))
+}
+
+fn decoded<T: prost::Message + Default>(bytes: &[u8]) -> Result<T, Refusal> {
+    T::decode(bytes).map_err(|error| broken(&shown(&error)))
+}
+
+impl<'a> ModelProto<'a> {
+    /// Reads a file, whose operators stay where they are.
+    pub(super) fn read(bytes: &'a [u8]) -> Result<ModelProto<'a>, Refusal> {
+        let mut model = ModelProto {
+            producer_name: String::new(),
+            producer_version: String::new(),
+            graph: None,
+        };
+        for field in fields(bytes) {
+            match field? {
+                (2, Wire::Bytes(name)) => model.producer_name = text(name)?,
+                (3, Wire::Bytes(version)) => model.producer_version = text(version)?,
+                (7, Wire::Bytes(graph)) => model.graph = Some(GraphProto::read(graph)?),
+                (2 | 3 | 7, _) => return Err(broken("a field of the model of another kind")),
+                _ => {}
+            }
+        }
+        Ok(model)
+    }
+}
+
+impl<'a> GraphProto<'a> {
+    fn read(bytes: &'a [u8]) -> Result<GraphProto<'a>, Refusal> {
+        let mut graph = GraphProto::default();
+        for field in fields(bytes) {
+            match field? {
+                (1, Wire::Bytes(node)) => graph.node.push(NodeProto::read(node)?),
+                (5, Wire::Bytes(tensor)) => graph.initializer.push(decoded(tensor)?),
+                (11, Wire::Bytes(input)) => graph.input.push(decoded(input)?),
+                (12, Wire::Bytes(output)) => graph.output.push(decoded(output)?),
+                (1 | 5 | 11 | 12, _) => return Err(broken("a field of the graph of another kind")),
+                _ => {}
+            }
+        }
+        Ok(graph)
+    }
+}
+
+impl<'a> NodeProto<'a> {
+    fn read(bytes: &'a [u8]) -> Result<NodeProto<'a>, Refusal> {
+        let mut node = NodeProto::default();
+        for field in fields(bytes) {
+            match field? {
+                (1, Wire::Bytes(name)) => node.input.push(text(name)?),
+                (2, Wire::Bytes(name)) => node.output.push(text(name)?),
+                (4, Wire::Bytes(name)) => node.op_type = text(name)?,
+                (5, Wire::Bytes(message)) => node.attributes.push(Attribute::read(message)?),
+                (7, Wire::Bytes(name)) => node.domain = text(name)?,
+                (1 | 2 | 4 | 5 | 7, _) => {
+                    return Err(broken("a field of an operator of another kind"));
+                }
+                _ => {}
+            }
+        }
+        Ok(node)
+    }
+}
+
+impl<'a> Attribute<'a> {
+    fn read(message: &'a [u8]) -> Result<Attribute<'a>, Refusal> {
+        let (name, counts) = wire::looked_through(message, (FLOATS, INTS, STRINGS))?;
+        Ok(Attribute { name: borrowed(name)?, message, counts })
+    }
+
+    /// The last value of a field, which is the one that counts.
+    fn last(&self, tag: u64) -> Option<Wire<'a>> {
+        fields(self.message)
+            .filter_map(Result::ok)
+            .filter(|(one, _)| *one == tag)
+            .last()
+            .map(|(_, value)| value)
+    }
+
+    /// Its float, 0 where it has none.
+    pub(super) fn f(&self) -> f32 {
+        match self.last(2) {
+            Some(Wire::Fixed32(bits)) => f32::from_bits(bits),
+            _ => 0.0,
+        }
+    }
+
+    /// Its whole number, 0 where it has none.
+    pub(super) fn i(&self) -> i64 {
+        match self.last(3) {
+            Some(Wire::Number(value)) => value as i64,
+            _ => 0,
+        }
+    }
+
+    /// Its text, empty where it has none.
+    fn s(&self) -> &'a [u8] {
+        match self.last(4) {
+            Some(Wire::Bytes(text)) => text,
+            _ => &[],
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -134,28 +232,37 @@ impl TensorProto {
     }
 }
 
-impl NodeProto {
+impl<'a> NodeProto<'a> {
     /// An attribute by its name.
-    pub(super) fn attribute(&self, name: &str) -> Option<&AttributeProto> {
-        self.attribute.iter().find(|attribute| attribute.name == name)
+    pub(super) fn attribute(&self, name: &str) -> Option<Attribute<'a>> {
+        self.attributes.iter().find(|attribute| attribute.name == name).copied()
     }
 
-    pub(super) fn floats(&self, name: &str) -> &[f32] {
-        self.attribute(name).map_or(&[], |attribute| &attribute.floats)
+    fn message(&self, name: &str) -> &'a [u8] {
+        self.attribute(name).map_or(&[], |attribute| attribute.message)
     }
 
-    pub(super) fn ints(&self, name: &str) -> &[i64] {
-        self.attribute(name).map_or(&[], |attribute| &attribute.ints)
+    /// How many entries the lists of an attribute have.
+    pub(super) fn counts(&self, name: &str) -> Counts {
+        self.attribute(name).map_or_else(Counts::default, |attribute| attribute.counts)
     }
 
-    pub(super) fn strings(&self, name: &str) -> &[Vec<u8>] {
-        self.attribute(name).map_or(&[], |attribute| &attribute.strings)
+    pub(super) fn floats(&self, name: &str) -> Floats<'a> {
+        wire::floats(self.message(name), FLOATS)
+    }
+
+    pub(super) fn ints(&self, name: &str) -> Ints<'a> {
+        wire::ints(self.message(name), INTS)
+    }
+
+    pub(super) fn strings(&self, name: &str) -> Texts<'a> {
+        wire::texts(self.message(name), STRINGS)
     }
 
     /// A text, or what it is where the attribute is missing.
     pub(super) fn text(&self, name: &str, otherwise: &str) -> String {
         match self.attribute(name) {
-            Some(attribute) => String::from_utf8_lossy(&attribute.s).into_owned(),
+            Some(attribute) => String::from_utf8_lossy(attribute.s()).into_owned(),
             None => otherwise.to_owned(),
         }
     }

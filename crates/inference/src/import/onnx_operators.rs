@@ -12,7 +12,7 @@ use crate::{
 /// The value that an operator makes.
 pub(super) fn apply(
     graph: &Graph<'_>,
-    node: &NodeProto,
+    node: &NodeProto<'_>,
     output: usize,
     left: usize,
 ) -> Result<Value, Refusal> {
@@ -77,7 +77,7 @@ pub(super) fn apply(
     }
 }
 
-fn unknown(node: &NodeProto) -> Refusal {
+fn unknown(node: &NodeProto<'_>) -> Refusal {
     let name = match node.domain.as_str() {
         "" => node.op_type.clone(),
         domain => format!("{domain}.{}", node.op_type),
@@ -97,7 +97,7 @@ fn answer(
     Ok(Value::Answer(Box::new(Answer { row, predictor, meaning })))
 }
 
-fn row_through(node: &NodeProto, row: Row) -> Result<Row, Refusal> {
+fn row_through(node: &NodeProto<'_>, row: Row) -> Result<Row, Refusal> {
     match node.op_type.as_str() {
         "Identity" => Ok(row),
         "Normalizer" => match node.text("norm", "MAX").as_str() {
@@ -107,7 +107,7 @@ fn row_through(node: &NodeProto, row: Row) -> Result<Row, Refusal> {
             other => Err(Refusal::unsupported("norm", other, "L1, L2 and MAX are")),
         },
         // To f32 (1) or f64 (11); whole numbers and truth values would cut.
-        "Cast" => match node.attribute("to").map_or(0, |to| to.i) {
+        "Cast" => match node.attribute("to").map_or(0, |to| to.i()) {
             1 => Ok(row.then(Step::Round32)),
             11 => Ok(row),
             other => Err(Refusal::unsupported("cast to type", other, "FLOAT and DOUBLE are")),
@@ -117,7 +117,7 @@ fn row_through(node: &NodeProto, row: Row) -> Result<Row, Refusal> {
 }
 
 /// A norm of probabilities: L1 makes them sum up to 1.
-fn normalized(node: &NodeProto, mut answer: Answer) -> Result<Value, Refusal> {
+fn normalized(node: &NodeProto<'_>, mut answer: Answer) -> Result<Value, Refusal> {
     let norm = node.text("norm", "MAX");
     let link = match &mut answer.predictor {
         Predictor::Linear(linear) => &mut linear.link,
@@ -142,8 +142,8 @@ fn normalized(node: &NodeProto, mut answer: Answer) -> Result<Value, Refusal> {
 }
 
 /// As many numbers as columns; one number stands for all.
-fn widened(node: &NodeProto, name: &str, width: usize) -> Result<Vec<f64>, Refusal> {
-    let found = node.floats(name);
+fn widened(node: &NodeProto<'_>, name: &str, width: usize) -> Result<Vec<f64>, Refusal> {
+    let found: Vec<f32> = node.floats(name).collect();
     match found.len() {
         1 => Ok(vec![f64::from(found[0]); width]),
         count if count == width => Ok(found.iter().map(|x| f64::from(*x)).collect()),
@@ -156,7 +156,7 @@ fn widened(node: &NodeProto, name: &str, width: usize) -> Result<Vec<f64>, Refus
 }
 
 /// A row and a constant.
-fn arithmetic(graph: &Graph<'_>, node: &NodeProto, left: usize) -> Result<Value, Refusal> {
+fn arithmetic(graph: &Graph<'_>, node: &NodeProto<'_>, left: usize) -> Result<Value, Refusal> {
     let name = node.input.get(1).map_or("", String::as_str);
     let constant = graph.constant(name).ok_or_else(|| unknown(node))?;
     let row = graph.row(node, 0, left)?;
@@ -180,22 +180,22 @@ fn arithmetic(graph: &Graph<'_>, node: &NodeProto, left: usize) -> Result<Value,
     Ok(Value::Row(row.then(Step::Round32)))
 }
 
-fn imputer(row: Row, node: &NodeProto) -> Result<Value, Refusal> {
-    if row.steps.is_empty() && node.floats("imputed_value_floats").is_empty() {
+fn imputer(row: Row, node: &NodeProto<'_>) -> Result<Value, Refusal> {
+    if row.steps.is_empty() && node.floats("imputed_value_floats").next().is_none() {
         return Err(Refusal::unsupported("imputer of", "whole numbers", "those of floats are"));
     }
     let fill = widened(node, "imputed_value_floats", row.width)?;
     let fill = fill.into_iter().map(|value| Some(Cell::Number(value))).collect();
-    let replaced = node.attribute("replaced_value_float").map_or(f32::NAN, |one| one.f);
+    let replaced = node.attribute("replaced_value_float").map_or(f32::NAN, |one| one.f());
     let missing = (!replaced.is_nan()).then(|| Cell::Number(f64::from(replaced)));
     Ok(Value::Row(row.then(Step::Impute(Impute { missing, fill, indicators: Vec::new() }))))
 }
 
-fn one_hot(row: Row, node: &NodeProto) -> Result<Value, Refusal> {
+fn one_hot(row: Row, node: &NodeProto<'_>) -> Result<Value, Refusal> {
     let values: Vec<Category> =
         labels(node, "cats_int64s", "cats_strings").into_iter().map(Category::Is).collect();
     let width = values.len() as u32;
-    let zeros = node.attribute("zeros").is_none_or(|one| one.i != 0);
+    let zeros = node.attribute("zeros").is_none_or(|one| one.i() != 0);
     let columns = row.width;
     let step = OneHot {
         places: vec![(0..width).map(Some).collect(); columns],
@@ -206,13 +206,13 @@ fn one_hot(row: Row, node: &NodeProto) -> Result<Value, Refusal> {
     Ok(Value::Row(row.then(Step::OneHot(step))))
 }
 
-fn labels(node: &NodeProto, numbers: &str, texts: &str) -> Vec<Label> {
-    let texts = node.strings(texts).iter();
-    let texts = texts.map(|text| Label::Text(String::from_utf8_lossy(text).into_owned()));
-    node.ints(numbers).iter().map(|number| Label::Integer(*number)).chain(texts).collect()
+fn labels(node: &NodeProto<'_>, numbers: &str, texts: &str) -> Vec<Label> {
+    let texts =
+        node.strings(texts).map(|text| Label::Text(String::from_utf8_lossy(text).into_owned()));
+    node.ints(numbers).map(Label::Integer).chain(texts).collect()
 }
 
-fn link(node: &NodeProto) -> Result<Link, Refusal> {
+fn link(node: &NodeProto<'_>) -> Result<Link, Refusal> {
     match node.text("post_transform", "NONE").as_str() {
         "NONE" => Ok(Link::Identity),
         "LOGISTIC" => Ok(Link::Logistic { scale: 1.0 }),
@@ -221,17 +221,22 @@ fn link(node: &NodeProto) -> Result<Link, Refusal> {
     }
 }
 
-fn trees(graph: &Graph<'_>, node: &NodeProto, row: &Row) -> Result<(Predictor, Meaning), Refusal> {
+fn trees(
+    graph: &Graph<'_>,
+    node: &NodeProto<'_>,
+    row: &Row,
+) -> Result<(Predictor, Meaning), Refusal> {
     let classes = labels(node, "classlabels_int64s", "classlabels_strings");
     let count = classes.len();
     let link = link(node)?;
     let ids = node.ints("class_ids");
+    let first = ids.clone().next();
     // Two classes of which one alone has weights: its score stands for both. Shares of two classes
     // need but the second.
-    let single = count == 2 && ids.iter().all(|id| *id == ids[0]);
+    let single = count == 2 && ids.clone().all(|id| Some(id) == first);
     let second = count == 2 && link == Link::Identity && !single;
     let groups = if single || second { 1 } else { count };
-    let base: Vec<f64> = node.floats("base_values").iter().map(|x| f64::from(*x)).collect();
+    let base: Vec<f64> = node.floats("base_values").map(f64::from).collect();
     let base = match (base.len(), groups) {
         (0, _) => vec![0.0; groups],
         (found, groups) if found == groups => base,
@@ -246,7 +251,7 @@ fn trees(graph: &Graph<'_>, node: &NodeProto, row: &Row) -> Result<(Predictor, M
         Ok(id) if (id as usize) < count => Some(Some(id)),
         _ => None,
     };
-    let negative = node.floats("class_weights").iter().any(|weight| *weight < 0.0);
+    let negative = node.floats("class_weights").any(|weight| weight < 0.0);
     let leaves =
         Leaves { prefix: "class", group_of: &group_of, groups, base, link, average: false };
     let ensemble = ensemble(node, row.width, leaves, graph.limits)?;
@@ -262,10 +267,10 @@ fn trees(graph: &Graph<'_>, node: &NodeProto, row: &Row) -> Result<(Predictor, M
 
 fn targets(
     graph: &Graph<'_>,
-    node: &NodeProto,
+    node: &NodeProto<'_>,
     row: &Row,
 ) -> Result<(Predictor, Meaning), Refusal> {
-    let groups = node.attribute("n_targets").map_or(1, |one| one.i);
+    let groups = node.attribute("n_targets").map_or(1, |one| one.i());
     let groups = usize::try_from(groups)
         .ok()
         .filter(|groups| *groups > 0)
@@ -278,7 +283,7 @@ fn targets(
             return Err(Refusal::unsupported("aggregate_function", other, "SUM and AVERAGE are"));
         }
     };
-    let base: Vec<f64> = node.floats("base_values").iter().map(|x| f64::from(*x)).collect();
+    let base: Vec<f64> = node.floats("base_values").map(f64::from).collect();
     let base = if base.is_empty() { vec![0.0; groups] } else { base };
     let group_of = |id: i64| u32::try_from(id).ok().filter(|id| (*id as usize) < groups).map(Some);
     let link = link(node)?;
@@ -287,12 +292,11 @@ fn targets(
     Ok((Predictor::Trees(Box::new(ensemble)), Meaning::Values { outputs: groups }))
 }
 
-fn linear(node: &NodeProto, row: &Row) -> Result<(Predictor, Meaning), Refusal> {
+fn linear(node: &NodeProto<'_>, row: &Row) -> Result<(Predictor, Meaning), Refusal> {
     let features = row.width;
-    let mut weights: Vec<f64> = node.floats("coefficients").iter().map(|x| f64::from(*x)).collect();
+    let mut weights: Vec<f64> = node.floats("coefficients").map(f64::from).collect();
     let mut groups = weights.len() / features.max(1);
-    let mut intercepts: Vec<f64> =
-        node.floats("intercepts").iter().map(|x| f64::from(*x)).collect();
+    let mut intercepts: Vec<f64> = node.floats("intercepts").map(f64::from).collect();
     if intercepts.is_empty() {
         intercepts = vec![0.0; groups];
     }

@@ -2,9 +2,10 @@
 //!
 //! <https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsembleClassifier.html>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::onnx_messages::NodeProto;
+use super::onnx_wire::{Floats, Ints};
 use crate::refusal::Refusal;
 use crate::{Absent, Comparison, Ensemble, Limits, Link, Node, Sum, Target, Tree, Vote};
 
@@ -21,15 +22,89 @@ pub(super) struct Leaves<'a> {
     pub(super) average: bool,
 }
 
+/// A node as the lists of the operator have it.
+#[derive(Clone, Copy)]
+struct Entry<'a> {
+    number: i64,
+    feature: i64,
+    when_true: i64,
+    when_false: i64,
+    value: f32,
+    mode: &'a [u8],
+    missing_is_true: bool,
+}
+
 /// Makes an ensemble of the operator.
+///
+/// The lists are followed side by side, tree by tree, and none is copied: only a file whose trees are
+/// mixed up has its nodes put in order first.
 pub(super) fn ensemble(
-    node: &NodeProto,
+    node: &NodeProto<'_>,
     features: usize,
     leaves: Leaves<'_>,
     limits: &Limits,
 ) -> Result<Ensemble, Refusal> {
-    let tree_ids = node.ints("nodes_treeids");
-    let count = tree_ids.len();
+    let count = counted(node, limits)?;
+    let trees = Runs::of(node.ints("nodes_treeids"));
+    Refusal::check("trees", trees.distinct.len(), limits.trees)?;
+    let mut weights = Weights::of(node, &leaves, &trees)?;
+    let mut ensemble = Ensemble {
+        features,
+        groups: leaves.groups,
+        comparison: Comparison::AtMost32,
+        absent: vec![Absent::Nan; features],
+        category_sets: Vec::new(),
+        trees: Vec::with_capacity(trees.distinct.len()),
+        vote: Vote {
+            sum: if leaves.average { Sum::F64ThenBase } else { Sum::F32ThenBase },
+            divisor: if leaves.average { trees.distinct.len().max(1) as f64 } else { 1.0 },
+            base: leaves.base,
+        },
+        link: leaves.link,
+    };
+    let mut all = node.ints("nodes_treeids").zip(entries(node)).peekable();
+    if trees.in_order {
+        let mut of_tree = Vec::new();
+        while let Some((id, first)) = all.next() {
+            of_tree.clear();
+            of_tree.push(first);
+            while let Some((_, next)) = all.next_if(|(next, _)| *next == id) {
+                of_tree.push(next);
+            }
+            let at = ensemble.trees.len();
+            ensemble.trees.push(tree(at, &mut of_tree, weights.of_tree(id), leaves.groups)?);
+        }
+    } else {
+        let place_of: BTreeMap<i64, usize> =
+            trees.distinct.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+        let mut of_trees: Vec<Vec<Entry<'_>>> = vec![Vec::new(); trees.distinct.len()];
+        for (id, entry) in all {
+            of_trees[place_of[&id]].push(entry);
+        }
+        for (at, mut of_tree) in of_trees.into_iter().enumerate() {
+            let own = weights.of_tree(trees.distinct[at]);
+            ensemble.trees.push(tree(at, &mut of_tree, own, leaves.groups)?);
+        }
+    }
+    debug_assert!(ensemble.trees.len() <= count);
+    let left = weights.left();
+    if left > 0 {
+        return Err(not_leaves(leaves.prefix, left));
+    }
+    Ok(ensemble)
+}
+
+fn not_leaves(prefix: &str, count: usize) -> Refusal {
+    Refusal::field(
+        format!("{prefix}_nodeids"),
+        format!("{count} weights of nodes that are no leaves"),
+        "leaves",
+    )
+}
+
+/// How many nodes there are, where every list has as many.
+fn counted(node: &NodeProto<'_>, limits: &Limits) -> Result<usize, Refusal> {
+    let count = node.counts("nodes_treeids").ints;
     Refusal::check("nodes", count, limits.nodes)?;
     let same = |name: &'static str, found: usize| {
         if found == count {
@@ -37,139 +112,222 @@ pub(super) fn ensemble(
         }
         Err(Refusal::field(name, format!("{found} entries"), format!("{count}, as nodes_treeids")))
     };
-    let node_ids = node.ints("nodes_nodeids");
-    let feature_ids = node.ints("nodes_featureids");
-    let when_true = node.ints("nodes_truenodeids");
-    let when_false = node.ints("nodes_falsenodeids");
-    let values = node.floats("nodes_values");
-    let modes = node.strings("nodes_modes");
-    let missing = node.ints("nodes_missing_value_tracks_true");
-    same("nodes_nodeids", node_ids.len())?;
-    same("nodes_featureids", feature_ids.len())?;
-    same("nodes_truenodeids", when_true.len())?;
-    same("nodes_falsenodeids", when_false.len())?;
-    same("nodes_values", values.len())?;
-    same("nodes_modes", modes.len())?;
-    if !missing.is_empty() {
-        same("nodes_missing_value_tracks_true", missing.len())?;
+    for name in ["nodes_nodeids", "nodes_featureids", "nodes_truenodeids", "nodes_falsenodeids"] {
+        same(name, node.counts(name).ints)?;
     }
-    // Trees in the order of the file; for each the entries of its nodes, by their numbers.
-    let mut order: Vec<(i64, BTreeMap<i64, usize>)> = Vec::new();
-    let mut tree_of: BTreeMap<i64, usize> = BTreeMap::new();
-    for at in 0..count {
-        let tree = *tree_of.entry(tree_ids[at]).or_insert_with(|| {
-            order.push((tree_ids[at], BTreeMap::new()));
-            order.len() - 1
-        });
-        if order[tree].1.insert(node_ids[at], at).is_some() {
-            return Err(wrong(tree, at, format!("number {} again", node_ids[at]), "numbers once"));
-        }
+    same("nodes_values", node.counts("nodes_values").floats)?;
+    same("nodes_modes", node.counts("nodes_modes").texts)?;
+    match node.counts("nodes_missing_value_tracks_true").ints {
+        0 => {}
+        found => same("nodes_missing_value_tracks_true", found)?,
     }
-    Refusal::check("trees", order.len(), limits.trees)?;
-    let weights = weights(node, &leaves)?;
-    let mut ensemble = Ensemble {
-        features,
-        groups: leaves.groups,
-        comparison: Comparison::AtMost32,
-        absent: vec![Absent::Nan; features],
-        category_sets: Vec::new(),
-        trees: Vec::with_capacity(order.len()),
-        vote: Vote {
-            sum: if leaves.average { Sum::F64ThenBase } else { Sum::F32ThenBase },
-            base: leaves.base,
-            divisor: if leaves.average { order.len().max(1) as f64 } else { 1.0 },
-        },
-        link: leaves.link,
-    };
-    let mut used = 0;
-    for (at, (tree_id, nodes)) in order.iter().enumerate() {
-        let place_of: BTreeMap<usize, u32> =
-            nodes.values().enumerate().map(|(place, entry)| (*entry, place as u32)).collect();
-        // The root is nobody's child; it has to come first.
-        let mut is_child = vec![false; nodes.len()];
-        let mut tree = Tree { weight: 1.0, ..Tree::default() };
-        let mut found: Vec<Vec<(u32, f64)>> = Vec::new();
-        for entry in nodes.values() {
-            let mode = modes[*entry].as_slice();
-            if mode == b"LEAF" {
-                let of_leaf = weights.get(&(*tree_id, node_ids[*entry]));
-                used += usize::from(of_leaf.is_some());
-                tree.nodes.push(Node::Leaf { leaf: found.len() as u32 });
-                found.push(of_leaf.cloned().unwrap_or_default());
+    Ok(count)
+}
+
+/// The nodes, in the order of the file.
+fn entries<'a>(node: &NodeProto<'a>) -> impl Iterator<Item = Entry<'a>> + use<'a> {
+    let ways = node.ints("nodes_truenodeids").zip(node.ints("nodes_falsenodeids"));
+    let tests = node.ints("nodes_featureids").zip(node.floats("nodes_values"));
+    let missing = node.ints("nodes_missing_value_tracks_true").chain(std::iter::repeat(0));
+    node.ints("nodes_nodeids")
+        .zip(node.strings("nodes_modes"))
+        .zip(tests)
+        .zip(ways)
+        .zip(missing)
+        .map(|((((number, mode), (feature, value)), (when_true, when_false)), missing)| Entry {
+            number,
+            feature,
+            when_true,
+            when_false,
+            value,
+            mode,
+            missing_is_true: missing != 0,
+        })
+}
+
+/// The trees that a list names.
+struct Runs {
+    /// Their numbers, in the order in which they come first.
+    distinct: Vec<i64>,
+    /// Whether all entries of a tree stand together.
+    in_order: bool,
+}
+
+impl Runs {
+    fn of(ids: impl Iterator<Item = i64>) -> Runs {
+        let mut runs = Runs { distinct: Vec::new(), in_order: true };
+        let mut seen = BTreeSet::new();
+        let mut last = None;
+        for id in ids {
+            if last == Some(id) {
                 continue;
             }
-            let child = |number: i64| {
-                let place = nodes.get(&number).and_then(|entry| place_of.get(entry)).copied();
-                place.ok_or_else(|| {
-                    wrong(at, *entry, format!("child {number}"), "a node of the tree")
-                })
-            };
-            let (yes, no) = (child(when_true[*entry])?, child(when_false[*entry])?);
-            is_child[yes as usize] = true;
-            is_child[no as usize] = true;
-            let feature = u32::try_from(feature_ids[*entry]).map_err(|_| {
-                wrong(at, *entry, format!("feature {}", feature_ids[*entry]), "a number from 0")
-            })?;
-            let missing_is_true = missing.get(*entry).is_some_and(|flag| *flag != 0);
-            tree.nodes.push(
-                split(mode, feature, values[*entry], missing_is_true, yes, no).ok_or_else(
-                    || {
-                        Refusal::unsupported(
-                            "mode of a node",
-                            String::from_utf8_lossy(mode),
-                            "BRANCH_LEQ, BRANCH_LT, BRANCH_GT, BRANCH_GTE and LEAF are",
-                        )
-                    },
-                )?,
-            );
+            last = Some(id);
+            if seen.insert(id) {
+                runs.distinct.push(id);
+            } else {
+                runs.in_order = false;
+            }
         }
-        root_first(&mut tree.nodes, &is_child).ok_or_else(|| {
-            wrong(at, 0, "no single root".to_owned(), "one node that is nobody's child")
+        runs
+    }
+}
+
+/// Makes a tree of its nodes and of the weights of its leaves, which are in the order of nodes.
+fn tree(
+    at: usize,
+    entries: &mut [Entry<'_>],
+    weights: Vec<(i64, Option<u32>, f64)>,
+    groups: usize,
+) -> Result<Tree, Refusal> {
+    if !entries.is_sorted_by_key(|entry| entry.number) {
+        entries.sort_by_key(|entry| entry.number);
+    }
+    let entries: &[Entry<'_>] = entries;
+    if let Some(pair) = entries.windows(2).position(|pair| pair[0].number == pair[1].number) {
+        let again = entries[pair].number;
+        return Err(wrong(at, pair, format!("number {again} again"), "numbers once"));
+    }
+    let child = |place: usize, number: i64| {
+        // Mostly nodes are numbered from 0 without a gap.
+        let guess = usize::try_from(number)
+            .ok()
+            .filter(|guess| entries.get(*guess).is_some_and(|entry| entry.number == number));
+        let found = guess
+            .or_else(|| entries.binary_search_by_key(&number, |entry| entry.number).ok())
+            .map(|found| found as u32);
+        found.ok_or_else(|| wrong(at, place, format!("child {number}"), "a node of the tree"))
+    };
+    // The root is nobody's child; it has to come first.
+    let mut is_child = vec![false; entries.len()];
+    let mut tree = Tree { weight: 1.0, ..Tree::default() };
+    tree.nodes.reserve_exact(entries.len());
+    let mut found: Vec<(u32, u32, f64)> = Vec::new();
+    let mut leaves = 0;
+    let mut next = weights.as_slice();
+    for (place, entry) in entries.iter().enumerate() {
+        if entry.mode == b"LEAF" {
+            while let Some(((number, group, value), rest)) = next.split_first() {
+                if *number != entry.number {
+                    break;
+                }
+                found.extend(group.map(|group| (leaves, group, *value)));
+                next = rest;
+            }
+            tree.nodes.push(Node::Leaf { leaf: leaves });
+            leaves += 1;
+            continue;
+        }
+        let (yes, no) = (child(place, entry.when_true)?, child(place, entry.when_false)?);
+        is_child[yes as usize] = true;
+        is_child[no as usize] = true;
+        let feature = u32::try_from(entry.feature).map_err(|_| {
+            wrong(at, place, format!("feature {}", entry.feature), "a number from 0")
         })?;
-        leaf_values(&mut tree, &found, leaves.groups);
-        ensemble.trees.push(tree);
+        let made = split(entry.mode, feature, entry.value, entry.missing_is_true, yes, no);
+        tree.nodes.push(made.ok_or_else(|| {
+            Refusal::unsupported(
+                "mode of a node",
+                String::from_utf8_lossy(entry.mode),
+                "BRANCH_LEQ, BRANCH_LT, BRANCH_GT, BRANCH_GTE and LEAF are",
+            )
+        })?);
     }
-    if used != weights.len() {
-        return Err(Refusal::field(
-            format!("{}_nodeids", leaves.prefix),
-            format!("{} nodes that are no leaves", weights.len() - used),
-            "leaves",
-        ));
+    if let Some((number, ..)) = next.first() {
+        return Err(wrong(at, 0, format!("a weight of node {number}"), "weights of leaves"));
     }
-    Ok(ensemble)
+    root_first(&mut tree.nodes, &is_child).ok_or_else(|| {
+        wrong(at, 0, "no single root".to_owned(), "one node that is nobody's child")
+    })?;
+    leaf_values(&mut tree, leaves as usize, &found, groups);
+    Ok(tree)
 }
 
 fn wrong(tree: usize, node: usize, found: String, expected: &str) -> Refusal {
     Refusal::Tree { tree, node, found, expected: expected.to_owned() }
 }
 
-type Weights = BTreeMap<(i64, i64), Vec<(u32, f64)>>;
+/// What each leaf adds to which sum, tree by tree.
+enum Weights<'a> {
+    /// In the order of the trees: read where it stands.
+    InOrder {
+        trees: std::iter::Peekable<Ints<'a>>,
+        rest: Rest<'a>,
+        group_of: &'a dyn Fn(i64) -> Option<Option<u32>>,
+    },
+    /// Put in order, by tree.
+    Sorted(BTreeMap<i64, Vec<(i64, Option<u32>, f64)>>),
+}
 
-/// What each leaf adds to which sum.
-fn weights(node: &NodeProto, leaves: &Leaves<'_>) -> Result<Weights, Refusal> {
-    let name = |end: &str| format!("{}_{end}", leaves.prefix);
-    let trees = node.ints(&name("treeids"));
-    let nodes = node.ints(&name("nodeids"));
-    let ids = node.ints(&name("ids"));
-    let weights = node.floats(&name("weights"));
-    if nodes.len() != trees.len() || ids.len() != trees.len() || weights.len() != trees.len() {
-        return Err(Refusal::field(
-            name("treeids"),
-            format!("{} entries", trees.len()),
-            format!("as many as there are weights: {}", weights.len()),
-        ));
-    }
-    let mut all = Weights::new();
-    for at in 0..trees.len() {
-        let Some(group) = (leaves.group_of)(ids[at]) else {
-            return Err(Refusal::field(name("ids"), ids[at], format!("below {}", leaves.groups)));
+/// The nodes, the numbers of sums and the weights.
+type Rest<'a> = std::iter::Zip<std::iter::Zip<Ints<'a>, Ints<'a>>, Floats<'a>>;
+
+impl<'a> Weights<'a> {
+    fn of(node: &NodeProto<'a>, leaves: &Leaves<'a>, trees: &Runs) -> Result<Weights<'a>, Refusal> {
+        let name = |end: &str| format!("{}_{end}", leaves.prefix);
+        let ids = || node.ints(&name("treeids"));
+        let rest = || {
+            let sums = node.ints(&name("nodeids")).zip(node.ints(&name("ids")));
+            sums.zip(node.floats(&name("weights")))
         };
-        let of_leaf = all.entry((trees[at], nodes[at])).or_default();
-        if let Some(group) = group {
-            of_leaf.push((group, f64::from(weights[at])));
+        let count = node.counts(&name("treeids")).ints;
+        let others = [
+            node.counts(&name("nodeids")).ints,
+            node.counts(&name("ids")).ints,
+            node.counts(&name("weights")).floats,
+        ];
+        if let Some(other) = others.into_iter().find(|other| *other != count) {
+            return Err(Refusal::field(
+                name("treeids"),
+                format!("{count} entries"),
+                format!("as many as in the other lists: {other}"),
+            ));
+        }
+        if let Some(id) = node.ints(&name("ids")).find(|id| (leaves.group_of)(*id).is_none()) {
+            return Err(Refusal::field(name("ids"), id, format!("below {}", leaves.groups)));
+        }
+        let own = Runs::of(ids());
+        let mut known = trees.distinct.iter();
+        let follows = own.distinct.iter().all(|id| known.any(|tree| tree == id));
+        if trees.in_order && own.in_order && follows {
+            let (trees, rest) = (ids().peekable(), rest());
+            return Ok(Weights::InOrder { trees, rest, group_of: leaves.group_of });
+        }
+        let mut sorted: BTreeMap<i64, Vec<(i64, Option<u32>, f64)>> = BTreeMap::new();
+        for (tree, ((number, id), weight)) in ids().zip(rest()) {
+            let group = (leaves.group_of)(id).flatten();
+            sorted.entry(tree).or_default().push((number, group, f64::from(weight)));
+        }
+        Ok(Weights::Sorted(sorted))
+    }
+
+    /// Those of a tree, in the order of its nodes; each tree is asked for once.
+    fn of_tree(&mut self, tree: i64) -> Vec<(i64, Option<u32>, f64)> {
+        let mut own = match self {
+            Weights::Sorted(sorted) => sorted.remove(&tree).unwrap_or_default(),
+            Weights::InOrder { trees, rest, group_of } => {
+                let mut own = Vec::new();
+                while trees.next_if_eq(&tree).is_some() {
+                    let Some(((number, id), weight)) = rest.next() else { break };
+                    own.push((number, group_of(id).flatten(), f64::from(weight)));
+                }
+                own
+            }
+        };
+        // Those of one leaf keep the order of the file, in which they are added up.
+        if !own.is_sorted_by_key(|one| one.0) {
+            own.sort_by_key(|one| one.0);
+        }
+        own
+    }
+
+    /// How many belong to no tree.
+    fn left(&mut self) -> usize {
+        match self {
+            Weights::Sorted(sorted) => sorted.values().map(Vec::len).sum(),
+            Weights::InOrder { trees, .. } => trees.count(),
         }
     }
-    Ok(all)
 }
 
 /// A branch as `<=`: `<` is `<=` the next smaller number, and the others have their ways exchanged.
@@ -226,21 +384,22 @@ fn root_first(nodes: &mut [Node], is_child: &[bool]) -> Option<()> {
     Some(())
 }
 
-/// One number per leaf where all leaves go into one sum, and else one for each sum.
-fn leaf_values(tree: &mut Tree, leaves: &[Vec<(u32, f64)>], groups: usize) {
-    let first = leaves.iter().flatten().map(|(group, _)| *group).next().unwrap_or(0);
-    let single = leaves.iter().all(|leaf| leaf.len() <= 1 && leaf.iter().all(|(g, _)| *g == first));
-    if single {
+/// One number per leaf where all leaves go into one sum, and else one for each sum. `found` has leaf,
+/// sum and weight, in the order of leaves.
+fn leaf_values(tree: &mut Tree, leaves: usize, found: &[(u32, u32, f64)], groups: usize) {
+    let first = found.first().map_or(0, |(_, group, _)| *group);
+    let once = found.windows(2).all(|pair| pair[0].0 != pair[1].0);
+    if once && found.iter().all(|(_, group, _)| *group == first) {
         tree.target = Target::Group(first);
-        tree.leaf_values =
-            leaves.iter().map(|leaf| leaf.first().map_or(0.0, |(_, v)| *v)).collect();
+        tree.leaf_values = vec![0.0; leaves];
+        for (leaf, _, value) in found {
+            tree.leaf_values[*leaf as usize] = *value;
+        }
         return;
     }
     tree.target = Target::All;
-    tree.leaf_values = vec![0.0; leaves.len() * groups];
-    for (leaf, into) in leaves.iter().zip(tree.leaf_values.chunks_mut(groups)) {
-        for (group, value) in leaf {
-            into[*group as usize] += value;
-        }
+    tree.leaf_values = vec![0.0; leaves * groups];
+    for (leaf, group, value) in found {
+        tree.leaf_values[*leaf as usize * groups + *group as usize] += value;
     }
 }

@@ -88,7 +88,7 @@ fn with_active(wanted: &ToPredict) -> Result<Exit, Failure> {
         })
         .collect();
     let kept = &wanted.kept;
-    let folder = wanted.files.folder(&kept.database.data);
+    let folder = wanted.files.folder(&kept.database.data)?;
     with_market(&kept.database, folder, async |app| {
         let caller = Caller::command_line();
         match wanted.model_type {

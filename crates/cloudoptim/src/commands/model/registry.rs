@@ -52,7 +52,7 @@ pub(super) fn list(
 
 pub(super) fn activate(wanted: &OneModel) -> Result<Exit, Failure> {
     let kept = &wanted.kept;
-    let folder = wanted.files.folder(&kept.database.data);
+    let folder = wanted.files.folder(&kept.database.data)?;
     let done = with_models(&kept.database, folder, async |app| {
         let model_id = found(&app, &wanted.model).await?.model_id;
         let request = ActivateRequest { model_id, version: None };
@@ -66,7 +66,7 @@ pub(super) fn roll_back(
     files: &ModelFiles,
     kept: &Kept,
 ) -> Result<Exit, Failure> {
-    let done = with_models(&kept.database, files.folder(&kept.database.data), async |app| {
+    let done = with_models(&kept.database, files.folder(&kept.database.data)?, async |app| {
         let request = RollbackRequest { model_type };
         Ok(app.roll_back_model(&request, &Caller::command_line()).await?)
     })?;
@@ -75,7 +75,7 @@ pub(super) fn roll_back(
 
 pub(super) fn delete(wanted: &OneModel) -> Result<Exit, Failure> {
     let kept = &wanted.kept;
-    let folder = wanted.files.folder(&kept.database.data);
+    let folder = wanted.files.folder(&kept.database.data)?;
     let gone = with_models(&kept.database, folder, async |app| {
         let model_id = found(&app, &wanted.model).await?.model_id;
         Ok(app.delete_model(&model_id, &Caller::command_line()).await?)
@@ -90,7 +90,7 @@ pub(super) fn download(
     files: &ModelFiles,
     kept: &Kept,
 ) -> Result<Exit, Failure> {
-    let folder = files.folder(&kept.database.data);
+    let folder = files.folder(&kept.database.data)?;
     let (name, bytes) = with_models(&kept.database, folder, async |app| {
         let model_id = found(&app, model).await?.model_id;
         Ok(app.model_file(&model_id).await?)

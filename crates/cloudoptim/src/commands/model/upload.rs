@@ -31,7 +31,7 @@ pub(super) fn run(wanted: &ToUpload) -> Result<Exit, Failure> {
         active: wanted.activate,
         metadata,
     };
-    let folder = wanted.files.folder(&wanted.kept.database.data);
+    let folder = wanted.files.folder(&wanted.kept.database.data)?;
     let model = with_models(&wanted.kept.database, folder, async |app| {
         let mut incoming = app.begin_model_file()?;
         let bar = progress::bytes(offered.bytes.len() as u64, &offered.name);
