@@ -15,6 +15,7 @@ mod cloud;
 mod figures;
 mod knapsack;
 mod layers;
+mod machine_change;
 mod matching;
 mod need;
 mod permission;

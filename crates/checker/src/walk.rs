@@ -6,7 +6,9 @@ use facts::reason::ReasonCode;
 use jiff::Timestamp;
 
 use crate::world::World;
-use crate::{Violation, attachments, cloud, matching, permission, topology, workload_change};
+use crate::{
+    Violation, attachments, cloud, machine_change, matching, permission, topology, workload_change,
+};
 
 /// Walks the steps of a plan and notes what they break.
 pub(crate) fn walk(
@@ -16,6 +18,7 @@ pub(crate) fn walk(
     violations: &mut Vec<Violation>,
 ) {
     let mut progress = cloud::Progress::default();
+    let mut changes = machine_change::Changes::default();
     for (at, step) in steps.iter().enumerate() {
         if step.step != at as u32 + 1 {
             let detail = format!("step {} stands at place {}", step.step, at + 1);
@@ -81,7 +84,9 @@ pub(crate) fn walk(
             Action::Validate { .. } | Action::BackupState { .. } | Action::Review { .. } => {}
             other => {
                 let known = cloud::judge(&world, &mut progress, step, &mut note)
-                    || workload_change::judge(world.state, step, &mut note);
+                    || workload_change::judge(world.state, step, &mut note)
+                    || machine_change::judge(&world, &mut changes, step, now, &mut note);
+                changes.note(step);
                 if !known {
                     note(ReasonCode::UnknownAction, format!("the checker cannot judge {other:?}"));
                 }

@@ -1,6 +1,6 @@
 //! Steps that change a workload or a Service: amounts, replicas, schedules, single fields.
 
-use facts::action::{Action, PatchType, Precondition, Step};
+use facts::action::{Action, PatchType, Precondition, Step, Target};
 use facts::cluster::{ClusterState, Container, Pod};
 use facts::reason::ReasonCode;
 use serde_json::Value;
@@ -169,17 +169,22 @@ fn replicas(state: &ClusterState, step: &Step) -> Option<i64> {
     Some(found.replicas.unwrap_or(1))
 }
 
-/// Pods of the target: their owner is it, or one that is named after it.
+/// Pods of the target.
 fn pods_of<'a>(state: &'a ClusterState, step: &'a Step) -> impl Iterator<Item = &'a Pod> {
-    let target = &step.target;
-    state.pod_items().iter().filter(move |pod| {
-        let Some(owner) = &pod.owner else { return false };
-        let same_place = Some(pod.namespace()) == target.namespace.as_deref();
-        let direct = owner.name == target.name && owner.kind == target.kind;
-        let below =
-            owner.name.strip_prefix(target.name.as_str()).is_some_and(|rest| rest.starts_with('-'));
-        same_place && (direct || below)
-    })
+    state.pod_items().iter().filter(|pod| is_of(pod, &step.target))
+}
+
+/// Whether a pod is of a workload: its owner is it, or one that is named after it and a part without
+/// a dash, as ReplicaSets and Jobs are.
+pub(crate) fn is_of(pod: &Pod, target: &Target) -> bool {
+    let Some(owner) = &pod.owner else { return false };
+    let direct = owner.name == target.name && owner.kind == target.kind;
+    let below = owner
+        .name
+        .strip_prefix(target.name.as_str())
+        .and_then(|rest| rest.strip_prefix('-'))
+        .is_some_and(|rest| !rest.contains('-'));
+    Some(pod.namespace()) == target.namespace.as_deref() && (direct || below)
 }
 
 fn containers<'a>(

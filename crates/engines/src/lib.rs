@@ -24,6 +24,7 @@ pub mod prepared;
 pub mod price_book;
 pub mod registry;
 pub mod request;
+pub mod rightsizing;
 pub mod safety;
 pub mod scheduling;
 pub mod scoring;

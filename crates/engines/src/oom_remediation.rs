@@ -24,7 +24,8 @@ use units::{Bytes, Confidence, Fraction, Usd};
 use crate::engine::{Engine, Given, Sources};
 use crate::findings::{self, Collected, HasFinding};
 use crate::traffic_view::Workloads;
-use amount::{Amount, Trouble, amount, grows_steadily};
+pub(crate) use amount::grows_steadily;
+use amount::{Amount, Trouble, amount};
 use kills::{Kill, kills};
 
 /// The engine for containers that ran out of memory.

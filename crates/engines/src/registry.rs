@@ -9,6 +9,7 @@ use crate::noisy_neighbor::NoisyNeighbor;
 use crate::office_hours::OfficeHoursEngine;
 use crate::oom_remediation::OomRemediation;
 use crate::prepared::AnyEngine;
+use crate::rightsizing::Rightsizing;
 use crate::shadow_it::ShadowIt;
 use crate::spot_optimizer::SpotOptimizer;
 use crate::volume_cleanup::VolumeCleanup;
@@ -17,6 +18,7 @@ use crate::volume_cleanup::VolumeCleanup;
 pub const BUILT_IN: &[&dyn AnyEngine] = &[
     &SpotOptimizer,
     &BinPacking,
+    &Rightsizing,
     &OfficeHoursEngine,
     &GhostProbe,
     &VolumeCleanup,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use facts::action::Target;
-use facts::cluster::{ClusterState, Flow, FlowEnd, Pod, Traffic};
+use facts::cluster::{ClusterState, Flow, FlowEnd, Owner, Pod, Traffic};
 
 use crate::name_index::NameIndex;
 
@@ -53,26 +53,41 @@ impl Workloads {
                 parents.insert(key, (owner.kind.as_str(), owner.name.as_str()));
             }
         }
-        let keys_of_pods: Vec<Option<WorkloadKey>> = state
-            .pod_items()
-            .iter()
-            .map(|pod| {
-                let owner = pod.owner.as_ref()?;
-                let found =
-                    parents.get(&(pod.namespace(), owner.kind.clone(), owner.name.as_str()));
-                let (kind, name) = match found {
-                    Some((kind, name)) => ((*kind).to_owned(), (*name).to_owned()),
-                    None => unlisted(pod, &owner.kind, &owner.name),
-                };
-                Some(WorkloadKey { namespace: pod.namespace().to_owned(), kind, name })
-            })
-            .collect();
-        let mut keys: Vec<WorkloadKey> = keys_of_pods.iter().flatten().cloned().collect();
+        let all = state.pod_items();
+        let key_of = |pod: &Pod, owner: &Owner| {
+            let found = parents.get(&(pod.namespace(), owner.kind.clone(), owner.name.as_str()));
+            let (kind, name) = match found {
+                Some((kind, name)) => ((*kind).to_owned(), (*name).to_owned()),
+                None => unlisted(pod, &owner.kind, &owner.name),
+            };
+            WorkloadKey { namespace: pod.namespace().to_owned(), kind, name }
+        };
+        // Pods are listed by name as a rule, so that those of one owner stand together.
+        let mut found: Vec<WorkloadKey> = Vec::new();
+        let mut found_of_pod: Vec<Option<u32>> = Vec::with_capacity(all.len());
+        let mut before: Option<(&Pod, &Owner)> = None;
+        for pod in all {
+            found_of_pod.push(pod.owner.as_ref().map(|owner| {
+                let like = before.is_some_and(|(other, of_other)| {
+                    of_other.name == owner.name
+                        && of_other.kind == owner.kind
+                        && other.namespace() == pod.namespace()
+                        && other.labels.get(POD_HASH) == pod.labels.get(POD_HASH)
+                });
+                if !like {
+                    found.push(key_of(pod, owner));
+                }
+                before = Some((pod, owner));
+                found.len() as u32 - 1
+            }));
+        }
+        let mut keys = found.clone();
         keys.sort();
         keys.dedup();
         let place = |key: &WorkloadKey| keys.binary_search(key).ok().map(|at| at as u32);
+        let places: Vec<Option<u32>> = found.iter().map(place).collect();
         let of_pod: Vec<Option<u32>> =
-            keys_of_pods.iter().map(|key| key.as_ref().and_then(place)).collect();
+            found_of_pod.iter().map(|known| known.and_then(|at| places[at as usize])).collect();
         let mut pods = vec![Vec::new(); keys.len()];
         for (workload, pod) in of_pod.iter().zip(0_u32..) {
             if let Some(workload) = workload {
@@ -107,10 +122,13 @@ impl Workloads {
     }
 }
 
+/// What pods of a ReplicaSet are told apart by.
+const POD_HASH: &str = "pod-template-hash";
+
 /// The owner of a pod whose ReplicaSet is not in the snapshot: Deployments name theirs after
 /// themselves and a hash, which pods carry as a label.
 fn unlisted(pod: &Pod, kind: &str, name: &str) -> (String, String) {
-    let hash = pod.labels.get("pod-template-hash");
+    let hash = pod.labels.get(POD_HASH);
     let stem = hash.and_then(|hash| name.strip_suffix(hash.as_str())?.strip_suffix('-'));
     match stem.filter(|_| kind == "ReplicaSet") {
         Some(stem) => ("Deployment".to_owned(), stem.to_owned()),

@@ -102,6 +102,9 @@ pub enum Action {
         from: String,
         /// Type afterwards.
         to: String,
+        /// What pods may use of each machine afterwards, after the kubelet's own share.
+        #[serde(default, skip_serializing_if = "ResourceList::is_empty")]
+        allocatable: ResourceList,
     },
     /// Change how many replicas a workload has.
     ScaleWorkload {

@@ -18,6 +18,7 @@ mod section;
 mod selector;
 mod traffic;
 mod usage_history;
+mod usage_samples;
 mod volumes;
 mod workloads;
 
@@ -47,6 +48,7 @@ pub use traffic::{Flow, FlowEnd, Traffic};
 pub use usage_history::{
     BUCKET_GROWTH, Histogram, Measured, MemoryPeak, UsageHistory, bucket_start,
 };
+pub use usage_samples::{CPU_HALF_LIFE_SECONDS, PEAK_WINDOW_SECONDS, UsageSamples};
 pub use volumes::{
     AttachLimit, EbsVolume, PersistentVolume, StorageClass, VolumeAttachment, VolumeClaim, Volumes,
 };

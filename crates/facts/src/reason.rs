@@ -226,6 +226,10 @@ reasons! {
     KilledTooOften,
     /// The most that the policy allows lies below what was really used.
     CapBelowPeak,
+    /// The container was killed for its memory; it is not made smaller.
+    OutOfMemory,
+    /// The container is held back by its processor limit: its use does not show its need.
+    Throttled,
     /// The container was not killed for its memory.
     NotOutOfMemory,
     /// The event lies outside of the window that is looked at.

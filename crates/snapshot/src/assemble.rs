@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 
 use facts::cluster::{
     Autoscaler, Calendar, ClusterEvent, ClusterState, Image, Labels, Network, Node, Pod, Policies,
-    Section, Usage, Volumes, Workload, WorkloadKind, well_known,
+    Section, Usage, UsageHistory, Volumes, Workload, WorkloadKind, well_known,
 };
 use facts::names::Region;
 use jiff::Timestamp;
@@ -16,10 +16,12 @@ use crate::cloud::Cloud;
 use crate::document::{self, Found, Sink};
 use crate::flows::Flows;
 use crate::images::Images;
+use crate::kubernetes::checkpoint::{Checkpoint, CheckpointObject};
 use crate::kubernetes::workload::{AutoscalerObject, ScaleTarget, WorkloadObject, workload_kind};
 use crate::kubernetes::{cluster_policy, network, node, observed, pod, volume};
 use crate::report::ImportReport;
-use crate::{ImportError, aws, flows, ical, images, yaml};
+use crate::use_over_time::UseOverTime;
+use crate::{ImportError, aws, flows, ical, images, prometheus, yaml};
 
 /// What the caller knows about the snapshot as a whole.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +51,10 @@ pub struct Importer {
     volumes: Volumes,
     network: Network,
     usage: Usage,
+    use_over_time: UseOverTime,
+    checkpoints: Vec<Checkpoint>,
+    /// What vertical autoscalers look after, by namespace and name: kind and name.
+    vertical: BTreeMap<(String, String), (String, String)>,
     events: Vec<ClusterEvent>,
     cloud: Cloud,
     flows: Flows,
@@ -159,6 +165,7 @@ impl Importer {
                 workload.autoscaler = Some(autoscaler);
             }
         }
+        let usage_source = self.finish_usage();
         let at = self.options.at;
         let (accounts, ebs_volumes, commitments) = self.cloud.finish();
         self.volumes.ebs_volumes = ebs_volumes;
@@ -201,13 +208,43 @@ impl Importer {
             traffic: seen.section("traffic", "flow records", at, self.flows.finish()),
             images: seen.section("images", "kubectl", at, images),
             calendars: seen.section("calendars", "iCalendar", at, self.calendars),
-            usage: seen.section("usage", "metrics-server", at, self.usage),
+            usage: seen.section("usage", usage_source, at, self.usage),
             events: seen.section("events", "kubectl", at, self.events),
             commitments: seen.section("commitments", "aws", at, commitments),
             accounts: seen.section("accounts", "aws", at, accounts),
             ..ClusterState::default()
         };
         (state, self.report)
+    }
+
+    /// Puts measured use together; says who measured it.
+    fn finish_usage(&mut self) -> &'static str {
+        let over_time = std::mem::take(&mut self.use_over_time);
+        let source = if over_time.has_series() {
+            "prometheus"
+        } else if self.checkpoints.is_empty() {
+            "metrics-server"
+        } else {
+            "vertical-pod-autoscaler"
+        };
+        let (histories, newest) = over_time.finish(&self.pods);
+        self.usage.containers.extend(newest);
+        self.usage.histories.extend(histories);
+        for Checkpoint { autoscaler, history } in std::mem::take(&mut self.checkpoints) {
+            match self.vertical.get(&autoscaler) {
+                Some((kind, name)) => self.usage.histories.push(UsageHistory {
+                    workload: Some(format!("{kind}/{name}")),
+                    ..history
+                }),
+                None => self.report.unusable(
+                    "checkpoints",
+                    &format!("VerticalPodAutoscalerCheckpoint of {}/{}", autoscaler.0, autoscaler.1),
+                    "its autoscaler, which knows the workload, is not among the input; add `kubectl \
+                     get verticalpodautoscalers -A -o json`",
+                ),
+            }
+        }
+        source
     }
 
     fn kubernetes(&mut self, kind: &str, found: &Found<'_>) -> Result<(), String> {
@@ -238,16 +275,26 @@ impl Importer {
             }
             "HorizontalPodAutoscaler" | "VerticalPodAutoscaler" => {
                 let (target, fact) = parse::<AutoscalerObject>(text)?.into_fact(kind);
+                if kind == "VerticalPodAutoscaler" {
+                    let (namespace, kind, name) = target.clone();
+                    self.vertical.insert((namespace, fact.name.clone()), (kind, name));
+                }
                 self.autoscalers.insert(target, fact);
             }
             "Event" => self.events.push(parse::<observed::EventObject>(text)?.into_fact()),
             "PodMetrics" => {
-                self.usage
-                    .containers
-                    .extend(parse::<observed::PodMetricsObject>(text)?.into_facts());
+                for usage in parse::<observed::PodMetricsObject>(text)?.into_facts() {
+                    match usage.at {
+                        Some(_) => self.use_over_time.read(usage),
+                        None => self.usage.containers.push(usage),
+                    }
+                }
             }
             "NodeMetrics" => {
                 self.usage.nodes.push(parse::<observed::NodeMetricsObject>(text)?.into_fact());
+            }
+            "VerticalPodAutoscalerCheckpoint" => {
+                self.checkpoints.push(parse::<CheckpointObject>(text)?.into_fact()?);
             }
             "Service" => {
                 self.network.services.push(parse::<network::ServiceObject>(text)?.into_fact())
@@ -346,7 +393,11 @@ impl Sink for Importer {
                 Some(Err(reason)) => return self.report.unusable(&input, "image", &reason),
                 None => {}
             }
-            let reason = "says no `kind`, and neither does its list";
+            let reason = if head.error_type.is_some() {
+                "is an error of Prometheus and no answer"
+            } else {
+                "says no `kind`, and neither does its list"
+            };
             self.report.unusable(&self.input, &object, reason);
         } else if !is_known(&kind) {
             self.report.not_needed(&kind);
@@ -376,6 +427,23 @@ impl Sink for Importer {
         }
     }
 
+    fn series(&mut self, text: &str) {
+        match prometheus::read(&self.input, text) {
+            Ok(series) => {
+                self.report.used("PrometheusSeries");
+                self.use_over_time.add(series);
+            }
+            Err(prometheus::Unusable::OfNoContainer) => self.report.not_needed("PrometheusSeries"),
+            Err(prometheus::Unusable::Advice(reason)) => {
+                self.report.unusable(&self.input, "PrometheusSeries", &reason);
+            }
+        }
+    }
+
+    fn answer(&mut self) {
+        self.seen.mark("usage", true);
+    }
+
     fn aws_list(&mut self, key: &str) {
         self.seen.mark(aws::section_of(key), true);
         self.cloud.list(key);
@@ -401,6 +469,8 @@ fn describe(images: &mut Vec<Image>, described: Image) {
 #[serde(default)]
 struct Head {
     kind: Option<String>,
+    #[serde(rename = "errorType")]
+    error_type: Option<serde::de::IgnoredAny>,
     metadata: HeadMeta,
 }
 
@@ -474,7 +544,7 @@ fn section_of(kind: &str) -> Option<&'static str> {
         | "VolumeAttachment" => "volumes",
         "Service" | "Ingress" => "network",
         "Event" => "events",
-        "PodMetrics" | "NodeMetrics" => "usage",
+        "PodMetrics" | "NodeMetrics" | "VerticalPodAutoscalerCheckpoint" => "usage",
         _ => return None,
     })
 }

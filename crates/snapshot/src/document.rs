@@ -28,6 +28,10 @@ pub(crate) trait Sink {
     fn aws_item(&mut self, key: &str, text: &str);
     /// A list of the AWS command line was seen, even if it was empty.
     fn aws_list(&mut self, key: &str);
+    /// A result of Prometheus.
+    fn series(&mut self, text: &str);
+    /// An answer of Prometheus was seen, even if it was empty.
+    fn answer(&mut self);
 }
 
 /// Reads every JSON document of an input, one after the other.
@@ -84,6 +88,13 @@ impl<'de> Visitor<'de> for Document<'_> {
                         waiting: &mut waiting,
                         sink: self.sink,
                     })?;
+                }
+                // Of Prometheus; of a Secret or a ConfigMap it is of no interest.
+                "data" => {
+                    if map.next_value_seed(Data { sink: self.sink })? {
+                        self.sink.answer();
+                        is_list = true;
+                    }
                 }
                 key if aws::LISTS.contains(&key) => {
                     self.sink.aws_list(key);
@@ -153,6 +164,94 @@ impl<'de> Visitor<'de> for Items<'_, '_> {
             self.sink.object(Found { list_kind: kind, text: raw.get(), listed: true });
         }
         Ok(())
+    }
+}
+
+/// The part of an answer of Prometheus that holds results; whether it was one.
+struct Data<'s> {
+    sink: &'s mut dyn Sink,
+}
+
+impl<'de> DeserializeSeed<'de> for Data<'_> {
+    type Value = bool;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Data<'_> {
+    type Value = bool;
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("anything")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+        let (mut typed, mut found) = (false, false);
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "result" => found |= map.next_value_seed(Results { sink: &mut *self.sink })?,
+                "resultType" => {
+                    typed = true;
+                    map.next_value::<IgnoredAny>()?;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(typed && found)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(false)
+    }
+    fn visit_unit<E>(self) -> Result<bool, E> {
+        Ok(false)
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<bool, E> {
+        Ok(false)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<bool, E> {
+        Ok(false)
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
+        Ok(false)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<bool, E> {
+        Ok(false)
+    }
+    fn visit_str<E>(self, _: &str) -> Result<bool, E> {
+        Ok(false)
+    }
+}
+
+/// The results, one after the other; what is no list is none of Prometheus.
+struct Results<'s> {
+    sink: &'s mut dyn Sink,
+}
+
+impl<'de> DeserializeSeed<'de> for Results<'_> {
+    type Value = bool;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Results<'_> {
+    type Value = bool;
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of results")
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
+        while let Some(raw) = list.next_element::<Box<RawValue>>()? {
+            self.sink.series(raw.get());
+        }
+        Ok(true)
+    }
+    fn visit_unit<E>(self) -> Result<bool, E> {
+        Ok(false)
+    }
+    fn visit_str<E>(self, _: &str) -> Result<bool, E> {
+        Ok(false)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! These structures are owned by Kubernetes and Karpenter; each becomes one of our facts.
 
+pub(crate) mod checkpoint;
 pub(crate) mod cluster_policy;
 pub(crate) mod meta;
 pub(crate) mod network;

@@ -3,7 +3,8 @@
 //! `kubectl get … -o json` or `-o yaml` of anything, files of `kubectl cluster-info dump`, and
 //! answers of the AWS command line (machines, volumes, snapshots, addresses, interfaces, load
 //! balancers, gateways, endpoints, databases, repositories, CloudTrail, commitments), in any order
-//! and any mix. What is of no use is named and counted.
+//! and any mix; answers of Prometheus about a range of time, and what metrics-server and the Vertical
+//! Pod Autoscaler know of use. What is of no use is named and counted.
 //!
 //! It refuses to know files, networks and clocks: bytes come in, a
 //! [`ClusterState`](facts::cluster::ClusterState) goes out.
@@ -17,7 +18,9 @@ mod ical;
 mod images;
 mod kubernetes;
 mod lenient;
+mod prometheus;
 mod report;
+mod use_over_time;
 mod yaml;
 
 pub use assemble::{Importer, Options};

@@ -163,7 +163,7 @@ fn action_detail(action: &Action) -> String {
             };
             format!("{container}: requests {}; limits {}", amounts(requests), amounts(limits))
         }
-        Action::ResizeInstance { from, to } => format!("{from} → {to}"),
+        Action::ResizeInstance { from, to, .. } => format!("{from} → {to}"),
         Action::SetSchedule { time_zone, transitions } => {
             format!("{} changes in the next days ({time_zone})", transitions.len())
         }

@@ -126,7 +126,7 @@ const LEAST_WINDOWS: usize = 4;
 
 /// Whether peaks grow from window to window: at least four windows, four of five steps upwards, a
 /// straight line that explains nine tenths of the variance, and a fifth more at its end.
-pub(super) fn grows_steadily(peaks: &[MemoryPeak]) -> bool {
+pub(crate) fn grows_steadily(peaks: &[MemoryPeak]) -> bool {
     if peaks.len() < LEAST_WINDOWS {
         return false;
     }

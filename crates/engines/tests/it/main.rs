@@ -10,5 +10,7 @@ mod packing_laws;
 mod packing_mutations;
 mod packing_world;
 mod real_advisor;
+mod rightsizing_backtest;
+mod rightsizing_laws;
 mod spot_laws;
 mod spot_model;

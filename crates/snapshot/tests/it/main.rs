@@ -1,6 +1,8 @@
 //! The importer on small inputs of every form, on hostile ones, and on real ones where they are.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod use_over_time;
+
 use std::path::Path;
 
 use facts::cluster::{ClusterState, PodPhase};
