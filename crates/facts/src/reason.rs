@@ -201,7 +201,7 @@ reasons! {
     MarkedToWatch,
     /// The thing has not been idle for long enough to be acted upon.
     StillWatched,
-    /// The thing is in use.
+    /// The thing is in use; it stays.
     InUse,
     /// The thing costs nothing, such as an address of one's own.
     FreeOfCharge,

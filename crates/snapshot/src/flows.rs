@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use facts::cluster::{Flow, FlowEnd, Traffic};
 use jiff::Timestamp;
