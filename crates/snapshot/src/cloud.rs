@@ -44,13 +44,12 @@ impl Cloud {
     pub(crate) fn finish(self) -> (Vec<Account>, Vec<EbsVolume>, Vec<Commitment>) {
         let mut accounts = self.accounts;
         // Lists without an owner are those of the one account that was asked.
-        if accounts.len() == 2 {
-            if let (Some(nameless), Some(mut named)) =
+        if accounts.len() == 2
+            && let (Some(nameless), Some(mut named)) =
                 (accounts.remove(&None), accounts.pop_first().map(|(_, account)| account))
-            {
-                join(&mut named, nameless);
-                accounts.insert(named.id.clone(), named);
-            }
+        {
+            join(&mut named, nameless);
+            accounts.insert(named.id.clone(), named);
         }
         let empty = Account::default();
         accounts.retain(|_, account| *account != empty || account.id.is_some());

@@ -3,9 +3,9 @@
 //! Both are lines under a line of names, in any order of columns. A VPC flow log has a connection
 //! twice, once at each of its interfaces: of the two sums the larger counts.
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::io::BufRead;
-use core::net::IpAddr;
 
 use facts::cluster::{Flow, FlowEnd, Traffic};
 use jiff::Timestamp;

@@ -45,8 +45,7 @@ pub(super) fn judge(
     let daily = view.a_day(pair.crossing) / 1e9;
     let scene = Scene { state, policy, view, pair, from, to };
     let mut passed_over = Vec::new();
-    let proposals: [fn(&Scene<'_>) -> Result<Proposal, Refused>; 4] =
-        [route_within_zone, zone_aware_client, spread_replicas, move_pod];
+    let proposals: [Propose; 4] = [route_within_zone, zone_aware_client, spread_replicas, move_pod];
     for propose in proposals {
         match propose(&scene) {
             Ok(proposal) => {
@@ -61,6 +60,9 @@ pub(super) fn judge(
     let detail = format!("{daily:.1} GB a day cross zones from {from}: {}", all.join("; "));
     collected.refuse_with(&subject, code, detail, &[("gb_per_day", daily)]);
 }
+
+/// Looks whether a remedy does, and says why where it does not.
+type Propose = fn(&Scene<'_>) -> Result<Proposal, Refused>;
 
 struct Scene<'a> {
     state: &'a ClusterState,

@@ -122,12 +122,12 @@ impl<'a> Scene<'a, '_> {
         if let Some(name) = self.policy.workloads.get(&name) {
             return named(name, "the policy names it");
         }
-        if let Some((_, annotations)) = self.namespaces.get(workload.namespace.as_str()) {
-            if let Some(uptime) = annotation(annotations, "uptime") {
-                let schedule = of_uptime(uptime, &self.policy.time_zone);
-                let why = "the annotation of its namespace says so".to_owned();
-                return Some((format!("uptime {uptime}"), schedule, why));
-            }
+        if let Some((_, annotations)) = self.namespaces.get(workload.namespace.as_str())
+            && let Some(uptime) = annotation(annotations, "uptime")
+        {
+            let schedule = of_uptime(uptime, &self.policy.time_zone);
+            let why = "the annotation of its namespace says so".to_owned();
+            return Some((format!("uptime {uptime}"), schedule, why));
         }
         if let Some(name) = self.policy.namespaces.get(&workload.namespace) {
             return named(name, "the policy names its namespace");

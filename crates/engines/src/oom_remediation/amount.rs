@@ -86,16 +86,16 @@ pub(super) fn amount(
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     };
-    if let (Some(cap), Some(peak)) = (cap, peak) {
-        if cap < peak {
-            return Err(Trouble::CapBelowPeak { cap, peak });
-        }
+    if let (Some(cap), Some(peak)) = (cap, peak)
+        && cap < peak
+    {
+        return Err(Trouble::CapBelowPeak { cap, peak });
     }
     let wanted = cap.map_or(grown, |cap| grown.min(cap));
-    if let (Some(limit), Some(cap)) = (limit, cap) {
-        if wanted <= limit {
-            return Err(Trouble::AtCap(cap));
-        }
+    if let (Some(limit), Some(cap)) = (limit, cap)
+        && wanted <= limit
+    {
+        return Err(Trouble::AtCap(cap));
     }
     let by_cap = if wanted < grown { ", held at the cap" } else { "" };
     let formula = format!(

@@ -16,7 +16,7 @@ use crate::bin_packing::region_of;
 use crate::engine::Given;
 use crate::findings::{Collected, cloud_target, excluding_tag, owner_of};
 use crate::machine_prices::{Machine, MachinePrices};
-use crate::price_book::{rate, times};
+use crate::price_book::{VolumeCost, rate, times};
 
 /// What stands beside the cluster.
 pub(super) fn take(
@@ -354,7 +354,7 @@ impl Scene<'_> {
                 ),
                 created_at: volume.created_at,
                 tags: &volume.tags,
-                cost: cost.map(|cost| cost.total()),
+                cost: cost.map(VolumeCost::total),
                 formula: cost.map_or_else(
                     || format!("unknown: no price of {} is known", volume.kind),
                     |cost| {

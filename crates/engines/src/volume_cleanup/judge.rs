@@ -152,7 +152,7 @@ impl Scene<'_> {
         let may_go_at = since.and_then(|at| {
             at.checked_add(SignedDuration::from_secs((wait * 86_400.0) as i64)).ok()
         });
-        let cost = self.policy.price_book.volume_month(volume).map(|cost| cost.total());
+        let cost = self.policy.price_book.volume_month(volume).map(VolumeCost::total);
         let deletes = matches!(stage, VolumeStage::Delete | VolumeStage::SnapshotThenDelete);
         let summary = match stage {
             VolumeStage::Mark => format!(

@@ -30,7 +30,7 @@ fn cells(path: &Path) -> Vec<Cell> {
     let text = std::fs::read(path).unwrap();
     let rows: Vec<Vec<Box<RawValue>>> = serde_json::from_slice(&text).unwrap();
     // `serde_json` reads numbers to the last bit but one, and a row may stand on a threshold.
-    let cell = |value: &Box<RawValue>| match serde_json::from_str(value.get()) {
+    let cell = |value: &RawValue| match serde_json::from_str(value.get()) {
         Ok(Value::String(text)) => Cell::Text(text),
         _ => Cell::Number(value.get().parse().unwrap_or(f64::NAN)),
     };
