@@ -246,33 +246,30 @@ impl Desk {
         let after =
             changes.then(|| carried_out::carried_out(request.current_state, &plans)).transpose()?;
         let state = after.as_deref().unwrap_or(request.current_state);
-        // Packing is counted on the amounts that containers have afterwards.
-        if let (Some(sized), Some(packed)) = (decision("rightsize"), decision("bin_pack")) {
-            if !sized.verdict.execution_plan.is_empty() {
-                let smaller = carried_out::carried_out(request.current_state, &[sized])?;
-                let again = self.again(request, "bin_pack", &smaller, now, cancelled)?;
-                counted.insert("bin_pack".to_owned(), Counted::of(&again));
-                let _ = packed;
-            }
-        }
-        let mut ratio = 1.0;
-        if decision("spot_optimize").is_some() {
-            let again = self.again(request, "spot_optimize", state, now, cancelled)?;
-            let savings = &again.verdict.savings;
-            if let (Some(before), Some(after)) =
-                (savings.before_usd_per_hour, savings.after_usd_per_hour)
-            {
-                if before.nanos() > 0 {
-                    ratio = after.nanos() as f64 / before.nanos() as f64;
+        let mut left = 1.0;
+        match (decision("rightsize"), decision("bin_pack")) {
+            (Some(sized), Some(_)) => {
+                // Packing is counted on the amounts that containers have afterwards; other types for
+                // the same machines would save the same dollars again.
+                counted.insert("rightsize".to_owned(), Counted::NOTHING);
+                if !sized.verdict.execution_plan.is_empty() {
+                    let smaller = carried_out::carried_out(request.current_state, &[sized])?;
+                    let again = self.again(request, "bin_pack", &smaller, now, cancelled)?;
+                    counted.insert("bin_pack".to_owned(), Counted::of(&again));
                 }
             }
-            counted.insert("spot_optimize".to_owned(), Counted::of(&again));
+            (Some(sized), None) => left = share_left(sized),
+            _ => {}
+        }
+        if decision("spot_optimize").is_some() {
+            let again = self.again(request, "spot_optimize", state, now, cancelled)?;
+            counted.insert("spot_optimize".to_owned(), Counted::of(&again).scaled(left));
+            left *= share_left(&again);
         }
         if decision("schedule").is_some() {
             let again = self.again(request, "schedule", state, now, cancelled)?;
-            // An hour that is not run saves what it costs after the move to spot.
-            counted
-                .insert("schedule".to_owned(), Counted::of(&again).scaled(ratio.clamp(0.0, 1.0)));
+            // An hour that is not run saves what it costs after the changes before.
+            counted.insert("schedule".to_owned(), Counted::of(&again).scaled(left));
         }
         Ok(counted)
     }
@@ -294,6 +291,17 @@ impl Desk {
     }
 }
 
+/// The share of what is paid now that is still paid after a decision, 0 to 1.
+fn share_left(decision: &ErasedDecision) -> f64 {
+    let savings = &decision.verdict.savings;
+    match (savings.before_usd_per_hour, savings.after_usd_per_hour) {
+        (Some(before), Some(after)) if before.nanos() > 0 => {
+            (after.nanos() as f64 / before.nanos() as f64).clamp(0.0, 1.0)
+        }
+        _ => 1.0,
+    }
+}
+
 /// What a decision adds to the sum.
 #[derive(Clone, Copy, Debug)]
 struct Counted {
@@ -302,6 +310,8 @@ struct Counted {
 }
 
 impl Counted {
+    const NOTHING: Counted = Counted { effective: Usd::ZERO, list: Usd::ZERO };
+
     fn of(decision: &ErasedDecision) -> Counted {
         let verdict = &decision.verdict;
         let effective = verdict.estimated_savings.unwrap_or(Usd::ZERO).max(Usd::ZERO);

@@ -14,7 +14,7 @@ use crate::decide::Outcome;
 
 /// How the sums come about, for whoever reads them.
 const METHOD: &str = "Every dollar counts once. Machines of the cluster: packing is counted on what \
-    containers ask for afterwards, spot on the nodes that packing leaves, working hours on these at \
+    containers ask for afterwards, and stands for other types of the same machines; spot on the nodes that packing leaves, working hours on these at \
     the price after the move to spot. Things outside of the cluster count with the first decision \
     that names them. Traffic of a workload counts with the network's findings where these name it.";
 

@@ -4,6 +4,7 @@
 mod fetch;
 mod gaps;
 mod golden_vectors;
+mod joint;
 mod model_decides;
 mod models;
 mod predictions;

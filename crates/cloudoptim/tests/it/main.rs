@@ -7,6 +7,7 @@ mod keys;
 mod killed_uploads;
 mod models;
 mod pricing;
+mod rendered;
 mod resumed;
 
 use std::io::{BufRead, BufReader, Read, Write};

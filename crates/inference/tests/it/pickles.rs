@@ -10,7 +10,6 @@ use inference::{
     ReadOptions, Signature, Source, Step, read_pickle,
 };
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 /// How far an answer may lie from Python's, relative to the larger of it and 1.
 const TOLERANCE: f64 = 1e-6;
@@ -28,11 +27,10 @@ fn floats(path: &Path) -> Vec<f64> {
 
 fn cells(path: &Path) -> Vec<Cell> {
     let text = std::fs::read(path).unwrap();
-    let rows: Vec<Vec<Box<RawValue>>> = serde_json::from_slice(&text).unwrap();
-    // `serde_json` reads numbers to the last bit but one, and a row may stand on a threshold.
-    let cell = |value: &RawValue| match serde_json::from_str(value.get()) {
-        Ok(Value::String(text)) => Cell::Text(text),
-        _ => Cell::Number(value.get().parse().unwrap_or(f64::NAN)),
+    let rows: Vec<Vec<Value>> = serde_json::from_slice(&text).unwrap();
+    let cell = |value: &Value| match value {
+        Value::String(text) => Cell::Text(text.clone()),
+        number => Cell::Number(number.as_f64().unwrap_or(f64::NAN)),
     };
     rows.iter().flatten().map(cell).collect()
 }
