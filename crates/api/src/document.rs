@@ -69,6 +69,7 @@ pub fn openapi() -> Value {
         "servers": [{ "url": "/" }],
         "tags": [
             { "name": "decisions", "description": "Making decisions and looking them up." },
+            { "name": "clusters", "description": "Snapshots of clusters that are kept and looked at again." },
             { "name": "pricing", "description": "Prices and interruption classes as they are kept." },
             { "name": "data", "description": "Keeping the prices of models complete: gaps, refreshes, schedules." },
             { "name": "models", "description": "Models, and the prices that they need." },
@@ -91,6 +92,7 @@ pub fn openapi() -> Value {
 fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     let tag = match route.path {
         path if path.contains("decision") => "decisions",
+        path if path.contains("/clusters") => "clusters",
         path if path.contains("/pricing/") => "pricing",
         path if path.contains("/models") => "models",
         path if path.contains("/predict") || path.ends_with("/stream") => "predictions",

@@ -1,5 +1,6 @@
 //! Every route on one screen: the router and the API document are both made from this list.
 
+pub(crate) mod clusters;
 pub(crate) mod coverage;
 pub(crate) mod decisions;
 pub(crate) mod fetch;
@@ -25,6 +26,7 @@ use crate::body::{LogQuery, PageQuery};
 use crate::document::{parameters_of, schema_of};
 use crate::pages;
 use app::access::{KeyItem, MadeKey, NewKey};
+use app::clusters::{ClusterItem, SnapshotItem};
 use app::fetch::LogLine;
 use app::gaps::{Analysis, AnalyzeRequest, FillRequest, FillStarted, GapItem, GapStatus};
 use app::joint::{JointReport, JointRequestSchema};
@@ -37,6 +39,7 @@ use app::predict::PoolsRequest;
 use app::refresh::{
     NewSchedule, RefreshItem, RefreshRequest, RefreshStarted, RefreshStatus, ScheduleItem,
 };
+use facts::cluster::ClusterState;
 use keys::AuditItem;
 use live::LiveQuery;
 use models::{ModelDetails, ModelQuery, TypeQuery};
@@ -189,6 +192,14 @@ pub const ROUTES: &[Route] = routes! {
         "One decision, byte for byte as it was answered.";
     get "/api/v1/ml/decisions/{id}/bundle" "getBundle" LookAtOwn DecisionId Bundle decisions::bundle,
         "Everything that `cloudoptim replay` needs to make the decision again.";
+    post "/api/v1/ml/clusters/{cluster_id}/snapshots" "keepSnapshot" Decide Body<ClusterState> Created<SnapshotItem> clusters::keep,
+        "Keep a snapshot of a cluster: scans look at the newest one, and all of them show what lasts.";
+    get "/api/v1/ml/clusters" "listClusters" LookAtOwn Query<PageQuery> Many<ClusterItem> clusters::all,
+        "Clusters of which snapshots are kept, with the age of the newest one.";
+    get "/api/v1/ml/clusters/{cluster_id}/snapshots" "listSnapshots" LookAtOwn Query<PageQuery> Many<SnapshotItem> clusters::snapshots,
+        "Snapshots of a cluster that are kept, the newest first.";
+    get "/api/v1/ml/clusters/{cluster_id}/snapshots/{snapshot_id}" "getSnapshot" LookAtOwn Nothing One<ClusterState> clusters::snapshot,
+        "A snapshot, byte for byte as it was sent.";
     get "/api/v1/ml/pricing/spot" "listSpotPrices" LookAtOwn SpotPriceQuery SpotPrices pricing::spot,
         "Spot prices of one type in one region, the oldest first.";
     get "/api/v1/ml/pricing/on-demand" "listOnDemandPrices" LookAtOwn PriceListQuery OnDemandPrices pricing::on_demand,

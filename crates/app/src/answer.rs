@@ -13,6 +13,7 @@ use crate::access::Caller;
 use crate::decide::{Desk, Outcome};
 use crate::joint::{JointReport, JointRequest};
 use crate::kept::{Front, KeptAnswer, Question};
+use crate::records::Records;
 use crate::{App, Error, FieldError};
 
 /// How long the name of a request stands for its answer.
@@ -55,11 +56,17 @@ impl App {
         self.meters.decision(now, false);
         let prepared = engine.prepare(&request)?;
         let steady = prepared.is_steady(now);
+        let records = if engine.asks_records() {
+            let of_snapshot = prepared.state().cluster_id.as_deref();
+            self.records(request.cluster_id.as_deref().or(of_snapshot), customer).await?
+        } else {
+            None
+        };
         let outcome = if prepared.is_quick() {
-            desk.complete(engine, prepared.as_ref(), &request, now, None)?
+            desk.complete(engine, prepared.as_ref(), &request, now, None, records.as_ref())?
         } else {
             drop(request);
-            self.compute_elsewhere(&desk, engine, prepared, body, now).await?
+            self.compute_elsewhere(&desk, engine, prepared, body, now, records).await?
         };
         let record = record(&outcome, customer)?;
         if steady && record.work_stopped_at.is_none() {
@@ -85,10 +92,13 @@ impl App {
         let gone = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&gone);
         let _guard = RaiseOnDrop(gone);
+        let cluster = JointRequest::cluster_of(body.as_ref());
+        let customer = caller.customer_id.as_deref();
+        let records = self.records(cluster.as_deref(), customer).await?;
         let work = tokio::task::spawn_blocking(move || {
             let request = JointRequest::from_json(body.as_ref())?;
             let cancelled = || seen.load(Ordering::Relaxed);
-            desk.decide_all(&request, now, Some(&cancelled))
+            desk.decide_all(&request, now, Some(&cancelled), records.as_ref())
         });
         let joint =
             work.await.map_err(|_| Error::Internal("the decisions failed".to_owned()))??;
@@ -140,6 +150,7 @@ impl App {
         prepared: Box<dyn Prepared>,
         body: impl AsRef<[u8]> + Send + 'static,
         now: Timestamp,
+        records: Option<Records>,
     ) -> Result<Outcome, Error> {
         let permit = self.compute.acquire().await;
         let _permit = permit.map_err(|_| Error::Unavailable("shutting down".to_owned()))?;
@@ -150,7 +161,8 @@ impl App {
         let work = tokio::task::spawn_blocking(move || {
             let request = DecisionRequest::from_json(body.as_ref())?;
             let cancelled = || seen.load(Ordering::Relaxed);
-            desk.complete(engine, prepared.as_ref(), &request, now, Some(&cancelled))
+            let cancelled: Option<&dyn Fn() -> bool> = Some(&cancelled);
+            desk.complete(engine, prepared.as_ref(), &request, now, cancelled, records.as_ref())
         });
         let outcome = work.await.map_err(|_| Error::Internal("the decision failed".to_owned()))?;
         Ok(outcome?)

@@ -24,6 +24,7 @@ use serde_json::value::RawValue;
 use units::{Confidence, Usd};
 
 use crate::decide::{Desk, Outcome};
+use crate::records::Records;
 
 /// A request for everything at once: one cluster, and policies and limits by decision.
 #[derive(Clone, Debug, Deserialize)]
@@ -171,6 +172,21 @@ impl<'a> JointRequest<'a> {
         Ok(request)
     }
 
+    /// The cluster that a request is about, without reading the cluster itself; `None` where nobody
+    /// names it or the text is no request.
+    #[must_use]
+    pub fn cluster_of(body: &[u8]) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Named {
+            #[serde(default)]
+            cluster_id: Option<String>,
+            #[serde(default)]
+            current_state: Option<Box<Named>>,
+        }
+        let named: Named = serde_json::from_slice(body).ok()?;
+        named.cluster_id.or_else(|| named.current_state?.cluster_id)
+    }
+
     fn wants(&self, decision: &str) -> bool {
         let Some(engines) = &self.engines else { return true };
         engines.iter().any(|name| {
@@ -207,11 +223,12 @@ impl Desk {
         request: &JointRequest<'_>,
         now: Timestamp,
         cancelled: Option<&dyn Fn() -> bool>,
+        records: Option<&Records>,
     ) -> Result<Joint, DecodeError> {
         let mut outcomes = Vec::new();
         for engine in BUILT_IN.iter().filter(|engine| request.wants(engine.decision())) {
             let one = request.of(engine.decision(), request.current_state);
-            let outcome = self.decide(*engine, &one, now, cancelled).map_err(|error| {
+            let outcome = self.decide(*engine, &one, now, cancelled, records).map_err(|error| {
                 // The parts of this request are one level deeper.
                 let pointer = error.pointer.replacen(
                     "/requirements",
@@ -290,7 +307,7 @@ impl Desk {
             message: format!("nobody decides `{decision}`"),
         })?;
         let one = request.of(decision, state);
-        Ok(self.decide(engine, &one, now, cancelled)?.decision)
+        Ok(self.decide(engine, &one, now, cancelled, None)?.decision)
     }
 }
 

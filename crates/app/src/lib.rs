@@ -5,6 +5,7 @@
 pub mod access;
 pub mod answer;
 pub mod bundle;
+pub mod clusters;
 pub mod coverage;
 pub mod decide;
 pub mod error;
@@ -20,6 +21,7 @@ pub mod models;
 pub mod performance;
 pub mod predict;
 pub mod pricing;
+pub mod records;
 pub mod refresh;
 mod remembered;
 pub mod retention;
@@ -63,6 +65,7 @@ pub struct App {
     compute: Semaphore,
     gate: access::Gate,
     gap_settings: gaps::GapSettings,
+    cluster_settings: clusters::ClusterSettings,
     models: models::serving::Models,
     tables: predict::Tables,
     keeper: Option<predict::keeper::Keeper>,
@@ -84,6 +87,7 @@ impl App {
             compute: Semaphore::new(cores),
             gate: access::Gate::default(),
             gap_settings: gaps::GapSettings::default(),
+            cluster_settings: clusters::ClusterSettings::default(),
             models: models::serving::Models::default(),
             tables: predict::Tables::default(),
             keeper: None,

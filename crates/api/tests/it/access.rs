@@ -8,9 +8,18 @@ use super::*;
 const EXPECTED: &[(&str, &str, &str)] = &[
     ("post", "/api/v1/ml/decision", "operator admin platform tenant"),
     ("post", "/api/v1/ml/decision/{decision}", "operator admin platform tenant"),
+    ("post", "/api/v1/ml/decision/all", "operator admin platform tenant"),
     ("get", "/api/v1/ml/decisions/history", "viewer operator admin platform tenant"),
     ("get", "/api/v1/ml/decisions/{id}", "viewer operator admin platform tenant"),
     ("get", "/api/v1/ml/decisions/{id}/bundle", "viewer operator admin platform tenant"),
+    ("post", "/api/v1/ml/clusters/{cluster_id}/snapshots", "operator admin platform tenant"),
+    ("get", "/api/v1/ml/clusters", "viewer operator admin platform tenant"),
+    ("get", "/api/v1/ml/clusters/{cluster_id}/snapshots", "viewer operator admin platform tenant"),
+    (
+        "get",
+        "/api/v1/ml/clusters/{cluster_id}/snapshots/{snapshot_id}",
+        "viewer operator admin platform tenant",
+    ),
     ("get", "/api/v1/ml/pricing/spot", "viewer operator admin platform tenant"),
     ("get", "/api/v1/ml/pricing/on-demand", "viewer operator admin platform tenant"),
     ("get", "/api/v1/ml/pricing/spot-advisor", "viewer operator admin platform tenant"),

@@ -1,6 +1,7 @@
 //! Operations over an in-memory store and a fake AWS.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
+mod clusters;
 mod fetch;
 mod gaps;
 mod model_decides;
