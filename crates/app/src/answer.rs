@@ -11,7 +11,7 @@ use store::{DecisionRecord, Part};
 
 use crate::access::Caller;
 use crate::decide::{Desk, Outcome};
-use crate::joint::{JointReport, JointRequest};
+use crate::joint::{Joint, JointReport, JointRequest};
 use crate::kept::{Front, KeptAnswer, Question};
 use crate::records::Records;
 use crate::{App, Error, FieldError};
@@ -75,8 +75,8 @@ impl App {
         self.give(record).await
     }
 
-    /// Answers a request for everything at once. Every decision behind the report is kept as if it
-    /// had been asked for by itself.
+    /// Answers a request for everything at once, but for what is switched off. Every decision behind the
+    /// report is kept as if it had been asked for by itself.
     ///
     /// # Errors
     /// As [`App::answer`].
@@ -85,29 +85,46 @@ impl App {
         body: impl AsRef<[u8]> + Send + 'static,
         caller: &Caller,
     ) -> Result<JointReport, Error> {
-        let now = self.clock.now();
+        let customer = caller.customer_id.as_deref();
+        let mut report = self.decide_and_keep_all(body, customer, self.clock.now()).await?.report;
+        if let Some(cluster) = &report.cluster_id {
+            report.realised_savings_usd_per_month =
+                self.realised_savings(cluster, customer).await?;
+        }
+        Ok(report)
+    }
+
+    /// The report with the decisions behind it, which are kept.
+    pub(crate) async fn decide_and_keep_all(
+        self: &Arc<Self>,
+        body: impl AsRef<[u8]> + Send + 'static,
+        customer_id: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Joint, Error> {
         let desk = self.desk();
+        let toggles = self.toggles().await?;
         let permit = self.compute.acquire().await;
         let _permit = permit.map_err(|_| Error::Unavailable("shutting down".to_owned()))?;
         let gone = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&gone);
         let _guard = RaiseOnDrop(gone);
         let cluster = JointRequest::cluster_of(body.as_ref());
-        let customer = caller.customer_id.as_deref();
-        let records = self.records(cluster.as_deref(), customer).await?;
-        let work = tokio::task::spawn_blocking(move || {
+        let records = self.records(cluster.as_deref(), customer_id).await?;
+        let work = tokio::task::spawn_blocking(move || -> Result<Joint, Error> {
             let request = JointRequest::from_json(body.as_ref())?;
+            let applied = toggles.applied(&request)?;
+            let request = applied.to(request);
             let cancelled = || seen.load(Ordering::Relaxed);
-            desk.decide_all(&request, now, Some(&cancelled), records.as_ref())
+            Ok(desk.decide_all(&request, now, Some(&cancelled), records.as_ref())?)
         });
         let joint =
             work.await.map_err(|_| Error::Internal("the decisions failed".to_owned()))??;
         for outcome in &joint.outcomes {
             self.meters.decision(now, false);
-            let record = record(outcome, caller.customer_id.as_deref())?;
+            let record = record(outcome, customer_id)?;
             self.store.keep_decision(record).await?;
         }
-        Ok(joint.report)
+        Ok(joint)
     }
 
     /// Lets an answer go once it is on the disk.

@@ -6,7 +6,7 @@
 //! outside of it count with the first engine that names them.
 
 mod carried_out;
-mod items;
+pub(crate) mod items;
 
 use std::collections::BTreeMap;
 
@@ -44,6 +44,20 @@ pub struct JointRequest<'a> {
     /// Only these decisions; all when absent.
     #[serde(default)]
     pub engines: Option<Vec<String>>,
+    /// Decisions that are not made, whatever the request says.
+    #[serde(skip)]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A decision that was not made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LeftOut {
+    /// The decision.
+    pub decision_type: String,
+    /// The feature that is switched off.
+    pub feature: String,
+    /// Why, in words.
+    pub reason: String,
 }
 
 /// The same as the API document describes it.
@@ -83,6 +97,9 @@ pub struct JointReport {
     pub items: Vec<JointItem>,
     /// The decisions behind it.
     pub decisions: Vec<JointDecision>,
+    /// Decisions that were not made because somebody has switched them off.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// How the sums come about.
     pub method: String,
 }
@@ -187,30 +204,49 @@ impl<'a> JointRequest<'a> {
         named.cluster_id.or_else(|| named.current_state?.cluster_id)
     }
 
-    fn wants(&self, decision: &str) -> bool {
+    pub(crate) fn wants(&self, decision: &str) -> bool {
+        if self.left_out.iter().any(|left| left.decision_type == decision) {
+            return false;
+        }
         let Some(engines) = &self.engines else { return true };
         engines.iter().any(|name| {
             registry::for_decision(name).is_some_and(|engine| engine.decision() == decision)
         })
     }
 
+    /// What the request overrides of a decision's policy.
+    pub(crate) fn requirements_of(&self, decision: &str) -> Option<&'a RawValue> {
+        of_decision(&self.requirements, decision)
+    }
+
+    /// Overrides a decision's policy.
+    pub(crate) fn set_requirements(&mut self, decision: &str, policy: &'a RawValue) {
+        let is_other = |name: &String| {
+            registry::for_decision(name).is_none_or(|engine| engine.decision() != decision)
+        };
+        self.requirements.retain(|name, _| is_other(name));
+        self.requirements.insert(decision.to_owned(), policy);
+    }
+
     /// The request for one decision, on this or on another cluster.
     fn of(&self, decision: &str, state: &'a RawValue) -> DecisionRequest<'a> {
-        let part = |parts: &BTreeMap<String, &'a RawValue>| {
-            let found = parts.iter().find(|(name, _)| {
-                registry::for_decision(name).is_some_and(|engine| engine.decision() == decision)
-            });
-            found.map(|(_, raw)| *raw)
-        };
         DecisionRequest {
             request_id: None,
             cluster_id: self.cluster_id.clone(),
             decision_type: None,
             current_state: state,
-            requirements: part(&self.requirements),
-            constraints: part(&self.constraints),
+            requirements: of_decision(&self.requirements, decision),
+            constraints: of_decision(&self.constraints, decision),
         }
     }
+}
+
+/// The part that is for a decision, however it is spelt.
+fn of_decision<'a>(parts: &BTreeMap<String, &'a RawValue>, decision: &str) -> Option<&'a RawValue> {
+    let found = parts.iter().find(|(name, _)| {
+        registry::for_decision(name).is_some_and(|engine| engine.decision() == decision)
+    });
+    found.map(|(_, raw)| *raw)
 }
 
 impl Desk {

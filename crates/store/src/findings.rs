@@ -98,6 +98,8 @@ pub struct FindingRow {
     pub first_seen_at: Timestamp,
     /// The newest snapshot that shows it.
     pub last_seen_at: Timestamp,
+    /// The sections that this snapshot had. It is gone only where they are there and it is not.
+    pub seen_in: Vec<String>,
 }
 
 /// Which findings are wanted: most savings first.
@@ -158,6 +160,7 @@ pub(crate) struct Raw {
     decision_id: Uuid,
     first_seen_at: At,
     last_seen_at: At,
+    seen_in: Json<Vec<String>>,
 }
 
 impl From<Raw> for FindingRow {
@@ -183,6 +186,7 @@ impl From<Raw> for FindingRow {
             decision_id: raw.decision_id,
             first_seen_at: raw.first_seen_at.0,
             last_seen_at: raw.last_seen_at.0,
+            seen_in: raw.seen_in.0,
         }
     }
 }

@@ -148,6 +148,27 @@ impl Store {
         Ok(known.map(OutcomeRow::from))
     }
 
+    /// One outcome of a customer, whatever decision it is about.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn outcome(
+        &self,
+        outcome_id: Uuid,
+        customer_id: Option<&str>,
+    ) -> Result<Option<OutcomeRow>, StoreError> {
+        let row: Option<Raw> = reading!(self, pool => {
+            sqlx::query_as(
+                "SELECT * FROM decision_outcomes WHERE outcome_id = $1 AND customer_id = $2 LIMIT 1",
+            )
+            .bind(outcome_id)
+            .bind(customer_id.unwrap_or_default())
+            .fetch_optional(pool)
+            .await?
+        });
+        Ok(row.map(OutcomeRow::from))
+    }
+
     /// What was measured at a cluster of this customer, the newest first, so many at the most.
     ///
     /// # Errors

@@ -41,8 +41,10 @@ pub struct Scan {
     pub row: ScanRow,
     /// What it found. Of each, the state is that of one that is new.
     pub found: Vec<FindingRow>,
-    /// Whether all that was looked for could be seen: what is not found is gone then.
+    /// Whether everything that the snapshot has could be looked at: what is not found is gone then.
     pub whole: bool,
+    /// The sections that the snapshot has.
+    pub seen_in: Vec<String>,
 }
 
 #[derive(FromRow)]
@@ -66,15 +68,18 @@ const KEEP_SCAN: &str = "INSERT INTO scans (cluster_id, customer_id, decision_ty
 
 const KEEP_FINDING: &str = "INSERT INTO findings (cluster_id, customer_id, finding_id, decision_type, \
        finding, state, state_since, state_by, dismissed_until, note, subject, cost_category, summary, \
-       owner, savings_nanos, confidence, requires_review, decision_id, first_seen_at, last_seen_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
+       owner, savings_nanos, confidence, requires_review, decision_id, first_seen_at, last_seen_at, \
+       seen_in) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
+       $21) \
      ON CONFLICT (cluster_id, customer_id, finding_id) DO UPDATE SET state = excluded.state, \
        state_since = excluded.state_since, state_by = excluded.state_by, \
        dismissed_until = excluded.dismissed_until, note = excluded.note, \
        subject = excluded.subject, cost_category = excluded.cost_category, \
        summary = excluded.summary, owner = excluded.owner, savings_nanos = excluded.savings_nanos, \
        confidence = excluded.confidence, requires_review = excluded.requires_review, \
-       decision_id = excluded.decision_id, last_seen_at = excluded.last_seen_at";
+       decision_id = excluded.decision_id, last_seen_at = excluded.last_seen_at, \
+       seen_in = excluded.seen_in";
 
 /// Findings of one engine at one cluster. PostgreSQL holds the rows, so that nobody settles one between
 /// this look and the change.
@@ -141,6 +146,7 @@ impl Store {
                         .bind(finding.decision_id)
                         .bind(At(finding.first_seen_at))
                         .bind(At(finding.last_seen_at))
+                        .bind(Json(&finding.seen_in))
                         .execute(&mut *transaction)
                         .await?;
                 }
@@ -191,6 +197,7 @@ fn changes(scan: &Scan, known: &BTreeMap<String, FindingRow>) -> Vec<FindingRow>
             old.state != FindingState::Resolved
                 && old.last_seen_at < scan.row.seen_at
                 && !found.contains(old.finding.as_str())
+                && old.seen_in.iter().all(|section| scan.seen_in.contains(section))
         });
         changed.extend(gone.map(|old| FindingRow {
             state: FindingState::Resolved,

@@ -6,6 +6,7 @@ mod clusters;
 mod contract;
 mod data;
 mod fetch;
+mod findings;
 mod live;
 mod models;
 mod predictions;

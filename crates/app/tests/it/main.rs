@@ -11,3 +11,4 @@ mod published_files;
 mod refresh;
 mod registry;
 mod retention;
+mod scans;

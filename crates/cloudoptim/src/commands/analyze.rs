@@ -59,5 +59,6 @@ fn request(bytes: &[u8]) -> Result<JointRequest<'_>, DecodeError> {
         requirements: BTreeMap::new(),
         constraints: BTreeMap::new(),
         engines: None,
+        left_out: Vec::new(),
     })
 }

@@ -70,6 +70,7 @@ CREATE TABLE findings (
     decision_id     UUID             NOT NULL,
     first_seen_at   TIMESTAMPTZ      NOT NULL,
     last_seen_at    TIMESTAMPTZ      NOT NULL,
+    seen_in         JSONB            NOT NULL,
     PRIMARY KEY (cluster_id, customer_id, finding_id),
     UNIQUE (cluster_id, customer_id, decision_type, finding)
 );
@@ -105,7 +106,7 @@ CREATE TABLE decision_outcomes (
     noted_by      TEXT        NOT NULL,
     PRIMARY KEY (cluster_id, customer_id, outcome_id)
 );
-CREATE INDEX decision_outcomes_by_decision ON decision_outcomes (decision_id, noted_at);
+CREATE INDEX decision_outcomes_by_id ON decision_outcomes (outcome_id);
 
 -- Which decisions are switched on, how often they scan by themselves, and their own thresholds; what is
 -- not here is as the program has it.

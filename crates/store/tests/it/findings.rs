@@ -32,6 +32,7 @@ fn finding(name: &str, number: i64, dollars: i64) -> FindingRow {
         decision_id: decision(number),
         first_seen_at: day(number),
         last_seen_at: day(number),
+        seen_in: vec!["volumes".to_owned()],
     }
 }
 
@@ -53,7 +54,7 @@ fn scan(number: i64, found: &[(&str, i64)], whole: bool) -> Scan {
         scanned_at: day(number),
         found: found.len() as u64,
     };
-    Scan { row, found, whole }
+    Scan { row, found, whole, seen_in: vec!["volumes".to_owned()] }
 }
 
 fn note(action: &str) -> AuditRow {
@@ -141,6 +142,10 @@ async fn a_finding_goes_through_its_life() {
         settle(store, "b", Dismissed, 1, Some(10)).await;
         // Not everything could be seen: nothing is gone.
         assert_eq!(keep(2, &[("a", 6)], false).await, "a accepted, b dismissed, c open", "{name}");
+        // Nor where the section in which they lie is missing.
+        let without = Scan { seen_in: Vec::new(), ..scan(2, &[], true) };
+        store.keep_scans(&[without], &step).await.unwrap();
+        assert_eq!(states(store).await, "a accepted, b dismissed, c open", "{name}");
         assert_eq!(
             keep(3, &[("a", 7)], true).await,
             "a accepted, b resolved, c resolved",
