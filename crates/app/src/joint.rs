@@ -300,13 +300,13 @@ impl Desk {
             changes.then(|| carried_out::carried_out(request.current_state, &plans)).transpose()?;
         let state = after.as_deref().unwrap_or(request.current_state);
         // Packing is counted on the amounts that containers have afterwards.
-        if let (Some(sized), Some(packed)) = (decision("rightsize"), decision("bin_pack")) {
-            if !sized.verdict.execution_plan.is_empty() {
-                let smaller = carried_out::carried_out(request.current_state, &[sized])?;
-                let again = self.again(request, "bin_pack", &smaller, now, cancelled)?;
-                counted.insert("bin_pack".to_owned(), Counted::of(&again));
-                let _ = packed;
-            }
+        if let Some(sized) = decision("rightsize")
+            && decision("bin_pack").is_some()
+            && !sized.verdict.execution_plan.is_empty()
+        {
+            let smaller = carried_out::carried_out(request.current_state, &[sized])?;
+            let again = self.again(request, "bin_pack", &smaller, now, cancelled)?;
+            counted.insert("bin_pack".to_owned(), Counted::of(&again));
         }
         let mut ratio = 1.0;
         if decision("spot_optimize").is_some() {
@@ -314,10 +314,9 @@ impl Desk {
             let savings = &again.verdict.savings;
             if let (Some(before), Some(after)) =
                 (savings.before_usd_per_hour, savings.after_usd_per_hour)
+                && before.nanos() > 0
             {
-                if before.nanos() > 0 {
-                    ratio = after.nanos() as f64 / before.nanos() as f64;
-                }
+                ratio = after.nanos() as f64 / before.nanos() as f64;
             }
             counted.insert("spot_optimize".to_owned(), Counted::of(&again));
         }
