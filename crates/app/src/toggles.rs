@@ -3,12 +3,12 @@
 //! What nobody has set is as the program has it. A threshold is a field of the engine's policy, so what
 //! is set here is what a caller could have said in `requirements`.
 
+mod feature;
+
 use std::collections::BTreeMap;
 
-use engines::policy::merge;
 use engines::prepared::AnyEngine;
 use engines::registry::BUILT_IN;
-use engines::request::DecisionRequest;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,52 +21,7 @@ use crate::gaps::field;
 use crate::joint::{JointRequest, LeftOut};
 use crate::{App, Error};
 
-/// What callers know by another name than the decision's.
-struct Named {
-    decision: &'static str,
-    feature: &'static str,
-    description: &'static str,
-    scan_interval_hours: u64,
-    /// The threshold that is always shown.
-    shown: Option<&'static str>,
-}
-
-const NAMED: [Named; 4] = [
-    Named {
-        decision: "ipv4_cost",
-        feature: "ipv4_cost_tracking",
-        description: "Track IPv4 public IP costs",
-        scan_interval_hours: 24,
-        shown: None,
-    },
-    Named {
-        decision: "image_bloat",
-        feature: "image_bloat_analysis",
-        description: "Analyze container image sizes",
-        scan_interval_hours: 168,
-        shown: Some("bloat_threshold_mb"),
-    },
-    Named {
-        decision: "shadow_it",
-        feature: "shadow_it_detection",
-        description: "Detect AWS resources not in Kubernetes",
-        scan_interval_hours: 24,
-        shown: Some("min_age_days"),
-    },
-    Named {
-        decision: "noisy_neighbor",
-        feature: "noisy_neighbor_detection",
-        description: "Detect excessive network traffic",
-        scan_interval_hours: 6,
-        shown: Some("bandwidth_outlier_multiplier"),
-    },
-];
-
-/// How often others scan when nobody says, in hours.
-const USUAL_INTERVAL: u64 = 24;
-
-/// The longest pause between two scans, in hours: a year.
-const LONGEST_INTERVAL: u64 = 8760;
+pub(crate) use feature::Feature;
 
 /// A feature.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -127,17 +82,6 @@ pub struct Toggles {
     pub revision: u64,
 }
 
-/// A feature as it is set.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Feature {
-    pub(crate) name: &'static str,
-    pub(crate) decision: &'static str,
-    pub(crate) enabled: bool,
-    pub(crate) scan_interval_hours: Option<u64>,
-    settings: Map<String, Value>,
-    changed: Option<(String, Timestamp)>,
-}
-
 /// What toggles make of a request for everything at once.
 pub(crate) struct Applied {
     requirements: BTreeMap<String, Box<RawValue>>,
@@ -148,27 +92,11 @@ impl Toggles {
     fn of(rows: Vec<ToggleRow>, revision: u64) -> Toggles {
         let mut set: BTreeMap<String, ToggleRow> =
             rows.into_iter().map(|row| (row.feature.clone(), row)).collect();
-        let feature = |engine: &&'static dyn AnyEngine| {
-            let named = named(engine.decision());
-            let name = named.map_or(engine.decision(), |named| named.feature);
-            let usual = named.map_or(USUAL_INTERVAL, |named| named.scan_interval_hours);
-            match set.remove(name) {
-                None => Feature {
-                    name,
-                    decision: engine.decision(),
-                    enabled: true,
-                    scan_interval_hours: Some(usual),
-                    settings: Map::new(),
-                    changed: None,
-                },
-                Some(row) => Feature {
-                    name,
-                    decision: engine.decision(),
-                    enabled: row.enabled,
-                    scan_interval_hours: row.scan_interval_hours,
-                    settings: row.settings.as_object().cloned().unwrap_or_default(),
-                    changed: Some((row.changed_by, row.changed_at)),
-                },
+        let feature = |engine: &&dyn AnyEngine| {
+            let usual = Feature::usual(*engine);
+            match set.remove(usual.name) {
+                None => usual,
+                Some(row) => usual.set(row),
             }
         };
         Toggles { features: BUILT_IN.iter().map(feature).collect(), revision }
@@ -181,7 +109,7 @@ impl Toggles {
     /// As callers see them.
     #[must_use]
     pub fn items(&self) -> ToggleItems {
-        self.features.iter().map(|feature| (feature.name.to_owned(), item(feature))).collect()
+        self.features.iter().map(|feature| (feature.name.to_owned(), feature.item())).collect()
     }
 
     /// What they make of a request: policies are overridden where the request does not say otherwise,
@@ -260,7 +188,7 @@ impl App {
                 let detail = format!("no feature; expected one of {}", names.join(", "));
                 field(&format!("/{name}"), "unknown", &detail)
             })?;
-            let changed = changed(feature, change)?;
+            let changed = feature.changed(change)?;
             if changed != *feature {
                 rows.push(ToggleRow {
                     feature: name.clone(),
@@ -299,90 +227,6 @@ fn outdated() -> Error {
         "the features were changed meanwhile; read them again and change what is there now"
             .to_owned(),
     )
-}
-
-fn changed(feature: &Feature, change: &ToggleChange) -> Result<Feature, Error> {
-    let at = |name: &str| format!("/{}/{name}", feature.name);
-    let mut new = feature.clone();
-    new.enabled = change.enabled.unwrap_or(feature.enabled);
-    if let Some(hours) = change.auto_scan_interval_hours {
-        if hours.is_some_and(|hours| !(1..=LONGEST_INTERVAL).contains(&hours)) {
-            let detail = format!("expected 1 to {LONGEST_INTERVAL} hours, or null for never");
-            return Err(field(&at("auto_scan_interval_hours"), "out_of_range", &detail));
-        }
-        new.scan_interval_hours = hours;
-    }
-    let fixed = item(feature);
-    for (name, said, is) in [
-        ("description", &change.description, &fixed.description),
-        ("decision_type", &change.decision_type, &fixed.decision_type),
-    ] {
-        if said.as_ref().is_some_and(|said| said != is) {
-            return Err(field(&at(name), "read_only", "cannot be changed"));
-        }
-    }
-    let mut settings = Value::Object(new.settings);
-    merge(&mut settings, &Value::Object(change.options.clone()));
-    // What is as the program has it is not set, so that it follows the program.
-    let usual = usual_policy(feature.decision);
-    let own = settings.as_object().cloned().unwrap_or_default();
-    new.settings = own.into_iter().filter(|(key, value)| usual.get(key) != Some(value)).collect();
-    judge(feature, &new.settings)?;
-    Ok(new)
-}
-
-/// Refuses thresholds that the engine's policy does not know.
-fn judge(feature: &Feature, settings: &Map<String, Value>) -> Result<(), Error> {
-    let internal = |error: serde_json::Error| Error::Internal(error.to_string());
-    let policy = serde_json::value::to_raw_value(settings).map_err(internal)?;
-    let nothing = RawValue::from_string("{}".to_owned()).map_err(internal)?;
-    let request = DecisionRequest {
-        request_id: None,
-        cluster_id: None,
-        decision_type: None,
-        current_state: &nothing,
-        requirements: Some(&policy),
-        constraints: None,
-    };
-    let Some(engine) = BUILT_IN.iter().find(|engine| engine.decision() == feature.decision) else {
-        return Ok(());
-    };
-    engine.prepare(&request).map(|_| ()).map_err(|error| {
-        let at = error.pointer.strip_prefix("/requirements").unwrap_or(&error.pointer);
-        field(&format!("/{}{at}", feature.name), "invalid", &error.message)
-    })
-}
-
-fn item(feature: &Feature) -> ToggleItem {
-    let named = named(feature.decision);
-    let engine = BUILT_IN.iter().find(|engine| engine.decision() == feature.decision);
-    let summary = engine.map_or("", |engine| engine.summary());
-    let mut options = Map::new();
-    if let Some(shown) = named.and_then(|named| named.shown)
-        && let Some(usual) = usual_policy(feature.decision).remove(shown)
-    {
-        options.insert(shown.to_owned(), usual);
-    }
-    options.extend(feature.settings.clone());
-    ToggleItem {
-        enabled: feature.enabled,
-        description: named.map_or(summary, |named| named.description).to_owned(),
-        auto_scan_interval_hours: feature.scan_interval_hours,
-        decision_type: feature.decision.to_owned(),
-        changed_by: feature.changed.as_ref().map(|changed| changed.0.clone()),
-        changed_at: feature.changed.as_ref().map(|changed| changed.1),
-        options,
-    }
-}
-
-fn named(decision: &str) -> Option<&'static Named> {
-    NAMED.iter().find(|named| named.decision == decision)
-}
-
-fn usual_policy(decision: &str) -> Map<String, Value> {
-    let engine = BUILT_IN.iter().find(|engine| engine.decision() == decision);
-    let policy = engine.map(|engine| engine.default_policy()).unwrap_or_default();
-    serde_json::from_str(&policy).unwrap_or_default()
 }
 
 /// Lays what a caller says over a policy. A `null` stays: it puts a field back to its default.

@@ -14,9 +14,12 @@ use store::Store;
 
 /// A server whose clock is moved by hand.
 pub(crate) async fn place() -> (Arc<App>, Hand) {
+    place_on(Store::in_memory().await.unwrap())
+}
+
+pub(crate) fn place_on(store: Store) -> (Arc<App>, Hand) {
     let start: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
     let (clock, hand) = Clock::manual(start);
-    let store = Store::in_memory().await.unwrap();
     let settings =
         ClusterSettings { stale_after: SignedDuration::from_hours(36), most_snapshots: 5 };
     let app = App::new(Desk::new(market::bundled()), store, clock);

@@ -12,12 +12,13 @@ use app::toggles::{ToggleChange, ToggleChanges};
 use jiff::{SignedDuration, Timestamp};
 use jobs::{Runner, RunnerConfig};
 use serde_json::{Value, json};
-use store::{FindingFilter, JobFilter, JobState};
+use store::{FindingFilter, JobFilter, JobState, Store};
 use tokio::sync::watch;
 use units::Usd;
 
-use crate::clusters::{cluster, keep, place, tenant};
+use crate::clusters::{cluster, keep, place, place_on, tenant};
 use crate::fetch::sources;
+use crate::registry::postgres;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -137,7 +138,14 @@ async fn what_scans_find_lives_until_it_is_gone_or_settled() {
 
 #[tokio::test]
 async fn scans_come_by_themselves_once_on_several_servers() {
-    let (app, hand) = place().await;
+    let memory = Store::in_memory().await.unwrap();
+    for store in [Some(memory), postgres().await].into_iter().flatten() {
+        scans_come_once(store).await;
+    }
+}
+
+async fn scans_come_once(store: Store) {
+    let (app, hand) = place_on(store);
     for customer in ["acme", "zeta"] {
         keep(&app, false, &tenant(customer)).await;
     }
