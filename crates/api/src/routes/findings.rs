@@ -32,6 +32,7 @@ pub(crate) struct FindingQuery {
     /// Only of this customer; a tenant sees its own whatever this says.
     customer_id: Option<String>,
     /// Only of this cluster.
+    #[serde(alias = "cluster")]
     cluster_id: Option<String>,
     /// Only of this decision, such as `volume_cleanup`.
     #[serde(alias = "decision_type")]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use facts::cluster::SectionName;
 use facts::decision::Decision;
 use jiff::Timestamp;
 use jobs::{JobFailure, Running};
@@ -102,8 +103,11 @@ fn body(wanted: &ScanCluster, content: &[u8]) -> Result<Vec<u8>, JobFailure> {
 fn scan(wanted: &ScanCluster, settled: &Settled, decision: &Decision<Box<RawValue>>) -> Scan {
     let decision_id: Uuid = decision.decision_id.parse().unwrap_or_default();
     let sections = &decision.evidence.sections;
-    let seen_in: Vec<String> =
-        sections.iter().filter(|one| one.supplied).map(|one| one.section.to_string()).collect();
+    let seen_in: Vec<String> = sections
+        .iter()
+        .filter(|one| one.supplied && has_things(one.section))
+        .map(|one| one.section.to_string())
+        .collect();
     let row = |item: JointItem| FindingRow {
         cluster_id: wanted.cluster_id.clone(),
         customer_id: wanted.customer_id.clone(),
@@ -135,7 +139,7 @@ fn scan(wanted: &ScanCluster, settled: &Settled, decision: &Decision<Box<RawValu
     let found: Vec<FindingRow> = found.into_values().collect();
     let is_answered = decision.verdict.confidence_score.value() > 0.0;
     let is_cut = decision.evidence.work.stopped_at.is_some();
-    let is_part = sections.iter().any(|one| one.complete == Some(false));
+    let is_part = sections.iter().any(|one| one.complete == Some(false) && has_things(one.section));
     Scan {
         row: ScanRow {
             cluster_id: wanted.cluster_id.clone(),
@@ -151,6 +155,12 @@ fn scan(wanted: &ScanCluster, settled: &Settled, decision: &Decision<Box<RawValu
         whole: is_answered && !is_cut && !is_part,
         seen_in,
     }
+}
+
+/// Whether a section lists things that something can be found at. The others say what may be done with
+/// them: a rule that is missing hides nothing.
+fn has_things(section: SectionName) -> bool {
+    !matches!(section, SectionName::Policies | SectionName::Commitments | SectionName::Calendars)
 }
 
 fn finding_id(wanted: &ScanCluster, item: &JointItem) -> Uuid {

@@ -180,6 +180,31 @@ async fn scans_come_once(store: Store) {
 }
 
 #[tokio::test]
+async fn nothing_is_gone_that_could_not_be_seen() {
+    let (app, hand) = place().await;
+    let acme = tenant("acme");
+    keep(&app, false, &acme).await;
+    scan(&app).await;
+    let complete = |is: bool| json!({ "complete": is, "items": {} });
+    for (volumes, policies, expected) in [
+        (None, true, "open"),
+        (Some(complete(false)), true, "open"),
+        (Some(complete(true)), false, "resolved"),
+    ] {
+        hand.advance(DAY);
+        let mut snapshot = cluster(app.clock().now(), false);
+        match volumes {
+            Some(volumes) => snapshot["volumes"] = volumes,
+            None => drop(snapshot.as_object_mut().unwrap().remove("volumes")),
+        }
+        snapshot["policies"] = complete(policies);
+        app.keep_snapshot("shop", snapshot.to_string().into_bytes(), &acme).await.unwrap();
+        scan(&app).await;
+        assert_eq!(state(&app, &acme).await, expected);
+    }
+}
+
+#[tokio::test]
 async fn a_scan_that_is_cut_off_makes_the_same_decisions_again() {
     let (app, hand) = place().await;
     let acme = tenant("acme");
