@@ -75,6 +75,7 @@ CREATE TABLE findings (
     UNIQUE (cluster_id, customer_id, decision_type, finding)
 );
 CREATE INDEX findings_by_id ON findings (finding_id);
+CREATE INDEX findings_by_customer ON findings (customer_id, state);
 CREATE INDEX findings_by_state ON findings (state, last_seen_at);
 
 -- The newest scan of each cluster by each engine.
