@@ -1,7 +1,7 @@
 //! Scans: the newest snapshot of each cluster is looked at again and again, each engine at its own
 //! interval, and what is found becomes findings.
 //!
-//! One schedule looks every few minutes who is due and queues one job for each such cluster. While a
+//! One schedule looks four times an hour who is due and queues one job for each such cluster. While a
 //! cluster's job is in flight there is no second one, whichever server works on it. A job settles first
 //! what it looks at and as of when, so that a second try makes the same decisions under the same names.
 

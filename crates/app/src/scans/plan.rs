@@ -14,7 +14,7 @@ use crate::ids::{named_id, timed_id};
 use crate::{App, Error};
 
 const SCHEDULE: &str = "scan clusters";
-const CRON: &str = "*/5 * * * *";
+const CRON: &str = "*/15 * * * *";
 
 /// How often a try may fail before the job does.
 const MAX_ATTEMPTS: u32 = 5;

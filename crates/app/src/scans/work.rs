@@ -133,7 +133,9 @@ fn scan(wanted: &ScanCluster, settled: &Settled, decision: &Decision<Box<RawValu
     };
     // Of two of one name the first one, which saves most, stands for both.
     let mut found: BTreeMap<String, FindingRow> = BTreeMap::new();
-    for item in of_decision(decision) {
+    // What is said without any confidence, because something is lacking, is no finding.
+    let items = of_decision(decision).into_iter();
+    for item in items.filter(|item| item.confidence.value() > 0.0) {
         found.entry(item.finding.clone()).or_insert_with(|| row(item));
     }
     let found: Vec<FindingRow> = found.into_values().collect();

@@ -153,7 +153,7 @@ async fn scans_come_once(store: Store) {
     app.see_to_scans(true).await.unwrap();
     let schedules = app.store().schedules().await.unwrap();
     assert_eq!((schedules.len(), schedules[0].kind.as_str()), (1, PLAN_SCANS));
-    hand.advance(SignedDuration::from_mins(6));
+    hand.advance(SignedDuration::from_mins(16));
     work(&app, 3).await;
     let of_kind = async |kind: &str| {
         let filter = JobFilter { kind: Some(kind.to_owned()), limit: 10, ..JobFilter::default() };
@@ -166,6 +166,10 @@ async fn scans_come_once(store: Store) {
     let kept = app.store().scans().await.unwrap();
     assert_eq!(kept.len(), 2 * engines::registry::BUILT_IN.len());
     assert_eq!(findings(&app, &Caller::development()).await.len(), 2);
+    // Without pods nothing is known of nodes, whatever packing says of them.
+    let all = FindingFilter { limit: 10, ..FindingFilter::default() };
+    let (all, _) = app.findings(&all, &Caller::development()).await.unwrap();
+    assert!(all.iter().all(|one| one.decision_type != "bin_pack"), "{all:?}");
     // Only what is due: one feature scans every six hours.
     hand.advance(SignedDuration::from_hours(7));
     work(&app, 2).await;
