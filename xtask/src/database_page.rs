@@ -21,12 +21,15 @@ const PLACES: &[(&str, Place)] = &[
     ("api_keys", Place::Everywhere),
     ("audit_log", Place::Local),
     ("cluster_snapshots", Place::By("cluster_id")),
+    ("clusters", Place::By("cluster_id")),
     ("customers", Place::Everywhere),
     ("gap_fills", Place::Local),
     ("dataset_totals", Place::Local),
     ("decision_engines", Place::Everywhere),
+    ("decision_outcomes", Place::By("cluster_id")),
     ("decision_parts", Place::By("digest")),
     ("decisions", Place::By("cluster_id")),
+    ("feature_toggle_counter", Place::Local),
     ("feature_toggles", Place::Everywhere),
     ("feature_usage", Place::By("cluster_id")),
     ("fetched_documents", Place::By("digest")),
@@ -43,8 +46,11 @@ const PLACES: &[(&str, Place)] = &[
     ("price_points", Place::By("series_id")),
     ("price_series", Place::Everywhere),
     ("quarantined_rows", Place::Local),
+    ("scans", Place::By("cluster_id")),
     ("schedule_runs", Place::Local),
     ("schedules", Place::Local),
+    ("sightings", Place::By("cluster_id")),
+    ("snapshot_contents", Place::By("cluster_id")),
 ];
 
 const HEAD: &str = "# The database\n\n\

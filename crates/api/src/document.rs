@@ -69,6 +69,7 @@ pub fn openapi() -> Value {
         "servers": [{ "url": "/" }],
         "tags": [
             { "name": "decisions", "description": "Making decisions and looking them up." },
+            { "name": "clusters", "description": "Snapshots of clusters, what scans of them found, and which features do so." },
             { "name": "pricing", "description": "Prices and interruption classes as they are kept." },
             { "name": "data", "description": "Keeping the prices of models complete: gaps, refreshes, schedules." },
             { "name": "models", "description": "Models, and the prices that they need." },
@@ -91,6 +92,9 @@ pub fn openapi() -> Value {
 fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     let tag = match route.path {
         path if path.contains("decision") => "decisions",
+        path if ["/clusters", "/findings", "/features"].iter().any(|part| path.contains(part)) => {
+            "clusters"
+        }
         path if path.contains("/pricing/") => "pricing",
         path if path.contains("/models") => "models",
         path if path.contains("/predict") || path.ends_with("/stream") => "predictions",
@@ -120,8 +124,11 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         Takes::SpotPriceQuery => parameters.extend(query_parameters::<SpotPriceQuery>()),
         Takes::PriceListQuery => parameters.extend(query_parameters::<PriceListQuery>()),
         Takes::Body(schema) => {
-            if matches!(route.gives, Gives::Accepted(_)) {
+            if matches!(route.gives, Gives::Accepted(_)) || route.operation == "noteOutcome" {
                 parameters.push(idempotency_key());
+            }
+            if route.method == "put" {
+                parameters.push(if_match());
             }
             operation["requestBody"] = json!({ "required": true, "content": {
                 "application/json": { "schema": schema(generator) }
@@ -229,6 +236,13 @@ fn idempotency_key() -> Value {
     })
 }
 
+fn if_match() -> Value {
+    json!({
+        "name": "If-Match", "in": "header", "schema": { "type": "string" },
+        "description": "The ETag of what you go by: refused where it was changed since.",
+    })
+}
+
 fn base(operation: &str, summary: &str, tag: &str) -> Value {
     json!({ "operationId": operation, "summary": summary, "tags": [tag] })
 }
@@ -292,6 +306,7 @@ fn with_problems(
         ("404", "There is no such thing."),
         ("405", "The path takes another method."),
         ("409", "There is one already where only one may be."),
+        ("412", "What you go by was changed since; read it again."),
         ("413", "The body is too large."),
         ("415", "The body is not JSON."),
         ("422", "The request contradicts an earlier one of the same name."),

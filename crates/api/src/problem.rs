@@ -76,6 +76,9 @@ impl From<Error> for Problem {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "request_id_reused", detail)
             }
             Error::Taken(detail) => Problem::new(StatusCode::CONFLICT, "conflict", detail),
+            Error::Outdated(detail) => {
+                Problem::new(StatusCode::PRECONDITION_FAILED, "outdated", detail)
+            }
             Error::Unavailable(detail) => {
                 tracing::warn!(%detail, "unavailable");
                 let detail = "something that is needed does not answer; try again".to_owned();

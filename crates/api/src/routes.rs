@@ -1,8 +1,10 @@
 //! Every route on one screen: the router and the API document are both made from this list.
 
+pub(crate) mod clusters;
 pub(crate) mod coverage;
 pub(crate) mod decisions;
 pub(crate) mod fetch;
+pub(crate) mod findings;
 pub(crate) mod gaps;
 pub(crate) mod keys;
 pub(crate) mod live;
@@ -17,7 +19,7 @@ use std::sync::Arc;
 
 use app::App;
 use app::access::Right;
-use axum::routing::{MethodRouter, delete, get, post};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use schemars::SchemaGenerator;
 use serde_json::Value;
 
@@ -25,18 +27,24 @@ use crate::body::{LogQuery, PageQuery};
 use crate::document::{parameters_of, schema_of};
 use crate::pages;
 use app::access::{KeyItem, MadeKey, NewKey};
+use app::clusters::{ClusterItem, SnapshotItem};
 use app::fetch::LogLine;
+use app::findings::{FindingChange, FindingItem};
 use app::gaps::{Analysis, AnalyzeRequest, FillRequest, FillStarted, GapItem, GapStatus};
 use app::joint::{JointReport, JointRequestSchema};
 use app::meters::Metrics;
 use app::models::activation::{ActivateRequest, Activated, ActivationItem, RollbackRequest};
 use app::models::upload::Deleted;
 use app::models::{ModelItem, NewModel};
+use app::outcomes::{NewOutcome, OutcomeItem};
 use app::performance::{Noted, Outcomes, Performance};
 use app::predict::PoolsRequest;
 use app::refresh::{
     NewSchedule, RefreshItem, RefreshRequest, RefreshStarted, RefreshStatus, ScheduleItem,
 };
+use app::toggles::{ToggleChanges, ToggleItems};
+use facts::cluster::ClusterState;
+use findings::FindingQuery;
 use keys::AuditItem;
 use live::LiveQuery;
 use models::{ModelDetails, ModelQuery, TypeQuery};
@@ -192,6 +200,26 @@ pub const ROUTES: &[Route] = routes! {
         "A decision as manifests, patches and commands that a person can apply.";
     get "/api/v1/ml/decisions/{id}/bundle" "getBundle" LookAtOwn DecisionId Bundle decisions::bundle,
         "Everything that `cloudoptim replay` needs to make the decision again.";
+    post "/api/v1/ml/decisions/{id}/outcome" "noteOutcome" Decide Body<NewOutcome> Created<OutcomeItem> findings::outcome,
+        "Note what became of a decision, and what it saved; Idempotency-Key notes it once.";
+    get "/api/v1/ml/findings" "listFindings" LookAtOwn Query<FindingQuery> Many<FindingItem> findings::all,
+        "What scans found and what became of it, most savings first; as a file with `format`.";
+    get "/api/v1/ml/findings/{finding_id}" "getFinding" LookAtOwn Nothing One<FindingItem> findings::one,
+        "One finding.";
+    patch "/api/v1/ml/findings/{finding_id}" "changeFinding" Decide Body<FindingChange> One<FindingItem> findings::change,
+        "Accept, dismiss or reopen a finding.";
+    get "/api/v1/ml/features/toggles" "getToggles" LookAtOwn Nothing One<ToggleItems> findings::toggles,
+        "Which features are switched on, how often they scan, and their thresholds; with an ETag.";
+    put "/api/v1/ml/features/toggles" "setToggles" Operate Body<ToggleChanges> One<ToggleItems> findings::set_toggles,
+        "Change features; what is absent stays, and If-Match refuses it where they were changed since.";
+    post "/api/v1/ml/clusters/{cluster_id}/snapshots" "keepSnapshot" Decide Body<ClusterState> Created<SnapshotItem> clusters::keep,
+        "Keep a snapshot of a cluster: scans look at the newest one, and all of them show what lasts.";
+    get "/api/v1/ml/clusters" "listClusters" LookAtOwn Query<PageQuery> Many<ClusterItem> clusters::all,
+        "Clusters of which snapshots are kept, with the age of the newest one.";
+    get "/api/v1/ml/clusters/{cluster_id}/snapshots" "listSnapshots" LookAtOwn Query<PageQuery> Many<SnapshotItem> clusters::snapshots,
+        "Snapshots of a cluster that are kept, the newest first.";
+    get "/api/v1/ml/clusters/{cluster_id}/snapshots/{snapshot_id}" "getSnapshot" LookAtOwn Nothing One<ClusterState> clusters::snapshot,
+        "A snapshot, byte for byte as it was sent.";
     get "/api/v1/ml/pricing/spot" "listSpotPrices" LookAtOwn SpotPriceQuery SpotPrices pricing::spot,
         "Spot prices of one type in one region, the oldest first.";
     get "/api/v1/ml/pricing/on-demand" "listOnDemandPrices" LookAtOwn PriceListQuery OnDemandPrices pricing::on_demand,

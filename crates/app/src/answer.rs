@@ -11,8 +11,9 @@ use store::{DecisionRecord, Part};
 
 use crate::access::Caller;
 use crate::decide::{Desk, Outcome};
-use crate::joint::{JointReport, JointRequest};
+use crate::joint::{Joint, JointReport, JointRequest};
 use crate::kept::{Front, KeptAnswer, Question};
+use crate::records::Records;
 use crate::{App, Error, FieldError};
 
 /// How long the name of a request stands for its answer.
@@ -55,11 +56,17 @@ impl App {
         self.meters.decision(now, false);
         let prepared = engine.prepare(&request)?;
         let steady = prepared.is_steady(now);
+        let records = if engine.asks_records() {
+            let of_snapshot = prepared.state().cluster_id.as_deref();
+            self.records(request.cluster_id.as_deref().or(of_snapshot), customer).await?
+        } else {
+            None
+        };
         let outcome = if prepared.is_quick() {
-            desk.complete(engine, prepared.as_ref(), &request, now, None)?
+            desk.complete(engine, prepared.as_ref(), &request, now, None, records.as_ref())?
         } else {
             drop(request);
-            self.compute_elsewhere(&desk, engine, prepared, body, now).await?
+            self.compute_elsewhere(&desk, engine, prepared, body, now, records).await?
         };
         let record = record(&outcome, customer)?;
         if steady && record.work_stopped_at.is_none() {
@@ -68,8 +75,8 @@ impl App {
         self.give(record).await
     }
 
-    /// Answers a request for everything at once. Every decision behind the report is kept as if it
-    /// had been asked for by itself.
+    /// Answers a request for everything at once, but for what is switched off. Every decision behind the
+    /// report is kept as if it had been asked for by itself.
     ///
     /// # Errors
     /// As [`App::answer`].
@@ -78,26 +85,46 @@ impl App {
         body: impl AsRef<[u8]> + Send + 'static,
         caller: &Caller,
     ) -> Result<JointReport, Error> {
-        let now = self.clock.now();
+        let customer = caller.customer_id.as_deref();
+        let mut report = self.decide_and_keep_all(body, customer, self.clock.now()).await?.report;
+        if let Some(cluster) = &report.cluster_id {
+            report.realised_savings_usd_per_month =
+                self.realised_savings(cluster, customer).await?;
+        }
+        Ok(report)
+    }
+
+    /// The report with the decisions behind it, which are kept.
+    pub(crate) async fn decide_and_keep_all(
+        self: &Arc<Self>,
+        body: impl AsRef<[u8]> + Send + 'static,
+        customer_id: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Joint, Error> {
         let desk = self.desk();
+        let toggles = self.toggles().await?;
         let permit = self.compute.acquire().await;
         let _permit = permit.map_err(|_| Error::Unavailable("shutting down".to_owned()))?;
         let gone = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&gone);
         let _guard = RaiseOnDrop(gone);
-        let work = tokio::task::spawn_blocking(move || {
+        let cluster = JointRequest::cluster_of(body.as_ref());
+        let records = self.records(cluster.as_deref(), customer_id).await?;
+        let work = tokio::task::spawn_blocking(move || -> Result<Joint, Error> {
             let request = JointRequest::from_json(body.as_ref())?;
+            let applied = toggles.applied(&request)?;
+            let request = applied.to(request);
             let cancelled = || seen.load(Ordering::Relaxed);
-            desk.decide_all(&request, now, Some(&cancelled))
+            Ok(desk.decide_all(&request, now, Some(&cancelled), records.as_ref())?)
         });
         let joint =
             work.await.map_err(|_| Error::Internal("the decisions failed".to_owned()))??;
         for outcome in &joint.outcomes {
             self.meters.decision(now, false);
-            let record = record(outcome, caller.customer_id.as_deref())?;
+            let record = record(outcome, customer_id)?;
             self.store.keep_decision(record).await?;
         }
-        Ok(joint.report)
+        Ok(joint)
     }
 
     /// Lets an answer go once it is on the disk.
@@ -140,6 +167,7 @@ impl App {
         prepared: Box<dyn Prepared>,
         body: impl AsRef<[u8]> + Send + 'static,
         now: Timestamp,
+        records: Option<Records>,
     ) -> Result<Outcome, Error> {
         let permit = self.compute.acquire().await;
         let _permit = permit.map_err(|_| Error::Unavailable("shutting down".to_owned()))?;
@@ -150,7 +178,8 @@ impl App {
         let work = tokio::task::spawn_blocking(move || {
             let request = DecisionRequest::from_json(body.as_ref())?;
             let cancelled = || seen.load(Ordering::Relaxed);
-            desk.complete(engine, prepared.as_ref(), &request, now, Some(&cancelled))
+            let cancelled: Option<&dyn Fn() -> bool> = Some(&cancelled);
+            desk.complete(engine, prepared.as_ref(), &request, now, cancelled, records.as_ref())
         });
         let outcome = work.await.map_err(|_| Error::Internal("the decision failed".to_owned()))?;
         Ok(outcome?)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use engines::engine::Sources;
+use engines::engine::{Sightings, Sources};
 use engines::prepared::{AnyEngine, AnyEvidence, Digest, ErasedDecision, Prepared, Run};
 use engines::request::DecisionRequest;
 use engines::spot_model::SpotModel;
@@ -17,6 +17,7 @@ use crate::BUILD;
 use crate::bundle::Bundle;
 use crate::kept::KeptAnswers;
 use crate::models::asking::AskedModel;
+use crate::records::Records;
 
 /// A decision with everything that is needed to make it again.
 pub struct Outcome {
@@ -88,20 +89,18 @@ impl Desk {
         engine: &dyn AnyEngine,
         prepared: &dyn Prepared,
         now: Timestamp,
+        records: Option<&Records>,
     ) -> AnyEvidence {
+        if engine.asks_records() {
+            // Equal questions have other answers at other clusters.
+            return self.gathered(prepared, now, records);
+        }
         let key = (engine.name(), prepared.need(now));
         let lock = || self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = lock().get(&key) {
             return found.clone();
         }
-        let gathered = match &self.model {
-            None => prepared.gather(now, &Sources::of(&self.market)),
-            Some(model) => {
-                let ask = |market: &Market, slice: &MarketSlice| model.ask(market, slice, now);
-                let spot_model = Some(SpotModel { identity: &model.identity, ask: &ask });
-                prepared.gather(now, &Sources { spot_model, ..Sources::of(&self.market) })
-            }
-        };
+        let gathered = self.gathered(prepared, now, None);
         let mut kept = lock();
         if kept.len() >= MOST_GATHERED {
             kept.clear();
@@ -110,7 +109,26 @@ impl Desk {
         gathered
     }
 
-    /// Decides.
+    fn gathered(
+        &self,
+        prepared: &dyn Prepared,
+        now: Timestamp,
+        records: Option<&Records>,
+    ) -> AnyEvidence {
+        let first_seen = |state: &str, id: &str| records.and_then(|kept| kept.since(state, id));
+        let sightings = records.map(|_| Sightings { first_seen: &first_seen });
+        let sources = Sources { sightings, ..Sources::of(&self.market) };
+        match &self.model {
+            None => prepared.gather(now, &sources),
+            Some(model) => {
+                let ask = |market: &Market, slice: &MarketSlice| model.ask(market, slice, now);
+                let spot_model = Some(SpotModel { identity: &model.identity, ask: &ask });
+                prepared.gather(now, &Sources { spot_model, ..sources })
+            }
+        }
+    }
+
+    /// Decides. `records` are what earlier snapshots of the same cluster showed.
     ///
     /// # Errors
     /// A request that cannot be read, named by pointer.
@@ -120,9 +138,10 @@ impl Desk {
         request: &DecisionRequest<'_>,
         now: Timestamp,
         cancelled: Option<&dyn Fn() -> bool>,
+        records: Option<&Records>,
     ) -> Result<Outcome, DecodeError> {
         let prepared = engine.prepare(request)?;
-        self.complete(engine, prepared.as_ref(), request, now, cancelled)
+        self.complete(engine, prepared.as_ref(), request, now, cancelled, records)
     }
 
     /// Decides on a request that has been read.
@@ -136,8 +155,9 @@ impl Desk {
         request: &DecisionRequest<'_>,
         now: Timestamp,
         cancelled: Option<&dyn Fn() -> bool>,
+        records: Option<&Records>,
     ) -> Result<Outcome, DecodeError> {
-        let evidence = self.evidence(engine, prepared, now);
+        let evidence = self.evidence(engine, prepared, now, records);
         let input = request.current_state.get();
         let run = Run {
             now,

@@ -18,6 +18,9 @@ pub enum Error {
     /// What is asked for would be the second one where only one may be.
     #[error("{0}")]
     Taken(String),
+    /// What the caller goes by is not what is there any more.
+    #[error("{0}")]
+    Outdated(String),
     /// Something that is needed does not answer now; trying again may help.
     #[error("{0}")]
     Unavailable(String),

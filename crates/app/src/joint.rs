@@ -6,7 +6,7 @@
 //! outside of it count with the first engine that names them.
 
 mod carried_out;
-mod items;
+pub(crate) mod items;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +24,7 @@ use serde_json::value::RawValue;
 use units::{Confidence, Usd};
 
 use crate::decide::{Desk, Outcome};
+use crate::records::Records;
 
 /// A request for everything at once: one cluster, and policies and limits by decision.
 #[derive(Clone, Debug, Deserialize)]
@@ -43,6 +44,20 @@ pub struct JointRequest<'a> {
     /// Only these decisions; all when absent.
     #[serde(default)]
     pub engines: Option<Vec<String>>,
+    /// Decisions that are not made, whatever the request says.
+    #[serde(skip)]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A decision that was not made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LeftOut {
+    /// The decision.
+    pub decision_type: String,
+    /// The feature that is switched off.
+    pub feature: String,
+    /// Why, in words.
+    pub reason: String,
 }
 
 /// The same as the API document describes it.
@@ -82,6 +97,9 @@ pub struct JointReport {
     pub items: Vec<JointItem>,
     /// The decisions behind it.
     pub decisions: Vec<JointDecision>,
+    /// Decisions that were not made because somebody has switched them off.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// How the sums come about.
     pub method: String,
 }
@@ -171,30 +189,64 @@ impl<'a> JointRequest<'a> {
         Ok(request)
     }
 
-    fn wants(&self, decision: &str) -> bool {
+    /// The cluster that a request is about, without reading the cluster itself; `None` where nobody
+    /// names it or the text is no request.
+    #[must_use]
+    pub fn cluster_of(body: &[u8]) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Named {
+            #[serde(default)]
+            cluster_id: Option<String>,
+            #[serde(default)]
+            current_state: Option<Box<Named>>,
+        }
+        let named: Named = serde_json::from_slice(body).ok()?;
+        named.cluster_id.or_else(|| named.current_state?.cluster_id)
+    }
+
+    pub(crate) fn wants(&self, decision: &str) -> bool {
+        if self.left_out.iter().any(|left| left.decision_type == decision) {
+            return false;
+        }
         let Some(engines) = &self.engines else { return true };
         engines.iter().any(|name| {
             registry::for_decision(name).is_some_and(|engine| engine.decision() == decision)
         })
     }
 
+    /// What the request overrides of a decision's policy.
+    pub(crate) fn requirements_of(&self, decision: &str) -> Option<&'a RawValue> {
+        of_decision(&self.requirements, decision)
+    }
+
+    /// Overrides a decision's policy.
+    pub(crate) fn set_requirements(&mut self, decision: &str, policy: &'a RawValue) {
+        let is_other = |name: &String| {
+            registry::for_decision(name).is_none_or(|engine| engine.decision() != decision)
+        };
+        self.requirements.retain(|name, _| is_other(name));
+        self.requirements.insert(decision.to_owned(), policy);
+    }
+
     /// The request for one decision, on this or on another cluster.
     fn of(&self, decision: &str, state: &'a RawValue) -> DecisionRequest<'a> {
-        let part = |parts: &BTreeMap<String, &'a RawValue>| {
-            let found = parts.iter().find(|(name, _)| {
-                registry::for_decision(name).is_some_and(|engine| engine.decision() == decision)
-            });
-            found.map(|(_, raw)| *raw)
-        };
         DecisionRequest {
             request_id: None,
             cluster_id: self.cluster_id.clone(),
             decision_type: None,
             current_state: state,
-            requirements: part(&self.requirements),
-            constraints: part(&self.constraints),
+            requirements: of_decision(&self.requirements, decision),
+            constraints: of_decision(&self.constraints, decision),
         }
     }
+}
+
+/// The part that is for a decision, however it is spelt.
+fn of_decision<'a>(parts: &BTreeMap<String, &'a RawValue>, decision: &str) -> Option<&'a RawValue> {
+    let found = parts.iter().find(|(name, _)| {
+        registry::for_decision(name).is_some_and(|engine| engine.decision() == decision)
+    });
+    found.map(|(_, raw)| *raw)
 }
 
 impl Desk {
@@ -207,11 +259,12 @@ impl Desk {
         request: &JointRequest<'_>,
         now: Timestamp,
         cancelled: Option<&dyn Fn() -> bool>,
+        records: Option<&Records>,
     ) -> Result<Joint, DecodeError> {
         let mut outcomes = Vec::new();
         for engine in BUILT_IN.iter().filter(|engine| request.wants(engine.decision())) {
             let one = request.of(engine.decision(), request.current_state);
-            let outcome = self.decide(*engine, &one, now, cancelled).map_err(|error| {
+            let outcome = self.decide(*engine, &one, now, cancelled, records).map_err(|error| {
                 // The parts of this request are one level deeper.
                 let pointer = error.pointer.replacen(
                     "/requirements",
@@ -287,7 +340,7 @@ impl Desk {
             message: format!("nobody decides `{decision}`"),
         })?;
         let one = request.of(decision, state);
-        Ok(self.decide(engine, &one, now, cancelled)?.decision)
+        Ok(self.decide(engine, &one, now, cancelled, None)?.decision)
     }
 }
 

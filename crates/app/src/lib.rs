@@ -5,10 +5,12 @@
 pub mod access;
 pub mod answer;
 pub mod bundle;
+pub mod clusters;
 pub mod coverage;
 pub mod decide;
 pub mod error;
 pub mod fetch;
+pub mod findings;
 pub mod gaps;
 pub mod history;
 mod ids;
@@ -17,13 +19,17 @@ mod kept;
 pub mod live;
 pub mod meters;
 pub mod models;
+pub mod outcomes;
 pub mod performance;
 pub mod predict;
 pub mod pricing;
+pub mod records;
 pub mod refresh;
 mod remembered;
 pub mod retention;
+pub mod scans;
 pub mod stored_market;
+pub mod toggles;
 pub mod work;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -63,6 +69,7 @@ pub struct App {
     compute: Semaphore,
     gate: access::Gate,
     gap_settings: gaps::GapSettings,
+    cluster_settings: clusters::ClusterSettings,
     models: models::serving::Models,
     tables: predict::Tables,
     keeper: Option<predict::keeper::Keeper>,
@@ -84,6 +91,7 @@ impl App {
             compute: Semaphore::new(cores),
             gate: access::Gate::default(),
             gap_settings: gaps::GapSettings::default(),
+            cluster_settings: clusters::ClusterSettings::default(),
             models: models::serving::Models::default(),
             tables: predict::Tables::default(),
             keeper: None,

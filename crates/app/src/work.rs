@@ -5,24 +5,44 @@ use std::sync::Arc;
 use jobs::{JobFailure, Running, Try};
 
 use crate::fetch::{self, PriceSources};
-use crate::{gaps, refresh, retention};
+use crate::{App, gaps, refresh, retention, scans};
 
-/// The kinds of jobs that [`work`] can do.
+/// The kinds of jobs that [`work`] can do without an application.
 pub const KINDS: &[&str] =
     &[fetch::FETCH_PRICES, gaps::FILL_GAP, refresh::REFRESH_MODEL, retention::FORGET_PRICES];
 
-/// Works on a job of any of the kinds.
+/// The kinds that need one: they decide.
+pub const DECIDING_KINDS: &[&str] = &[scans::PLAN_SCANS, scans::SCAN_CLUSTER];
+
+/// Every kind.
+#[must_use]
+pub fn all_kinds() -> Vec<&'static str> {
+    [KINDS, DECIDING_KINDS].concat()
+}
+
+/// Works on a job of any of the kinds that need no application.
 #[must_use]
 pub fn work(sources: PriceSources) -> Arc<dyn Fn(Running) -> Try + Send + Sync> {
+    work_with(sources, None)
+}
+
+/// Works on a job of any of the kinds, on decisions where there is an application.
+#[must_use]
+pub fn work_with(
+    sources: PriceSources,
+    app: Option<Arc<App>>,
+) -> Arc<dyn Fn(Running) -> Try + Send + Sync> {
     Arc::new(move |running| {
-        let sources = sources.clone();
+        let (sources, app) = (sources.clone(), app.clone());
         Box::pin(async move {
-            match running.job().kind.as_str() {
-                fetch::FETCH_PRICES => fetch::fetch_prices(&sources, &running).await,
-                gaps::FILL_GAP => gaps::fill_gap(&sources, &running).await,
-                refresh::REFRESH_MODEL => refresh::refresh_model(&sources, &running).await,
-                retention::FORGET_PRICES => retention::forget_prices(&sources, &running).await,
-                other => Err(JobFailure::Never(format!("nobody knows how to do `{other}`"))),
+            match (running.job().kind.as_str(), &app) {
+                (fetch::FETCH_PRICES, _) => fetch::fetch_prices(&sources, &running).await,
+                (gaps::FILL_GAP, _) => gaps::fill_gap(&sources, &running).await,
+                (refresh::REFRESH_MODEL, _) => refresh::refresh_model(&sources, &running).await,
+                (retention::FORGET_PRICES, _) => retention::forget_prices(&sources, &running).await,
+                (scans::PLAN_SCANS, Some(app)) => scans::plan_scans(app, &running).await,
+                (scans::SCAN_CLUSTER, Some(app)) => scans::scan_cluster(app, &running).await,
+                (other, _) => Err(JobFailure::Never(format!("nobody knows how to do `{other}`"))),
             }
         })
     })

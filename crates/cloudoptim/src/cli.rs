@@ -2,6 +2,7 @@
 
 mod access;
 mod aws;
+mod clusters;
 mod data;
 mod models;
 mod pricing;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 
 pub(crate) use access::{Keys, KeysCommand};
 pub(crate) use aws::AwsSettings;
+pub(crate) use clusters::ClusterArguments;
 pub(crate) use data::{
     AutoRefreshArguments, Gap, GapArguments, GapCommand, PartOfList, Pools, Refresh,
     RefreshCommand, ScheduleCommand, ToFill, ToRefresh, ToSchedule,
@@ -97,6 +99,8 @@ pub(crate) struct Serve {
     pub(crate) aws: AwsSettings,
     #[command(flatten)]
     pub(crate) gaps: GapArguments,
+    #[command(flatten)]
+    pub(crate) clusters: ClusterArguments,
     #[command(flatten)]
     pub(crate) refresh: AutoRefreshArguments,
     #[command(flatten)]

@@ -157,7 +157,7 @@ impl From<app::Error> for Failure {
                 },
                 None => Failure::Database("the request cannot be used".to_owned()),
             },
-            Error::Conflict(why) | Error::Taken(why) => Failure::Taken(why),
+            Error::Conflict(why) | Error::Taken(why) | Error::Outdated(why) => Failure::Taken(why),
             Error::Unavailable(why) | Error::Internal(why) => Failure::Database(why),
         }
     }

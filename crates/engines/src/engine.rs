@@ -55,6 +55,11 @@ pub trait Engine: Copy + Send + Sync + 'static {
         false
     }
 
+    /// Whether it asks for the records of earlier snapshots, which differ between clusters.
+    fn asks_records() -> bool {
+        false
+    }
+
     /// What it asks of the world for this cluster at this instant.
     fn need(state: &ClusterState, policy: &Self::Policy, now: Timestamp) -> Self::Need;
 

@@ -69,8 +69,8 @@ fn read<T: DeserializeOwned>(at: &str, value: &Value) -> Result<T, DecodeError> 
     })
 }
 
-/// RFC 7386.
-fn merge(target: &mut Value, patch: &Value) {
+/// Lays a patch over a document (RFC 7386).
+pub fn merge(target: &mut Value, patch: &Value) {
     match (target, patch) {
         (Value::Object(target), Value::Object(patch)) => {
             for (key, value) in patch {

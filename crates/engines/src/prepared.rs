@@ -29,6 +29,8 @@ pub trait AnyEngine: Send + Sync {
     fn version(&self) -> &'static str;
     /// What it does, in one sentence.
     fn summary(&self) -> &'static str;
+    /// Whether it asks for the records of earlier snapshots.
+    fn asks_records(&self) -> bool;
     /// The schema of its policy, with every default.
     fn policy_schema(&self, generator: &mut schemars::SchemaGenerator) -> Schema;
     /// The schema of its constraints.
@@ -125,6 +127,9 @@ impl<E: Engine> AnyEngine for E {
     }
     fn summary(&self) -> &'static str {
         E::SUMMARY
+    }
+    fn asks_records(&self) -> bool {
+        E::asks_records()
     }
     fn policy_schema(&self, generator: &mut schemars::SchemaGenerator) -> Schema {
         generator.subschema_for::<E::Policy>()

@@ -10,7 +10,7 @@ mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use facts::cluster::{ClusterState, SectionName};
+use facts::cluster::{ClusterState, EbsVolume, SectionName};
 use facts::decision::{DataSource, Verdict};
 use facts::finding::Finding;
 use jiff::Timestamp;
@@ -43,6 +43,15 @@ pub struct VolumePolicy {
     pub convert: bool,
     /// Prices.
     pub price_book: PriceBook,
+}
+
+/// The state of a volume that nothing is attached to, as records of earlier snapshots name it.
+pub const UNATTACHED: &str = "unattached_volume";
+
+/// Whether nothing is attached to a volume and nothing is about to be.
+#[must_use]
+pub fn is_unattached(volume: &EbsVolume) -> bool {
+    judge::is_unattached(volume)
 }
 
 /// No volume is deleted sooner, whatever a policy says.
@@ -189,9 +198,13 @@ impl Engine for VolumeCleanup {
         true
     }
 
+    fn asks_records() -> bool {
+        true
+    }
+
     fn need(state: &ClusterState, _: &VolumePolicy, _: Timestamp) -> VolumeNeed {
         let volumes = state.volumes.as_ref().map_or(&[][..], |part| &part.items.ebs_volumes);
-        let unattached = volumes.iter().filter(|volume| judge::is_unattached(volume));
+        let unattached = volumes.iter().filter(|volume| is_unattached(volume));
         VolumeNeed { unattached: unattached.map(|volume| volume.id.clone()).collect() }
     }
 
@@ -200,7 +213,7 @@ impl Engine for VolumeCleanup {
         let seen = need
             .unattached
             .iter()
-            .filter_map(|id| Some((id.clone(), (records.first_seen)("unattached_volume", id)?)));
+            .filter_map(|id| Some((id.clone(), (records.first_seen)(UNATTACHED, id)?)));
         VolumeEvidence { first_seen: seen.collect(), sources: Vec::new() }
     }
 

@@ -73,7 +73,7 @@ pub(crate) struct PriceListQuery {
 /// How a list is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum ListFormat {
+pub(crate) enum ListFormat {
     Json,
     Csv,
     Jsonl,

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod access;
+mod clusters;
 mod contract;
 mod data;
 mod fetch;
+mod findings;
 mod live;
 mod models;
 mod predictions;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use engines::prepared::ErasedDecision;
 use facts::action::Target;
+use facts::decision::Decision;
 use facts::finding::{CostCategory, Finding};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -98,6 +99,7 @@ pub(super) fn report(
         by_category,
         items,
         decisions,
+        left_out: request.left_out.clone(),
         method: METHOD.to_owned(),
     }
 }
@@ -152,13 +154,14 @@ fn keys(item: &JointItem) -> Vec<(CostCategory, String)> {
 }
 
 /// The items of a decision, before anything is counted.
-fn of_decision(decision: &ErasedDecision) -> Vec<JointItem> {
-    let parsed: Vec<Value> = decision
-        .verdict
-        .recommendations
-        .iter()
-        .filter_map(|raw| serde_json::from_str(raw.get()).ok())
-        .collect();
+pub(crate) fn of_decision(decision: &ErasedDecision) -> Vec<JointItem> {
+    let parsed = decision.verdict.recommendations.iter();
+    let parsed = parsed.filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect();
+    of_parsed(decision, parsed)
+}
+
+/// The same of a decision whose recommendations were read.
+pub(crate) fn of_parsed<R>(decision: &Decision<R>, parsed: Vec<Value>) -> Vec<JointItem> {
     match decision.decision_type.as_str() {
         "bin_pack" => parsed.iter().filter_map(|one| of_packing(decision, one)).collect(),
         "spot_optimize" => of_spot(decision).into_iter().collect(),
@@ -166,7 +169,7 @@ fn of_decision(decision: &ErasedDecision) -> Vec<JointItem> {
     }
 }
 
-fn of_finding(decision: &ErasedDecision, value: Value) -> Option<JointItem> {
+fn of_finding<R>(decision: &Decision<R>, value: Value) -> Option<JointItem> {
     let workload = value["workload"].as_str().map(str::to_owned);
     let finding: Finding = serde_json::from_value(value).ok()?;
     let mut subject = finding.subject;
@@ -190,7 +193,7 @@ fn of_finding(decision: &ErasedDecision, value: Value) -> Option<JointItem> {
     })
 }
 
-fn of_packing(decision: &ErasedDecision, value: &Value) -> Option<JointItem> {
+fn of_packing<R>(decision: &Decision<R>, value: &Value) -> Option<JointItem> {
     let usd = |value: &Value| serde_json::from_value::<Option<Usd>>(value.clone()).ok().flatten();
     let (finding, subject, summary, own) = if value["kind"] == "remove_node" {
         let node: Target = serde_json::from_value(value["node"].clone()).ok()?;
@@ -224,7 +227,7 @@ fn of_packing(decision: &ErasedDecision, value: &Value) -> Option<JointItem> {
     })
 }
 
-fn of_spot(decision: &ErasedDecision) -> Option<JointItem> {
+fn of_spot<R>(decision: &Decision<R>) -> Option<JointItem> {
     if decision.verdict.allocation.is_empty() {
         return None;
     }

@@ -92,6 +92,17 @@ fn model_folder() -> ModelFolder {
     ModelFolder::new(&path, crate::registry::LARGEST)
 }
 
+/// Sources that nobody asks.
+pub(crate) fn sources(store: &Store, clock: &Clock) -> PriceSources {
+    PriceSources {
+        store: store.clone(),
+        aws: Aws::new(AwsConfig::at("http://127.0.0.1:9"), clock.clone()).unwrap(),
+        clock: clock.clone(),
+        lanes: 1,
+        models: None,
+    }
+}
+
 #[allow(clippy::disallowed_methods, reason = "the handle is kept and awaited")]
 pub(crate) fn start(
     fake: &FakeAws,

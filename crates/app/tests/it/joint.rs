@@ -11,7 +11,7 @@ fn report(body: &serde_json::Value) -> JointReport {
     let now: Timestamp = "2026-08-01T12:00:00Z".parse().unwrap();
     let text = body.to_string();
     let request = JointRequest::from_json(text.as_bytes()).unwrap();
-    Desk::new(bundled()).decide_all(&request, now, None).unwrap().report
+    Desk::new(bundled()).decide_all(&request, now, None, None).unwrap().report
 }
 
 /// Two nodes of which one could go, both resting at weekends, and things outside of the cluster.
@@ -98,7 +98,7 @@ fn engines_are_chosen_and_mistakes_are_named() {
         match JointRequest::from_json(text.as_bytes()) {
             Err(error) => error.pointer,
             Ok(request) => {
-                let done = Desk::new(bundled()).decide_all(&request, now, None);
+                let done = Desk::new(bundled()).decide_all(&request, now, None, None);
                 done.err().unwrap().pointer
             }
         }

@@ -1,6 +1,7 @@
 //! Operations over an in-memory store and a fake AWS.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
+mod clusters;
 mod fetch;
 mod gaps;
 mod golden_vectors;
@@ -12,3 +13,4 @@ mod published_files;
 mod refresh;
 mod registry;
 mod retention;
+mod scans;

@@ -138,7 +138,8 @@ pub(crate) async fn postgres() -> Option<Store> {
         println!("TEST_POSTGRES is not set: PostgreSQL was left out");
         return None;
     };
-    let name = format!("app_{}", std::process::id());
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let name = format!("app_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     let create = format!("CREATE DATABASE {name}");
     let mut psql = Command::new("psql");
     match psql.args(["-qd", &format!("{server}/postgres"), "-c", &create]).status() {

@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
     }
     let desk = Desk::new(market_files::market(&arguments.market, now)?);
     let bar = progress::spinner("asking every engine");
-    let joint = desk.decide_all(&request, now, None).map_err(failed)?;
+    let joint = desk.decide_all(&request, now, None, None).map_err(failed)?;
     bar.finish_and_clear();
     output::joint(&joint.report, arguments.output, arguments.explain)?;
     let saved = joint.report.effective_savings_usd_per_month.dollars();
@@ -59,5 +59,6 @@ fn request(bytes: &[u8]) -> Result<JointRequest<'_>, DecodeError> {
         requirements: BTreeMap::new(),
         constraints: BTreeMap::new(),
         engines: None,
+        left_out: Vec::new(),
     })
 }

@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Decide) -> Result<Exit, Failure> {
     }
     let desk = Desk::new(market_files::market(&arguments.market, now)?);
     let bar = progress::spinner(&format!("deciding: {}", engine.summary()));
-    let outcome = desk.decide(engine, &request, now, None).map_err(failed)?;
+    let outcome = desk.decide(engine, &request, now, None, None).map_err(failed)?;
     bar.finish_and_clear();
     if let Some(path) = &arguments.record {
         let json = serde_json::to_vec(&outcome.bundle())

@@ -58,7 +58,10 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let app = App::new(Desk::over(market), store.clone(), clock);
     let app = app.with_cache(arguments.redis.cache()?);
     let (keeper, waiting) = Keeper::new();
-    let mut app = app.with_gap_settings(arguments.gaps.settings()).with_keeper(keeper);
+    let mut app = app
+        .with_gap_settings(arguments.gaps.settings())
+        .with_cluster_settings(arguments.clusters.settings())
+        .with_keeper(keeper);
     if !arguments.demo {
         app = app.with_model_folder(models);
     }
@@ -85,10 +88,11 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     }
     app.keep_spot_prices_for(arguments.price_retention_days).await?;
     app.see_to_auto_refresh(&arguments.refresh.wanted()).await?;
+    app.see_to_scans(!arguments.clusters.no_scans).await?;
     tell(arguments, address, open);
     let (stop, mut stopped) = watch::channel(false);
     let mut background = JoinSet::new();
-    background.spawn(runner(arguments, sources)?.run(stopped.clone()));
+    background.spawn(runner(arguments, sources, &app)?.run(stopped.clone()));
     background.spawn(see_to_public_prices(Arc::clone(&app), arguments.renewed()));
     if let Some(followed) = followed {
         let (app, stopped) = (Arc::clone(&app), stopped.clone());
@@ -143,7 +147,7 @@ impl Background {
     }
 }
 
-fn runner(arguments: &Serve, sources: PriceSources) -> Result<Runner, Failure> {
+fn runner(arguments: &Serve, sources: PriceSources, app: &Arc<App>) -> Result<Runner, Failure> {
     let lease = SignedDuration::try_from_secs_f64(arguments.job_lease)
         .ok()
         .filter(|lease| *lease >= SignedDuration::from_millis(100))
@@ -157,8 +161,8 @@ fn runner(arguments: &Serve, sources: PriceSources) -> Result<Runner, Failure> {
         // Two servers of one database, also in containers that count processes alike.
         ..RunnerConfig::new(format!("{}-{started}", std::process::id()))
     };
-    let kinds = app::work::KINDS.to_vec();
-    Ok(Runner::new(store, clock, config, kinds, app::work::work(sources)))
+    let work = app::work::work_with(sources, Some(Arc::clone(app)));
+    Ok(Runner::new(store, clock, config, app::work::all_kinds(), work))
 }
 
 impl Serve {

@@ -173,7 +173,7 @@ fn containers_are_out_of_memory_by_their_reason_alone() {
     let names = |part: &str, code: Option<&str>| -> Vec<String> {
         let all = decision[part].as_array().unwrap().iter();
         all.filter(|one| code.is_none_or(|code| one["code"] == code))
-            .map(|one| one.to_string())
+            .map(ToString::to_string)
             .collect()
     };
     let about = [names("recommendations", None), names("rejected", Some("no_workload"))].concat();

@@ -6,9 +6,11 @@
 mod access;
 mod backends;
 mod decisions;
+mod findings;
 mod jobs;
 mod news;
 mod predictions;
 mod prices;
 mod records;
+mod snapshots;
 mod tables;
