@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::body::LogQuery;
 use crate::problem::Problem;
+use crate::rendering::RenderQuery;
 use crate::routes::coverage::CoverageQuery;
 use crate::routes::decisions::{HistoryQuery, HistoryRow};
 use crate::routes::fetch::FetchQuery;
@@ -117,8 +118,12 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     }
     match route.takes {
         Takes::DecisionRequest => {
+            parameters.extend(query_parameters::<RenderQuery>());
             operation["requestBody"] =
                 body(&reference::<DecisionRequestSchema>(generator), &decision_example());
+        }
+        Takes::DecisionId if matches!(route.gives, Gives::Decision) => {
+            parameters.extend(query_parameters::<RenderQuery>());
         }
         Takes::HistoryQuery => parameters.extend(query_parameters::<HistoryQuery>()),
         Takes::SpotPriceQuery => parameters.extend(query_parameters::<SpotPriceQuery>()),

@@ -9,6 +9,7 @@ mod document;
 mod list;
 mod pages;
 mod problem;
+mod rendering;
 mod routes;
 
 use std::sync::Arc;

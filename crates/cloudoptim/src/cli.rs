@@ -197,6 +197,9 @@ pub(crate) struct Analyze {
     /// End with code 10 when more than so many dollars a month could be saved, as `savings>100`.
     #[arg(long, value_name = "LIMIT")]
     pub(crate) fail_on: Option<SavingsLimit>,
+    /// Write what carries the decisions out into this folder, one folder within for each decision.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) render: Option<PathBuf>,
     /// How to print the report.
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,

@@ -32,4 +32,5 @@ pub mod shadow_it;
 pub mod spot_model;
 pub mod spot_optimizer;
 pub mod traffic_view;
+mod undone;
 pub mod volume_cleanup;

@@ -16,6 +16,7 @@ use facts::reason::ReasonCode;
 use crate::engine::{Engine, Given, Sources, WorkLimit};
 use crate::policy;
 use crate::request::DecisionRequest;
+use crate::undone;
 
 /// An engine as the registry holds it.
 pub trait AnyEngine: Send + Sync {
@@ -246,6 +247,8 @@ impl<E: Engine> Prepared for Typed<E> {
         };
         let mut verdict = E::decide(&self.state, &self.policy, &given);
         warn_of_input(&mut verdict, &self.unknown);
+        let undone = undone::warnings(&self.state, &verdict.execution_plan);
+        verdict.warnings.extend(undone);
         let cluster_id = run.cluster_id.or(self.state.cluster_id.as_deref());
         let run = Run { cluster_id, ..*run };
         let identity = identity::<E>(&run, policy_digest, evidence.digest);

@@ -260,6 +260,8 @@ reasons! {
     // Plan.
     /// The plan checker found that the plan breaks a rule; the plan was withheld.
     PlanWithheld,
+    /// Something in the cluster or account would undo a step of the plan; the message says what to do.
+    WouldBeUndone,
     /// A limit was broken before; the plan does not make it worse.
     AlreadyViolated,
     /// The plan checker does not know what a step asks for.

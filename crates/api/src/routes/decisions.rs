@@ -22,6 +22,7 @@ use units::{Confidence, Fraction, Usd};
 
 use crate::body;
 use crate::problem::Problem;
+use crate::rendering::RenderQuery;
 
 /// The most rows of one answer; more are asked for with `offset`.
 const LARGEST_PAGE: u64 = 500;
@@ -32,10 +33,11 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub(crate) async fn decide(
     state: State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    query: Result<Query<RenderQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    answer(state, &caller, None, &headers, body).await
+    answer(state, &caller, None, query, &headers, body).await
 }
 
 /// `POST /decision/{decision}`: the path says what.
@@ -43,10 +45,11 @@ pub(crate) async fn decide_one(
     state: State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(decision): Path<String>,
+    query: Result<Query<RenderQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    answer(state, &caller, Some(&decision), &headers, body).await
+    answer(state, &caller, Some(&decision), query, &headers, body).await
 }
 
 /// `POST /decision/all`: everything at once.
@@ -64,12 +67,14 @@ async fn answer(
     State(app): State<Arc<App>>,
     caller: &Caller,
     decision: Option<&str>,
+    query: Result<Query<RenderQuery>, QueryRejection>,
     headers: &HeaderMap,
     content: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     body::must_be_json(headers)?;
+    let query = rendering(query)?;
     let answer = app.answer(decision, content?, caller).await?;
-    let mut response = (StatusCode::OK, answer.json).into_response();
+    let mut response = (StatusCode::OK, query.add_to(answer.json)?).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     if answer.repeated {
         response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
@@ -77,13 +82,21 @@ async fn answer(
     Ok(response)
 }
 
+fn rendering(query: Result<Query<RenderQuery>, QueryRejection>) -> Result<RenderQuery, Problem> {
+    let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
+    query.check()?;
+    Ok(query)
+}
+
 /// `GET /decisions/{id}`.
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    query: Result<Query<RenderQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let json = app.decision(&id, &caller).await?;
+    let query = rendering(query)?;
+    let json = query.add_to(app.decision(&id, &caller).await?)?;
     Ok(([(header::CONTENT_TYPE, JSON)], json).into_response())
 }
 

@@ -104,6 +104,31 @@ async fn a_decision_is_answered_kept_and_reproduced() {
 }
 
 #[tokio::test]
+async fn files_come_with_a_decision_when_they_are_asked_for() {
+    let server = server().await;
+    let path = "/api/v1/ml/decision/bin-pack";
+    let with = bytes(post(&server, &format!("{path}?render=all"), &two_nodes(None)).await).await;
+    let mut decision: Value = serde_json::from_slice(&with).unwrap();
+    let rendered = decision.as_object_mut().unwrap().remove("rendered").unwrap();
+    let id = decision["decision_id"].as_str().unwrap().to_owned();
+    let files = json_of(get(&server, &format!("/api/v1/ml/decisions/{id}/rendered")).await).await;
+    assert_eq!(rendered, files);
+    assert!(files.as_array().unwrap().iter().any(|file| file["kind"] == "script"));
+
+    // What is kept is the decision alone.
+    let kept = json_of(get(&server, &format!("/api/v1/ml/decisions/{id}")).await).await;
+    assert_eq!(kept, decision);
+    let some = format!("/api/v1/ml/decisions/{id}?render=script,patch");
+    let some = json_of(get(&server, &some).await).await;
+    assert!(some["rendered"].as_array().unwrap().iter().all(|file| file["kind"] == "script"));
+
+    let wrong = post(&server, &format!("{path}?render=helm"), &two_nodes(None)).await;
+    assert_eq!(wrong.status(), StatusCode::BAD_REQUEST);
+    let wrong = json_of(wrong).await;
+    assert!(wrong["detail"].as_str().unwrap().contains("`helm`"), "{wrong}");
+}
+
+#[tokio::test]
 async fn the_dispatching_route_reads_the_decision_type() {
     let server = server().await;
     let mut body: Value = serde_json::from_str(&two_nodes(None)).unwrap();

@@ -38,6 +38,12 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
     let bar = progress::spinner("asking every engine");
     let joint = desk.decide_all(&request, now, None, None).map_err(failed)?;
     bar.finish_and_clear();
+    if let Some(folder) = &arguments.render {
+        for outcome in &joint.outcomes {
+            let own = folder.join(&outcome.decision.decision_type);
+            decide::write_rendered(&own, &outcome.json)?;
+        }
+    }
     output::joint(&joint.report, arguments.output, arguments.explain)?;
     let saved = joint.report.effective_savings_usd_per_month.dollars();
     let over = arguments.fail_on.is_some_and(|limit| saved > limit.0);

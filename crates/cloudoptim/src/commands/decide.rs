@@ -65,9 +65,12 @@ fn request(bytes: &[u8]) -> Result<DecisionRequest<'_>, DecodeError> {
 }
 
 /// Writes the files that carry a decision out; what was there under their names is replaced.
-fn write_rendered(folder: &Path, json: &[u8]) -> Result<(), Failure> {
+pub(super) fn write_rendered(folder: &Path, json: &[u8]) -> Result<(), Failure> {
     let artefacts =
         app::history::artefacts(json).map_err(|error| Failure::Output(error.to_string()))?;
+    if artefacts.is_empty() {
+        return Ok(());
+    }
     for artefact in &artefacts {
         let path = folder.join(&artefact.name);
         let failed = |source| Failure::File { path: input::shown(&path), source };
