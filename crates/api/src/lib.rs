@@ -6,10 +6,12 @@
 mod access;
 mod body;
 mod document;
+mod focus;
 mod list;
 mod pages;
 mod problem;
 mod routes;
+mod table;
 
 use std::sync::Arc;
 
