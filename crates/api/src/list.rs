@@ -76,11 +76,16 @@ impl Listing {
         (limit, offset): (u64, u64),
     ) -> Result<Response, Problem> {
         let mut response = self.whole(table, format, rows)?;
-        if rows.len() as u64 >= limit {
-            let next = offset.saturating_add(limit);
-            self.point_on(&mut response, &[("limit", limit), ("offset", next)]);
-        }
+        self.follow(&mut response, rows.len(), (limit, offset));
         Ok(response)
+    }
+
+    /// Says where the next page is, if the one with so many rows is full.
+    pub(crate) fn follow(&self, response: &mut Response, rows: usize, (limit, offset): (u64, u64)) {
+        if rows as u64 >= limit {
+            let next = offset.saturating_add(limit);
+            self.point_on(response, &[("limit", limit), ("offset", next)]);
+        }
     }
 
     /// Lines of a log, with the way to those behind them.

@@ -21,7 +21,7 @@ use crate::list::{self, Listing};
 use crate::problem::Problem;
 use crate::table::{FormatQuery, Table};
 
-const KEYS: Table = Table { name: "keys", first: &["key_id", "name", "role"] };
+const KEYS: Table = Table { name: "keys", first: &["key_id", "label", "role"] };
 
 const AUDIT: Table =
     Table { name: "audit", first: &["happened_at", "actor", "action", "subject", "detail"] };

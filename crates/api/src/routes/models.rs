@@ -26,7 +26,7 @@ use crate::table::{ListFormat, Table};
 const MODELS: Table =
     Table { name: "models", first: &["model_id", "name", "version", "model_type"] };
 
-const ACTIVATIONS: Table = Table { name: "activations", first: &["model_type", "model_id"] };
+const ACTIVATIONS: Table = Table { name: "activations", first: &["activated_at", "model_id"] };
 
 /// Which models.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -210,12 +210,17 @@ pub(crate) async fn on_demand(
 ) -> Result<Response, Problem> {
     let query = asked(query)?;
     let format = listing.format(query.format);
-    let question = format!("{format:?} {query:?}");
+    let question = format!("counted {format:?} {query:?}");
     let body = app.remembered("on_demand_prices", &question, async || {
         let rows = app.on_demand_prices(&query.filter()).await?;
-        ON_DEMAND.written(format, &on_demand_items(rows))
+        let items = on_demand_items(rows);
+        Ok::<_, Problem>(with_count(items.len(), ON_DEMAND.written(format, &items)?))
     });
-    Ok(ON_DEMAND.answered(format, body.await?))
+    let (count, body) = counted(body.await?);
+    let mut response = ON_DEMAND.answered(format, body);
+    let filter = query.filter();
+    listing.follow(&mut response, count, (filter.limit, filter.offset));
+    Ok(response)
 }
 
 fn on_demand_items(rows: Vec<OnDemandPoint>) -> Vec<OnDemandItem> {
@@ -239,12 +244,17 @@ pub(crate) async fn advisor(
 ) -> Result<Response, Problem> {
     let query = asked(query)?;
     let format = listing.format(query.format);
-    let question = format!("{format:?} {query:?}");
+    let question = format!("counted {format:?} {query:?}");
     let body = app.remembered("spot_advisor", &question, async || {
         let rows = app.advice(&query.filter()).await?;
-        ADVICE.written(format, &advisor_items(rows))
+        let items = advisor_items(rows);
+        Ok::<_, Problem>(with_count(items.len(), ADVICE.written(format, &items)?))
     });
-    Ok(ADVICE.answered(format, body.await?))
+    let (count, body) = counted(body.await?);
+    let mut response = ADVICE.answered(format, body);
+    let filter = query.filter();
+    listing.follow(&mut response, count, (filter.limit, filter.offset));
+    Ok(response)
 }
 
 fn advisor_items(rows: Vec<AdvisorPoint>) -> Vec<AdvisorItem> {
@@ -304,4 +314,15 @@ pub(crate) fn instant(name: &str, text: &str) -> Result<Timestamp, Problem> {
         );
         Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail)
     })
+}
+
+/// Rows that were written, with their number behind them, as they are remembered.
+fn with_count(count: usize, mut body: Vec<u8>) -> Vec<u8> {
+    body.extend(count.to_le_bytes());
+    body
+}
+
+fn counted(mut body: Vec<u8>) -> (usize, Vec<u8>) {
+    let count = body.split_off(body.len().saturating_sub(size_of::<usize>()));
+    (count.try_into().map_or(0, usize::from_le_bytes), body)
 }

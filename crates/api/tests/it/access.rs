@@ -11,6 +11,7 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("post", "/api/v1/ml/decision/all", "operator admin platform tenant"),
     ("get", "/api/v1/ml/decisions/history", "viewer operator admin platform tenant"),
     ("get", "/api/v1/ml/decisions/{id}", "viewer operator admin platform tenant"),
+    ("get", "/api/v1/ml/decisions/{id}/rendered", "viewer operator admin platform tenant"),
     ("get", "/api/v1/ml/decisions/{id}/bundle", "viewer operator admin platform tenant"),
     ("post", "/api/v1/ml/decisions/{id}/outcome", "operator admin platform tenant"),
     ("get", "/api/v1/ml/findings", "viewer operator admin platform tenant"),

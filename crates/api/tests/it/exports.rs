@@ -249,3 +249,26 @@ async fn findings_that_cost_something_are_rows_of_focus() {
     let none = text_of(get(&server, "/api/v1/ml/findings?format=focus&state=applied").await).await;
     assert_eq!(none.trim_end(), file.lines().next().unwrap());
 }
+
+#[tokio::test]
+async fn a_cost_that_a_decision_reckoned_is_a_list_cost() {
+    let (app, server) = app_and_router().await;
+    let path = "../engines/tests/golden/volume_cleanup/d_cheaper_type/input.json";
+    let state = std::fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let state: Value = serde_json::from_slice(&state).unwrap();
+    let body = json!({ "current_state": state }).to_string();
+    let decision = json_of(post(&server, "/api/v1/ml/decision/volume-cleanup", &body).await).await;
+    let first = &decision["recommendations"][0];
+    let name = first["finding"].as_str().unwrap();
+    let id = decision["decision_id"].as_str().unwrap();
+    findings::found(&app, id, &[(name, None), ("unknown", Some(1.0))]).await;
+    let file = text_of(get(&server, "/api/v1/ml/findings?format=focus").await).await;
+    let (header, rows) = records(&file);
+    let place = |name: &str| header.iter().position(|one| one == name).unwrap();
+    assert_eq!(rows.len(), 2, "{file}");
+    let row = rows.iter().find(|row| row[place("x_Finding")] == name).unwrap();
+    assert_eq!(row[place("ListCost")], first["cost_usd_per_month"].to_string());
+    assert_eq!(row[place("x_SavingsUsdPerMonth")], "", "unknown is not 0");
+    let other = rows.iter().find(|row| row[place("x_Finding")] == "unknown").unwrap();
+    assert_eq!(other[place("ListCost")], "");
+}
