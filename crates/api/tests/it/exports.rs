@@ -1,7 +1,7 @@
 //! Lists as files: the same rows in every format, harmless in a spreadsheet.
 
 use jiff::SignedDuration;
-use store::{PriceBatch, PriceSeries};
+use store::{OnDemandPoint, PriceBatch, PriceSeries};
 use units::UsdPerHour;
 
 use super::*;
@@ -208,6 +208,26 @@ async fn a_file_says_where_it_goes_on() {
         });
         post(&server, "/api/v1/ml/models", &model.to_string()).await;
     }
+    let now = app.clock().now();
+    let price = |instance_type: &str| OnDemandPoint {
+        instance_type: instance_type.to_owned(),
+        region: "us-east-1".to_owned(),
+        operating_system: "Linux".to_owned(),
+        tenancy: "shared".to_owned(),
+        effective_at: now,
+        price: UsdPerHour::from_nanos(1_000_000),
+        source: "test".to_owned(),
+    };
+    let prices = ["c5.large", "m5.large"].map(price);
+    app.store().keep_on_demand(&prices, None, now).await.unwrap();
+    let path = "/api/v1/ml/pricing/on-demand?limit=1&format=csv";
+    let page = get(&server, path).await;
+    let next = "</api/v1/ml/pricing/on-demand?format=csv&limit=1&offset=1>; rel=\"next\"";
+    assert_eq!(page.headers()["link"], next);
+    assert_eq!(records(&text_of(page).await).1.len(), 1);
+    let page = get(&server, &with(path, "offset=2")).await;
+    assert!(!page.headers().contains_key("link"));
+    assert_eq!(records(&text_of(page).await).1.len(), 0);
     let page = accepting(&server, "/api/v1/ml/audit?limit=1", "application/x-ndjson").await;
     let next = "</api/v1/ml/audit?limit=1&offset=1>; rel=\"next\"";
     assert_eq!(page.headers()["link"], next);
