@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
+use crate::table::ListFormat;
 
 /// The most rows of one answer; more are asked for with `offset`.
 pub(crate) const LARGEST_PAGE: u64 = 500;
@@ -21,6 +22,8 @@ pub(crate) struct PageQuery {
     limit: Option<u64>,
     /// How many are passed over.
     offset: Option<u64>,
+    /// `json`, `csv` or `jsonl`; by `Accept` when absent.
+    pub(crate) format: Option<ListFormat>,
 }
 
 impl PageQuery {
@@ -46,6 +49,8 @@ pub(crate) struct LogQuery {
     after: Option<u64>,
     /// How many, 1 to 10,000; 1,000 when absent.
     limit: Option<u64>,
+    /// `json`, `csv` or `jsonl`; by `Accept` when absent.
+    pub(crate) format: Option<ListFormat>,
 }
 
 impl LogQuery {

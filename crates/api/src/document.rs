@@ -151,6 +151,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         Takes::Upload => operation["requestBody"] = upload_form(generator),
         Takes::Nothing | Takes::DecisionId | Takes::TaskId => {}
     }
+    let is_table = parameters.iter().any(|one| one["name"] == "format");
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
     }
@@ -209,6 +210,12 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             with_problems("200", "application/octet-stream", &bytes, generator)
         }
     };
+    if is_table {
+        let content = &mut operation["responses"]["200"]["content"];
+        for kind in ["text/csv", "application/x-ndjson"] {
+            content[kind] = json!({ "schema": { "type": "string" } });
+        }
+    }
     operation
 }
 

@@ -6,11 +6,13 @@
 mod access;
 mod body;
 mod document;
+mod focus;
 mod list;
 mod pages;
 mod problem;
 mod rendering;
 mod routes;
+mod table;
 
 use std::sync::Arc;
 

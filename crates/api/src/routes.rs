@@ -26,6 +26,7 @@ use serde_json::Value;
 use crate::body::{LogQuery, PageQuery};
 use crate::document::{parameters_of, schema_of};
 use crate::pages;
+use crate::table::FormatQuery;
 use app::access::{KeyItem, MadeKey, NewKey};
 use app::clusters::{ClusterItem, SnapshotItem};
 use app::fetch::LogLine;
@@ -298,7 +299,7 @@ pub const ROUTES: &[Route] = routes! {
         "Call a refresh off; what it has kept stays.";
     post "/api/v1/ml/refresh/schedule" "scheduleRefresh" Operate Body<NewSchedule> Created<ScheduleItem> refresh::schedule,
         "Have refreshes come by themselves; one name stands for one schedule.";
-    get "/api/v1/ml/schedules" "listSchedules" LookAtOperations Nothing Many<ScheduleItem> refresh::schedules,
+    get "/api/v1/ml/schedules" "listSchedules" LookAtOperations Query<FormatQuery> Many<ScheduleItem> refresh::schedules,
         "Everything that comes by itself, by name.";
     get "/api/v1/ml/schedules/{schedule_id}" "getSchedule" LookAtOperations Nothing One<ScheduleItem> refresh::one_schedule,
         "One schedule.";
@@ -310,7 +311,7 @@ pub const ROUTES: &[Route] = routes! {
         "Remove a schedule; what it has begun goes on.";
     post "/api/v1/ml/keys" "makeKey" Administer Body<NewKey> Created<MadeKey> keys::make,
         "Make an access key; its text is in this answer and nowhere else.";
-    get "/api/v1/ml/keys" "listKeys" Administer Nothing Many<KeyItem> keys::all,
+    get "/api/v1/ml/keys" "listKeys" Administer Query<FormatQuery> Many<KeyItem> keys::all,
         "Access keys without their secrets, the newest first.";
     delete "/api/v1/ml/keys/{key_id}" "revokeKey" Administer Nothing One<KeyItem> keys::revoke,
         "Make a key worth nothing.";

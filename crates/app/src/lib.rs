@@ -10,6 +10,7 @@ pub mod coverage;
 pub mod decide;
 pub mod error;
 pub mod fetch;
+mod finding_costs;
 pub mod findings;
 pub mod gaps;
 pub mod history;

@@ -12,8 +12,13 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 
 use crate::body::{self, PageQuery};
-use crate::list;
+use crate::list::{self, Listing};
 use crate::problem::Problem;
+use crate::table::Table;
+
+const CLUSTERS: Table = Table { name: "clusters", first: &["cluster_id", "customer_id"] };
+
+const SNAPSHOTS: Table = Table { name: "snapshots", first: &["snapshot_id", "cluster_id"] };
 
 /// `POST /clusters/{cluster_id}/snapshots`.
 pub(crate) async fn keep(
@@ -41,12 +46,13 @@ pub(crate) async fn keep(
 pub(crate) async fn all(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    listing: Listing,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(page) = query.map_err(|rejection| body::wrong_query(&rejection))?;
     let (limit, offset) = (page.limit(50), page.offset());
     let (items, total) = app.clusters(&caller, limit, offset).await?;
-    Ok(list::page(&items, total, "/api/v1/ml/clusters?", limit, offset))
+    listing.page(CLUSTERS, page.format, (&items, total), (limit, offset))
 }
 
 /// `GET /clusters/{cluster_id}/snapshots`.
@@ -54,13 +60,13 @@ pub(crate) async fn snapshots(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(cluster_id): Path<String>,
+    listing: Listing,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(page) = query.map_err(|rejection| body::wrong_query(&rejection))?;
     let (limit, offset) = (page.limit(50), page.offset());
     let (items, total) = app.snapshots(&cluster_id, &caller, limit, offset).await?;
-    let path = format!("/api/v1/ml/clusters/{}/snapshots?", list::escaped(&cluster_id));
-    Ok(list::page(&items, total, &path, limit, offset))
+    listing.page(SNAPSHOTS, page.format, (&items, total), (limit, offset))
 }
 
 /// `GET /clusters/{cluster_id}/snapshots/{snapshot_id}`.

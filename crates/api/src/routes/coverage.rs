@@ -4,15 +4,22 @@ use std::sync::Arc;
 
 use app::App;
 use app::coverage::{CoverageFilter, CoverageRow};
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::body;
+use crate::list::Listing;
 use crate::problem::Problem;
 use crate::routes::pricing::instant;
+use crate::table::{ListFormat, Table};
+
+const COVERAGE: Table = Table {
+    name: "coverage",
+    first: &["instance_type", "region", "product_description", "zones", "oldest", "newest", "days"],
+};
 
 /// Which part of the coverage.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -29,13 +36,16 @@ pub(crate) struct CoverageQuery {
     start_date: Option<String>,
     /// Up to before this day or instant; now when absent.
     end_date: Option<String>,
+    /// `json`, `csv` or `jsonl`; by `Accept` when absent.
+    format: Option<ListFormat>,
 }
 
 /// `GET /pricing/coverage`.
 pub(crate) async fn coverage(
     State(app): State<Arc<App>>,
+    listing: Listing,
     query: Result<Query<CoverageQuery>, QueryRejection>,
-) -> Result<Json<Vec<CoverageRow>>, Problem> {
+) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
     let until = match &query.end_date {
         Some(text) => instant("end_date", text)?,
@@ -49,5 +59,6 @@ pub(crate) async fn coverage(
         product: query.product_description,
         days: from.map(|from| (from, until)),
     };
-    Ok(Json(app.coverage(&filter).await?))
+    let rows: Vec<CoverageRow> = app.coverage(&filter).await?;
+    listing.whole(COVERAGE, query.format, &rows)
 }

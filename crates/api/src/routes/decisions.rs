@@ -21,11 +21,18 @@ use store::{DecisionFilter, DecisionSummary};
 use units::{Confidence, Fraction, Usd};
 
 use crate::body;
+use crate::list::Listing;
 use crate::problem::Problem;
 use crate::rendering::RenderQuery;
+use crate::table::{ListFormat, Table};
 
 /// The most rows of one answer; more are asked for with `offset`.
 const LARGEST_PAGE: u64 = 500;
+
+const DECISIONS: Table = Table {
+    name: "decisions",
+    first: &["decision_id", "decision_type", "customer_id", "cluster_id", "executed_at"],
+};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -134,6 +141,8 @@ pub(crate) struct HistoryQuery {
     limit: Option<u64>,
     /// How many are passed over.
     offset: Option<u64>,
+    /// `json`, `csv` or `jsonl`; by `Accept` when absent.
+    format: Option<ListFormat>,
 }
 
 /// A decision in a list.
@@ -165,6 +174,7 @@ pub(crate) struct HistoryRow {
 pub(crate) async fn history(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    listing: Listing,
     query: Result<Query<HistoryQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
@@ -180,44 +190,7 @@ pub(crate) async fn history(
     };
     let (rows, total) = app.decisions(&filter, &caller).await?;
     let rows: Vec<HistoryRow> = rows.into_iter().map(row).collect();
-    let mut response = Json(rows).into_response();
-    let headers = response.headers_mut();
-    headers.insert("x-total-count", HeaderValue::from(total));
-    if offset.saturating_add(limit) < total {
-        let next = format!("<{}>; rel=\"next\"", next_page(&query, offset + limit, limit));
-        if let Ok(next) = HeaderValue::from_str(&next) {
-            headers.insert(header::LINK, next);
-        }
-    }
-    Ok(response)
-}
-
-fn next_page(query: &HistoryQuery, offset: u64, limit: u64) -> String {
-    let mut link = format!("/api/v1/ml/decisions/history?limit={limit}&offset={offset}");
-    for (name, value) in [
-        ("customer_id", &query.customer_id),
-        ("cluster_id", &query.cluster_id),
-        ("engine_id", &query.engine_id),
-        ("decision_type", &query.decision_type),
-    ] {
-        if let Some(value) = value {
-            link.push_str(&format!("&{name}={}", escaped(value)));
-        }
-    }
-    link
-}
-
-/// Text as it may stand in a query.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    escaped
+    listing.page(DECISIONS, query.format, (&rows, total), (limit, offset))
 }
 
 fn row(summary: DecisionSummary) -> HistoryRow {

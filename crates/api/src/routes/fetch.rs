@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use app::App;
 use app::access::Caller;
-use app::fetch::{FetchRequest, FetchStatus, LogLine};
+use app::fetch::{FetchRequest, FetchStatus};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -15,8 +15,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::body::{self, LogQuery};
-use crate::list;
+use crate::list::{self, Listing};
 use crate::problem::Problem;
+use crate::table::{ListFormat, Table};
+
+const FETCHES: Table = Table { name: "fetches", first: &["task_id", "status"] };
 
 /// The most rows of one answer.
 const LARGEST_PAGE: u64 = 500;
@@ -29,6 +32,8 @@ pub(crate) struct FetchQuery {
     limit: Option<u64>,
     /// How many are passed over.
     offset: Option<u64>,
+    /// `json`, `csv` or `jsonl`; by `Accept` when absent.
+    format: Option<ListFormat>,
 }
 
 /// `POST /pricing/fetch`.
@@ -48,11 +53,14 @@ pub(crate) async fn start(
 /// `GET /pricing/fetch`.
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
+    listing: Listing,
     query: Result<Query<FetchQuery>, QueryRejection>,
-) -> Result<Json<Vec<FetchStatus>>, Problem> {
+) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
     let limit = query.limit.unwrap_or(50).clamp(1, LARGEST_PAGE);
-    Ok(Json(app.fetches(limit, query.offset.unwrap_or(0)).await?))
+    let offset = query.offset.unwrap_or(0);
+    let rows = app.fetches(limit, offset).await?;
+    listing.part(FETCHES, query.format, &rows, (limit, offset))
 }
 
 /// `GET /pricing/fetch/{task_id}`.
@@ -67,10 +75,11 @@ pub(crate) async fn status(
 pub(crate) async fn log(
     State(app): State<Arc<App>>,
     Path(task_id): Path<String>,
+    listing: Listing,
     query: Result<Query<LogQuery>, QueryRejection>,
-) -> Result<Json<Vec<LogLine>>, Problem> {
+) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
-    Ok(Json(app.fetch_log(&task_id, query.after(), query.limit()).await?))
+    listing.log(&query, &app.fetch_log(&task_id, query.after(), query.limit()).await?)
 }
 
 /// `POST /pricing/fetch/{task_id}/cancel`.

@@ -18,9 +18,33 @@ use serde::Deserialize;
 use store::FindingFilter;
 
 use crate::body::{self, LARGEST_PAGE};
-use crate::list;
+use crate::focus::{self, FOCUS, FocusRow};
+use crate::list::Listing;
 use crate::problem::Problem;
-use crate::routes::pricing::ListFormat;
+use crate::table::{ListFormat, Table};
+
+const FINDINGS: Table = Table {
+    name: "findings",
+    first: &[
+        "finding_id",
+        "cluster_id",
+        "customer_id",
+        "decision_type",
+        "finding",
+        "state",
+        "state_since",
+        "dismissed_until",
+        "subject.kind",
+        "subject.name",
+        "cost_category",
+        "summary",
+        "owner",
+        "savings_usd_per_month",
+        "confidence",
+        "first_seen",
+        "last_seen",
+    ],
+};
 
 /// The most findings of one export.
 const LARGEST_EXPORT: u64 = 100_000;
@@ -44,51 +68,72 @@ pub(crate) struct FindingQuery {
     state: Option<String>,
     /// Only those that this owner answers for.
     owner: Option<String>,
-    /// `csv` or `jsonl` for a file of all that fit; a page as JSON when absent.
-    format: Option<ListFormat>,
+    /// `csv` or `jsonl` for a file of all that fit; `focus` for one of those that cost
+    /// something, as rows of FOCUS 1.2; a page as `json` or by `Accept` when absent.
+    format: Option<FindingFormat>,
     /// How many, 1 to 500; 50 when absent, and of a file as many as there are.
     limit: Option<u64>,
     /// How many are passed over.
     offset: Option<u64>,
 }
 
+/// How findings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum FindingFormat {
+    Json,
+    Csv,
+    Jsonl,
+    Focus,
+}
+
 /// `GET /findings`.
 pub(crate) async fn all(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    listing: Listing,
     query: Result<Query<FindingQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
-    let format = query.format.unwrap_or(ListFormat::Json);
+    let named = query.format.map(FindingFormat::of_list);
+    let format = listing.format(named);
     let limit = match format {
         ListFormat::Json => query.limit.unwrap_or(50).clamp(1, LARGEST_PAGE),
         _ => query.limit.unwrap_or(LARGEST_EXPORT).clamp(1, LARGEST_EXPORT),
     };
     let offset = query.offset.unwrap_or(0);
     let filter = FindingFilter {
-        customer_id: query.customer_id.clone(),
-        cluster_id: query.cluster_id.clone(),
+        customer_id: query.customer_id,
+        cluster_id: query.cluster_id,
         decision_type: query.engine.as_deref().map(|name| name.replace('-', "_")),
-        cost_category: query.category.clone(),
+        cost_category: query.category,
         state: query.state.as_deref().map(state_of).transpose()?,
-        owner: query.owner.clone(),
+        owner: query.owner,
         offset,
         limit,
     };
     let (items, total) = app.findings(&filter, &caller).await?;
-    let mut response = list::page(&items, total, &path(&query), limit, offset);
-    let (kind, name, text) = match format {
-        ListFormat::Json => return Ok(response),
-        ListFormat::Csv => ("text/csv; charset=utf-8", "findings.csv", csv_of(&items)?),
-        ListFormat::Jsonl => ("application/jsonl", "findings.jsonl", jsonl_of(&items)?),
-    };
-    *response.body_mut() = text.into();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
-        headers.insert(header::CONTENT_DISPOSITION, value);
+    if query.format != Some(FindingFormat::Focus) {
+        return listing.page(FINDINGS, named, (&items, total), (limit, offset));
     }
-    Ok(response)
+    let mut costs = app.finding_costs(&items, &caller).await?;
+    let row = |item: FindingItem| {
+        let cost = costs.remove(&item.finding_id);
+        focus::row(item, cost)
+    };
+    let rows: Vec<FocusRow> = items.into_iter().filter_map(row).collect();
+    listing.page(FOCUS, named, (&rows, total), (limit, offset))
+}
+
+impl FindingFormat {
+    /// The format that it is of a list. Rows of FOCUS leave as CSV.
+    fn of_list(self) -> ListFormat {
+        match self {
+            FindingFormat::Json => ListFormat::Json,
+            FindingFormat::Csv | FindingFormat::Focus => ListFormat::Csv,
+            FindingFormat::Jsonl => ListFormat::Jsonl,
+        }
+    }
 }
 
 /// `GET /findings/{finding_id}`.
@@ -168,100 +213,4 @@ fn seen_revision(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
         let detail = "If-Match: expected the ETag of the features as they were read".to_owned();
         Problem::new(StatusCode::PRECONDITION_FAILED, "outdated", detail)
     })
-}
-
-fn path(query: &FindingQuery) -> String {
-    let mut path = "/api/v1/ml/findings?".to_owned();
-    for (name, value) in [
-        ("customer_id", &query.customer_id),
-        ("cluster_id", &query.cluster_id),
-        ("engine", &query.engine),
-        ("category", &query.category),
-        ("state", &query.state),
-        ("owner", &query.owner),
-    ] {
-        if let Some(value) = value {
-            path.push_str(&format!("{name}={}&", list::escaped(value)));
-        }
-    }
-    match query.format {
-        Some(ListFormat::Csv) => path.push_str("format=csv&"),
-        Some(ListFormat::Jsonl) => path.push_str("format=jsonl&"),
-        _ => {}
-    }
-    path
-}
-
-fn internal(error: &dyn std::fmt::Display) -> Problem {
-    app::Error::Internal(error.to_string()).into()
-}
-
-fn jsonl_of(items: &[FindingItem]) -> Result<Vec<u8>, Problem> {
-    let mut text = Vec::new();
-    for item in items {
-        serde_json::to_writer(&mut text, item).map_err(|error| internal(&error))?;
-        text.push(b'\n');
-    }
-    Ok(text)
-}
-
-const COLUMNS: [&str; 17] = [
-    "finding_id",
-    "cluster_id",
-    "customer_id",
-    "decision_type",
-    "finding",
-    "state",
-    "state_since",
-    "dismissed_until",
-    "subject_kind",
-    "subject_name",
-    "cost_category",
-    "summary",
-    "owner",
-    "savings_usd_per_month",
-    "confidence",
-    "first_seen",
-    "last_seen",
-];
-
-fn csv_of(items: &[FindingItem]) -> Result<Vec<u8>, Problem> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(COLUMNS).map_err(|error| internal(&error))?;
-    for item in items {
-        let category = serde_json::to_value(item.cost_category).unwrap_or_default();
-        let until = item.dismissed_until.map(|at| at.to_string()).unwrap_or_default();
-        let savings = item.savings_usd_per_month.map(|usd| usd.dollars().to_string());
-        let row = [
-            item.finding_id.as_str(),
-            &item.cluster_id,
-            item.customer_id.as_deref().unwrap_or_default(),
-            &item.decision_type,
-            &item.finding,
-            &item.state,
-            &item.state_since.to_string(),
-            &until,
-            &item.subject.kind,
-            &item.subject.name,
-            category.as_str().unwrap_or_default(),
-            &item.summary,
-            item.owner.as_deref().unwrap_or_default(),
-            savings.as_deref().unwrap_or_default(),
-            &item.confidence.value().to_string(),
-            &item.first_seen.to_string(),
-            &item.last_seen.to_string(),
-        ];
-        writer.write_record(row.map(harmless)).map_err(|error| internal(&error))?;
-    }
-    writer.into_inner().map_err(|error| internal(&error))
-}
-
-/// A text that a spreadsheet does not take for a formula.
-fn harmless(text: &str) -> String {
-    let is_number = text.parse::<f64>().is_ok();
-    if !is_number && text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use app::App;
 use app::access::Caller;
-use app::fetch::LogLine;
 use app::gaps::{Analysis, AnalyzeRequest, FillRequest, GapStatus};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
@@ -14,8 +13,11 @@ use axum::response::Response;
 use axum::{Extension, Json};
 
 use crate::body::{self, LogQuery, PageQuery};
-use crate::list;
+use crate::list::{self, Listing};
 use crate::problem::Problem;
+use crate::table::Table;
+
+const GAPS: Table = Table { name: "gaps", first: &["gap_id", "model_id", "status"] };
 
 /// `POST /gap-filler/analyze`.
 pub(crate) async fn analyze(
@@ -52,22 +54,24 @@ pub(crate) async fn status(
 /// `GET /gap-filler/history`.
 pub(crate) async fn history(
     State(app): State<Arc<App>>,
+    listing: Listing,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(page) = query.map_err(|rejection| body::wrong_query(&rejection))?;
     let (limit, offset) = (page.limit(20), page.offset());
     let (items, total) = app.gap_history(limit, offset).await?;
-    Ok(list::page(&items, total, "/api/v1/ml/gap-filler/history?", limit, offset))
+    listing.page(GAPS, page.format, (&items, total), (limit, offset))
 }
 
 /// `GET /gap-filler/log/{gap_id}`.
 pub(crate) async fn log(
     State(app): State<Arc<App>>,
     Path(gap_id): Path<String>,
+    listing: Listing,
     query: Result<Query<LogQuery>, QueryRejection>,
-) -> Result<Json<Vec<LogLine>>, Problem> {
+) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
-    Ok(Json(app.gap_log(&gap_id, query.after(), query.limit()).await?))
+    listing.log(&query, &app.gap_log(&gap_id, query.after(), query.limit()).await?)
 }
 
 /// `POST /gap-filler/cancel/{gap_id}`.

@@ -17,8 +17,14 @@ use serde_json::Value;
 use store::AuditRow;
 
 use crate::body::{self, PageQuery};
-use crate::list;
+use crate::list::{self, Listing};
 use crate::problem::Problem;
+use crate::table::{FormatQuery, Table};
+
+const KEYS: Table = Table { name: "keys", first: &["key_id", "label", "role"] };
+
+const AUDIT: Table =
+    Table { name: "audit", first: &["happened_at", "actor", "action", "subject", "detail"] };
 
 /// A change, or a call that was refused.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -59,8 +65,13 @@ pub(crate) async fn make(
 }
 
 /// `GET /keys`.
-pub(crate) async fn all(State(app): State<Arc<App>>) -> Result<Json<Vec<KeyItem>>, Problem> {
-    Ok(Json(app.keys().await?))
+pub(crate) async fn all(
+    State(app): State<Arc<App>>,
+    listing: Listing,
+    query: Result<Query<FormatQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
+    listing.whole(KEYS, query.format, &app.keys().await?)
 }
 
 /// `DELETE /keys/{key_id}`.
@@ -75,10 +86,12 @@ pub(crate) async fn revoke(
 /// `GET /audit`.
 pub(crate) async fn audit(
     State(app): State<Arc<App>>,
+    listing: Listing,
     query: Result<Query<PageQuery>, QueryRejection>,
-) -> Result<Json<Vec<AuditItem>>, Problem> {
+) -> Result<Response, Problem> {
     let Query(page) = query.map_err(|rejection| body::wrong_query(&rejection))?;
-    let rows = app.audit(page.limit(100), page.offset()).await?;
+    let (limit, offset) = (page.limit(100), page.offset());
+    let rows = app.audit(limit, offset).await?;
     let item = |row: AuditRow| AuditItem {
         happened_at: row.happened_at,
         actor: row.actor,
@@ -86,5 +99,6 @@ pub(crate) async fn audit(
         subject: row.subject,
         detail: row.detail,
     };
-    Ok(Json(rows.into_iter().map(item).collect()))
+    let items: Vec<AuditItem> = rows.into_iter().map(item).collect();
+    listing.part(AUDIT, page.format, &items, (limit, offset))
 }

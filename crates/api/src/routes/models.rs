@@ -19,8 +19,14 @@ use serde::{Deserialize, Serialize};
 use store::ModelFilter;
 
 use crate::body::{self, LARGEST_PAGE};
-use crate::list;
+use crate::list::{self, Listing};
 use crate::problem::Problem;
+use crate::table::{ListFormat, Table};
+
+const MODELS: Table =
+    Table { name: "models", first: &["model_id", "name", "version", "model_type"] };
+
+const ACTIVATIONS: Table = Table { name: "activations", first: &["activated_at", "model_id"] };
 
 /// Which models.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -34,6 +40,8 @@ pub(crate) struct ModelQuery {
     limit: Option<u64>,
     /// How many are passed over.
     offset: Option<u64>,
+    /// `json`, `csv` or `jsonl`; by `Accept` when absent.
+    format: Option<ListFormat>,
 }
 
 /// Which type.
@@ -42,6 +50,8 @@ pub(crate) struct ModelQuery {
 pub(crate) struct TypeQuery {
     /// The type.
     model_type: ModelType,
+    /// `json`, `csv` or `jsonl`; by `Accept` when absent.
+    format: Option<ListFormat>,
 }
 
 /// Everything about a model.
@@ -79,18 +89,12 @@ pub(crate) async fn record(
 /// `GET /models/list`.
 pub(crate) async fn all(
     State(app): State<Arc<App>>,
+    listing: Listing,
     query: Result<Query<ModelQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
     let limit = query.limit.unwrap_or(50).clamp(1, LARGEST_PAGE);
     let offset = query.offset.unwrap_or(0);
-    let mut path = "/api/v1/ml/models/list?".to_owned();
-    if let Some(active) = query.active {
-        path.push_str(&format!("active={active}&"));
-    }
-    if let Some(name) = &query.name {
-        path.push_str(&format!("name={}&", list::escaped(name)));
-    }
     let filter = ModelFilter {
         active: query.active,
         name: query.name,
@@ -99,7 +103,7 @@ pub(crate) async fn all(
         ..ModelFilter::default()
     };
     let (models, total) = app.models(&filter).await?;
-    Ok(list::page(&models, total, &path, limit, offset))
+    listing.page(MODELS, query.format, (&models, total), (limit, offset))
 }
 
 /// `GET /models/{model_id}`.
@@ -135,10 +139,12 @@ pub(crate) async fn roll_back(
 /// `GET /models/activations`.
 pub(crate) async fn activations(
     State(app): State<Arc<App>>,
+    listing: Listing,
     query: Result<Query<TypeQuery>, QueryRejection>,
-) -> Result<Json<Vec<ActivationItem>>, Problem> {
+) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
-    Ok(Json(app.activations(query.model_type).await?))
+    let items: Vec<ActivationItem> = app.activations(query.model_type).await?;
+    listing.whole(ACTIVATIONS, query.format, &items)
 }
 
 /// `DELETE /models/{model_id}`.

@@ -22,8 +22,22 @@ use serde::{Deserialize, Serialize};
 use store::{PredictionRow, Uuid};
 
 use crate::body::{self, LARGEST_PAGE};
-use crate::list;
+use crate::list::Listing;
 use crate::problem::Problem;
+use crate::table::{ListFormat, Table};
+
+const PREDICTIONS: Table = Table {
+    name: "predictions",
+    first: &[
+        "prediction_id",
+        "model_id",
+        "prediction_type",
+        "instance_type",
+        "region",
+        "az",
+        "value",
+    ],
+};
 
 /// Which predictions.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -35,6 +49,8 @@ pub(crate) struct PredictionQuery {
     limit: Option<u64>,
     /// How many are passed over.
     offset: Option<u64>,
+    /// `json`, `csv` or `jsonl`; by `Accept` when absent.
+    format: Option<ListFormat>,
 }
 
 /// A prediction as it was made.
@@ -170,6 +186,7 @@ pub(crate) async fn predict(
 pub(crate) async fn history(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    listing: Listing,
     query: Result<Query<PredictionQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
@@ -177,12 +194,8 @@ pub(crate) async fn history(
     let offset = query.offset.unwrap_or(0);
     let model_id = query.model_id.as_deref();
     let (rows, total) = app.prediction_history(model_id, limit, offset, &caller).await?;
-    let mut path = "/api/v1/ml/predictions/history?".to_owned();
-    if let Some(model_id) = model_id {
-        path.push_str(&format!("model_id={model_id}&"));
-    }
     let items: Vec<PredictionItem> = rows.into_iter().map(item).collect();
-    Ok(list::page(&items, total, &path, limit, offset))
+    listing.page(PREDICTIONS, query.format, (&items, total), (limit, offset))
 }
 
 /// `POST /predictions/outcomes`.

@@ -15,7 +15,39 @@ use store::{AdvisorPoint, ListFilter, OnDemandPoint, PriceFilter};
 use units::UsdPerHour;
 
 use crate::body;
+use crate::list::Listing;
 use crate::problem::Problem;
+use crate::table::{ListFormat, Table};
+
+const SPOT: Table = Table {
+    name: "spot-prices",
+    first: &["instance_type", "az", "region", "product_description", "spot_price", "timestamp"],
+};
+
+const ON_DEMAND: Table = Table {
+    name: "on-demand-prices",
+    first: &[
+        "instance_type",
+        "region",
+        "operating_system",
+        "tenancy",
+        "hourly_price",
+        "effective_date",
+        "source",
+    ],
+};
+
+const ADVICE: Table = Table {
+    name: "spot-advisor",
+    first: &[
+        "instance_type",
+        "region",
+        "operating_system",
+        "interruption_rate",
+        "savings_over_od",
+        "last_updated",
+    ],
+};
 
 /// The most rows of one answer.
 const MOST_ROWS: u64 = 100_000;
@@ -48,7 +80,7 @@ pub(crate) struct SpotPriceQuery {
     limit: Option<u64>,
     /// Thin the answer to about so many rows; of each stretch the lowest and the highest price stay.
     max_points: Option<u64>,
-    /// `json` (as when absent), `csv` or `jsonl`.
+    /// `json`, `csv` or `jsonl`; by `Accept` when absent.
     format: Option<ListFormat>,
 }
 
@@ -66,17 +98,8 @@ pub(crate) struct PriceListQuery {
     limit: Option<u64>,
     /// How many are passed over.
     offset: Option<u64>,
-    /// `json` (as when absent), `csv` or `jsonl`.
+    /// `json`, `csv` or `jsonl`; by `Accept` when absent.
     format: Option<ListFormat>,
-}
-
-/// How a list is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ListFormat {
-    Json,
-    Csv,
-    Jsonl,
 }
 
 /// A spot price: from the instant on, the price is this.
@@ -123,17 +146,19 @@ pub(crate) struct AdvisorItem {
 /// `GET /pricing/spot`.
 pub(crate) async fn spot(
     State(app): State<Arc<App>>,
+    listing: Listing,
     query: Asked<SpotPriceQuery>,
 ) -> Result<Response, Problem> {
     let query = asked(query)?;
-    let make = async || written(query.format, &spot_items(&app, &query).await?);
+    let format = listing.format(query.format);
+    let make = async || SPOT.written(format, &spot_items(&app, &query).await?);
     // A range that ends with the present is a new question each time.
     let body = if query.as_of.is_some() || query.end_date.is_some() {
-        app.remembered("spot_prices", &format!("{query:?}"), make).await?
+        app.remembered("spot_prices", &format!("{format:?} {query:?}"), make).await?
     } else {
         make().await?
     };
-    Ok(answered(query.format, body))
+    Ok(SPOT.answered(format, body))
 }
 
 async fn spot_items(app: &App, query: &SpotPriceQuery) -> Result<Vec<SpotPriceItem>, Problem> {
@@ -180,15 +205,22 @@ async fn spot_items(app: &App, query: &SpotPriceQuery) -> Result<Vec<SpotPriceIt
 /// `GET /pricing/on-demand`.
 pub(crate) async fn on_demand(
     State(app): State<Arc<App>>,
+    listing: Listing,
     query: Asked<PriceListQuery>,
 ) -> Result<Response, Problem> {
     let query = asked(query)?;
-    let question = format!("{query:?}");
+    let format = listing.format(query.format);
+    let question = format!("counted {format:?} {query:?}");
     let body = app.remembered("on_demand_prices", &question, async || {
         let rows = app.on_demand_prices(&query.filter()).await?;
-        written(query.format, &on_demand_items(rows))
+        let items = on_demand_items(rows);
+        Ok::<_, Problem>(with_count(items.len(), ON_DEMAND.written(format, &items)?))
     });
-    Ok(answered(query.format, body.await?))
+    let (count, body) = counted(body.await?);
+    let mut response = ON_DEMAND.answered(format, body);
+    let filter = query.filter();
+    listing.follow(&mut response, count, (filter.limit, filter.offset));
+    Ok(response)
 }
 
 fn on_demand_items(rows: Vec<OnDemandPoint>) -> Vec<OnDemandItem> {
@@ -207,15 +239,22 @@ fn on_demand_items(rows: Vec<OnDemandPoint>) -> Vec<OnDemandItem> {
 /// `GET /pricing/spot-advisor`.
 pub(crate) async fn advisor(
     State(app): State<Arc<App>>,
+    listing: Listing,
     query: Asked<PriceListQuery>,
 ) -> Result<Response, Problem> {
     let query = asked(query)?;
-    let question = format!("{query:?}");
+    let format = listing.format(query.format);
+    let question = format!("counted {format:?} {query:?}");
     let body = app.remembered("spot_advisor", &question, async || {
         let rows = app.advice(&query.filter()).await?;
-        written(query.format, &advisor_items(rows))
+        let items = advisor_items(rows);
+        Ok::<_, Problem>(with_count(items.len(), ADVICE.written(format, &items)?))
     });
-    Ok(answered(query.format, body.await?))
+    let (count, body) = counted(body.await?);
+    let mut response = ADVICE.answered(format, body);
+    let filter = query.filter();
+    listing.follow(&mut response, count, (filter.limit, filter.offset));
+    Ok(response)
 }
 
 fn advisor_items(rows: Vec<AdvisorPoint>) -> Vec<AdvisorItem> {
@@ -277,40 +316,13 @@ pub(crate) fn instant(name: &str, text: &str) -> Result<Timestamp, Problem> {
     })
 }
 
-/// A list in the format that was asked for.
-fn written<T: Serialize>(format: Option<ListFormat>, items: &[T]) -> Result<Vec<u8>, Problem> {
-    let failed = |error: String| {
-        tracing::error!(%error, "a list could not be written");
-        let detail = "a fault of the server; it was logged".to_owned();
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
-    };
-    match format.unwrap_or(ListFormat::Json) {
-        ListFormat::Json => serde_json::to_vec(items).map_err(|error| failed(error.to_string())),
-        ListFormat::Jsonl => {
-            let mut body = Vec::new();
-            for item in items {
-                serde_json::to_writer(&mut body, item)
-                    .map_err(|error| failed(error.to_string()))?;
-                body.push(b'\n');
-            }
-            Ok(body)
-        }
-        ListFormat::Csv => {
-            let mut writer = csv::Writer::from_writer(Vec::new());
-            for item in items {
-                writer.serialize(item).map_err(|error| failed(error.to_string()))?;
-            }
-            writer.into_inner().map_err(|error| failed(error.to_string()))
-        }
-    }
+/// Rows that were written, with their number behind them, as they are remembered.
+fn with_count(count: usize, mut body: Vec<u8>) -> Vec<u8> {
+    body.extend(count.to_le_bytes());
+    body
 }
 
-/// A list that was written, as an answer.
-fn answered(format: Option<ListFormat>, body: Vec<u8>) -> Response {
-    let kind = match format.unwrap_or(ListFormat::Json) {
-        ListFormat::Json => "application/json",
-        ListFormat::Jsonl => "application/jsonl",
-        ListFormat::Csv => "text/csv; charset=utf-8",
-    };
-    ([(header::CONTENT_TYPE, kind)], body).into_response()
+fn counted(mut body: Vec<u8>) -> (usize, Vec<u8>) {
+    let count = body.split_off(body.len().saturating_sub(size_of::<usize>()));
+    (count.try_into().map_or(0, usize::from_le_bytes), body)
 }

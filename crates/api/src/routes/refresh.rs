@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use app::App;
 use app::access::Caller;
-use app::fetch::LogLine;
 use app::refresh::{NewSchedule, RefreshRequest, RefreshStatus, ScheduleItem};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
@@ -16,8 +15,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::body::{self, LARGEST_PAGE, LogQuery};
-use crate::list;
+use crate::list::{self, Listing};
 use crate::problem::Problem;
+use crate::table::{FormatQuery, ListFormat, Table};
+
+const REFRESHES: Table = Table { name: "refreshes", first: &["refresh_id", "model_id", "status"] };
+
+const SCHEDULES: Table = Table { name: "schedules", first: &["schedule_id", "name"] };
 
 /// Which refreshes.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -29,6 +33,8 @@ pub(crate) struct RefreshQuery {
     limit: Option<u64>,
     /// How many are passed over.
     offset: Option<u64>,
+    /// `json`, `csv` or `jsonl`; by `Accept` when absent.
+    format: Option<ListFormat>,
 }
 
 /// `POST /refresh/trigger`.
@@ -56,6 +62,7 @@ pub(crate) async fn status(
 /// `GET /refresh/history`.
 pub(crate) async fn history(
     State(app): State<Arc<App>>,
+    listing: Listing,
     query: Result<Query<RefreshQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
@@ -63,22 +70,18 @@ pub(crate) async fn history(
     let offset = query.offset.unwrap_or(0);
     let model_id = query.model_id.as_deref();
     let (items, total) = app.refresh_history(model_id, limit, offset).await?;
-    let mut path = "/api/v1/ml/refresh/history?".to_owned();
-    if let Some(model_id) = model_id {
-        // It named a model, so it is a UUID.
-        path.push_str(&format!("model_id={model_id}&"));
-    }
-    Ok(list::page(&items, total, &path, limit, offset))
+    listing.page(REFRESHES, query.format, (&items, total), (limit, offset))
 }
 
 /// `GET /refresh/log/{refresh_id}`.
 pub(crate) async fn log(
     State(app): State<Arc<App>>,
     Path(refresh_id): Path<String>,
+    listing: Listing,
     query: Result<Query<LogQuery>, QueryRejection>,
-) -> Result<Json<Vec<LogLine>>, Problem> {
+) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
-    Ok(Json(app.refresh_log(&refresh_id, query.after(), query.limit()).await?))
+    listing.log(&query, &app.refresh_log(&refresh_id, query.after(), query.limit()).await?)
 }
 
 /// `POST /refresh/cancel/{refresh_id}`.
@@ -105,8 +108,11 @@ pub(crate) async fn schedule(
 /// `GET /schedules`.
 pub(crate) async fn schedules(
     State(app): State<Arc<App>>,
-) -> Result<Json<Vec<ScheduleItem>>, Problem> {
-    Ok(Json(app.schedules().await?))
+    listing: Listing,
+    query: Result<Query<FormatQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
+    listing.whole(SCHEDULES, query.format, &app.schedules().await?)
 }
 
 /// `GET /schedules/{schedule_id}`.

@@ -64,7 +64,7 @@ async fn toggles_are_changed_by_whoever_saw_the_newest() {
 }
 
 /// Keeps findings as a scan would.
-async fn found(app: &App, decision_id: &str, names: &[(&str, Option<f64>)]) {
+pub(super) async fn found(app: &App, decision_id: &str, names: &[(&str, Option<f64>)]) {
     let now = app.clock().now();
     let decision_id: Uuid = decision_id.parse().unwrap();
     let row = |(number, (name, dollars)): (usize, &(&str, Option<f64>))| FindingRow {

@@ -5,6 +5,7 @@ mod access;
 mod clusters;
 mod contract;
 mod data;
+mod exports;
 mod fetch;
 mod findings;
 mod live;
