@@ -55,6 +55,8 @@ fn every_action_is_written_as_it_was_read() {
             "patch_object",
             "snapshot_volume",
             "delete_volume",
+            "modify_volume",
+            "terminate_instance",
             "release_address",
             "create_endpoint",
             "delete_cloud_resource",
