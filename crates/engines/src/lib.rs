@@ -5,6 +5,7 @@
 //! This crate refuses to know where evidence is kept, who asks, and what time it is.
 
 pub mod account_view;
+mod address_index;
 pub mod allocation;
 pub mod bin_packing;
 pub mod commitments;

@@ -5,7 +5,10 @@
 /// A table with open addressing over FNV-1a hashes. It is only ever asked for one key, so nothing
 /// that comes out depends on where keys lie.
 pub struct NameIndex<'a> {
-    slots: Vec<Option<(&'a str, &'a str, u32)>>,
+    /// The upper half of a key's hash, and its place in `keys` from 1; 0 is empty. Kept apart from the
+    /// keys, so that a table of all pods of a large cluster stays in the processor's cache.
+    slots: Vec<(u32, u32)>,
+    keys: Vec<(&'a str, &'a str)>,
     mask: usize,
 }
 
@@ -14,18 +17,12 @@ impl<'a> NameIndex<'a> {
     #[must_use]
     pub fn of(pairs: impl ExactSizeIterator<Item = (&'a str, &'a str)>) -> NameIndex<'a> {
         let size = (pairs.len() * 2).next_power_of_two().max(2);
-        let mut index = NameIndex { slots: vec![None; size], mask: size - 1 };
-        for (place, (first, second)) in pairs.enumerate() {
-            let mut slot = hash(first, second) & index.mask;
-            loop {
-                match index.slots[slot] {
-                    None => {
-                        index.slots[slot] = Some((first, second, place as u32));
-                        break;
-                    }
-                    Some((a, b, _)) if a == first && b == second => break,
-                    Some(_) => slot = (slot + 1) & index.mask,
-                }
+        let keys: Vec<(&str, &str)> = pairs.collect();
+        let mut index = NameIndex { slots: vec![(0, 0); size], keys, mask: size - 1 };
+        for place in 0..index.keys.len() {
+            let (first, second) = index.keys[place];
+            if let Err((slot, tag)) = index.look(first, second) {
+                index.slots[slot] = (tag, place as u32 + 1);
             }
         }
         index
@@ -34,19 +31,32 @@ impl<'a> NameIndex<'a> {
     /// The place of a pair.
     #[must_use]
     pub fn get(&self, first: &str, second: &str) -> Option<usize> {
-        let mut slot = hash(first, second) & self.mask;
+        self.look(first, second).ok()
+    }
+
+    /// The place of a pair, or the slot and the tag that it would have.
+    fn look(&self, first: &str, second: &str) -> Result<usize, (usize, u32)> {
+        let hash = hash(first, second);
+        let tag = (hash >> 32) as u32;
+        let mut slot = hash as usize & self.mask;
         loop {
             match self.slots[slot] {
-                None => return None,
-                Some((a, b, place)) if a == first && b == second => return Some(place as usize),
-                Some(_) => slot = (slot + 1) & self.mask,
+                (_, 0) => return Err((slot, tag)),
+                (other, place) if other == tag => {
+                    let place = place as usize - 1;
+                    if self.keys[place] == (first, second) {
+                        return Ok(place);
+                    }
+                }
+                _ => {}
             }
+            slot = (slot + 1) & self.mask;
         }
     }
 }
 
 /// FNV-1a (<https://datatracker.ietf.org/doc/html/draft-eastlake-fnv>), eight bytes at a time.
-fn hash(first: &str, second: &str) -> usize {
+fn hash(first: &str, second: &str) -> u64 {
     const PRIME: u64 = 0x0000_0100_0000_01b3;
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut take = |text: &str| {
@@ -64,7 +74,7 @@ fn hash(first: &str, second: &str) -> usize {
     };
     take(first);
     take(second);
-    (hash ^ (hash >> 32)) as usize
+    hash ^ (hash >> 32)
 }
 
 #[cfg(test)]

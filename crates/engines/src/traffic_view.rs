@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use facts::action::Target;
 use facts::cluster::{ClusterState, Flow, FlowEnd, Owner, Pod, Traffic};
 
+use crate::address_index::AddressIndex;
 use crate::name_index::NameIndex;
 
 /// A workload, as the object that a person would change: a Deployment and not its ReplicaSet.
@@ -62,23 +63,24 @@ impl Workloads {
             };
             WorkloadKey { namespace: pod.namespace().to_owned(), kind, name }
         };
-        // Pods are listed by name as a rule, so that those of one owner stand together.
+        // Pods of one owner are like the first of them, and its key is theirs.
+        let firsts = NameIndex::of(all.iter().map(|pod| {
+            (pod.namespace(), pod.owner.as_ref().map_or("", |owner| owner.name.as_str()))
+        }));
         let mut found: Vec<WorkloadKey> = Vec::new();
         let mut found_of_pod: Vec<Option<u32>> = Vec::with_capacity(all.len());
-        let mut before: Option<(&Pod, &Owner)> = None;
         for pod in all {
             found_of_pod.push(pod.owner.as_ref().map(|owner| {
-                let like = before.is_some_and(|(other, of_other)| {
-                    of_other.name == owner.name
-                        && of_other.kind == owner.kind
-                        && other.namespace() == pod.namespace()
-                        && other.labels.get(POD_HASH) == pod.labels.get(POD_HASH)
+                let like = firsts.get(pod.namespace(), &owner.name).and_then(|first| {
+                    let known = *found_of_pod.get(first)?;
+                    let same = all[first].owner.as_ref().is_some_and(|one| one.kind == owner.kind)
+                        && all[first].labels.get(POD_HASH) == pod.labels.get(POD_HASH);
+                    known.filter(|_| same)
                 });
-                if !like {
+                like.unwrap_or_else(|| {
                     found.push(key_of(pod, owner));
-                }
-                before = Some((pod, owner));
-                found.len() as u32 - 1
+                    found.len() as u32 - 1
+                })
             }));
         }
         let mut keys = found.clone();
@@ -194,14 +196,13 @@ impl<'a> TrafficView<'a> {
             .filter(|(pod, _)| !pod.host_network && pod.is_active())
             .filter_map(|(pod, place)| Some((pod.ip.as_deref()?, place)))
             .collect();
-        let by_address = NameIndex::of(addressed.iter().map(|(address, _)| (*address, "")));
+        let by_address = AddressIndex::of(&addressed);
         let pod_at = |end: &FlowEnd| -> Option<u32> {
             if let Some(name) = &end.pod {
                 let namespace = end.namespace.as_deref().unwrap_or("default");
                 return by_name.get(namespace, name).map(|place| place as u32);
             }
-            let place = by_address.get(end.address.as_deref()?, "")?;
-            Some(addressed[place].1)
+            by_address.get(end.address.as_deref()?)
         };
         let mut flows = Vec::with_capacity(traffic.flows.len());
         for flow in &traffic.flows {

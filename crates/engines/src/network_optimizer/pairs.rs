@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use facts::cluster::ClusterState;
+use facts::cluster::{ClusterState, Service};
 
 use crate::traffic_view::TrafficView;
 
@@ -32,12 +32,14 @@ pub(super) struct Pairs {
 
 /// Adds traffic up by pairs of workloads.
 pub(super) fn pairs(state: &ClusterState, view: &TrafficView<'_>) -> Pairs {
-    let mut keyed: Vec<(u32, u32, u32)> = Vec::with_capacity(view.flows.len());
+    let mut keyed: Vec<(u64, u32)> = Vec::with_capacity(view.flows.len());
     let mut unknown_bytes = 0_u64;
     for (flow, place) in view.flows.iter().zip(0_u32..) {
         let workload = |pod: Option<u32>| view.workloads.of_pod[pod? as usize];
         match (workload(flow.source), workload(flow.destination)) {
-            (Some(from), Some(to)) => keyed.push((from.min(to), from.max(to), place)),
+            (Some(from), Some(to)) => {
+                keyed.push((u64::from(from.min(to)) << 32 | u64::from(from.max(to)), place));
+            }
             _ => {
                 // What goes to a service of the cloud or out of it is no matter of zones.
                 let inside = flow.flow.destination.cloud_service.is_none()
@@ -53,10 +55,11 @@ pub(super) fn pairs(state: &ClusterState, view: &TrafficView<'_>) -> Pairs {
     keyed.sort_unstable();
     let served = served(state, view);
     let mut of_workloads: Vec<Pair> = Vec::new();
-    for group in keyed.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+    for group in keyed.chunk_by(|a, b| a.0 == b.0) {
         of_workloads.push(pair(view, &served, group, &mut unknown_bytes));
     }
-    of_workloads.sort_by_key(|pair| (std::cmp::Reverse(pair.crossing), pair.from, pair.to));
+    of_workloads
+        .sort_unstable_by_key(|pair| (std::cmp::Reverse(pair.crossing), pair.from, pair.to));
     Pairs { of_workloads, unknown_bytes }
 }
 
@@ -64,15 +67,15 @@ pub(super) fn pairs(state: &ClusterState, view: &TrafficView<'_>) -> Pairs {
 fn pair(
     view: &TrafficView<'_>,
     served: &[bool],
-    group: &[(u32, u32, u32)],
+    group: &[(u64, u32)],
     unknown_bytes: &mut u64,
 ) -> Pair {
-    let (first, second) = (group[0].0, group[0].1);
+    let (first, second) = ((group[0].0 >> 32) as u32, group[0].0 as u32);
     let workload = |pod: Option<u32>| view.workloads.of_pod[pod? as usize];
     let mut through: BTreeMap<String, u64> = BTreeMap::new();
     // Bytes that the first of the two receives, and those of them that were addressed to a Service.
     let (mut to_first, mut to_second, mut called_first, mut called_second) = (0_u64, 0, 0_u64, 0);
-    for (_, _, place) in group {
+    for (_, place) in group {
         let flow = &view.flows[*place as usize];
         let bytes = flow.flow.bytes;
         let receives_first = workload(flow.destination) == Some(first);
@@ -104,7 +107,7 @@ fn pair(
     let (from, to) = if first_is_called { (second, first) } else { (first, second) };
     let mut pair =
         Pair { from, to, crossing: 0, by_zone: BTreeMap::new(), between: BTreeMap::new(), through };
-    for (_, _, place) in group {
+    for (_, place) in group {
         let flow = &view.flows[*place as usize];
         let bytes = flow.flow.bytes;
         let calls = workload(flow.source) == Some(from);
@@ -130,12 +133,23 @@ fn pair(
 fn served(state: &ClusterState, view: &TrafficView<'_>) -> Vec<bool> {
     let services = state.network.as_ref().map_or(&[][..], |section| &section.items.services);
     let pods = state.pod_items();
+    // By the first label that each selects by, so that a pod is compared with few of them.
+    let mut by_label: BTreeMap<(&str, &str, &str), Vec<&Service>> = BTreeMap::new();
+    for service in services {
+        if let Some((key, value)) = service.selector.iter().next() {
+            by_label.entry((&service.namespace, key, value)).or_default().push(service);
+        }
+    }
     let behind = |pods_of: &Vec<u32>| {
         let Some(pod) = pods_of.first().map(|place| &pods[*place as usize]) else { return false };
-        services.iter().any(|service| {
-            service.namespace == pod.namespace()
-                && !service.selector.is_empty()
-                && service.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value))
+        pod.labels.iter().any(|(key, value)| {
+            let some = by_label.get(&(pod.namespace(), key.as_str(), value.as_str()));
+            some.is_some_and(|some| {
+                some.iter().any(|service| {
+                    let mut selector = service.selector.iter();
+                    selector.all(|(key, value)| pod.labels.get(key) == Some(value))
+                })
+            })
         })
     };
     view.workloads.pods.iter().map(behind).collect()
