@@ -56,8 +56,8 @@ impl RenderQuery {
         };
         let mut files = app::history::artefacts(&json).map_err(internal)?;
         files.retain(|file| self.kinds().any(|kind| kind == "all" || kind == file.kind));
-        while json.pop_if(|byte| *byte != b'}').is_some() {}
-        json.pop();
+        // It was read as an object just now: `rendered` goes in before its closing brace.
+        json.truncate(json.iter().rposition(|byte| *byte == b'}').unwrap_or_default());
         json.extend_from_slice(b",\"rendered\":");
         serde_json::to_writer(&mut json, &files).map_err(internal)?;
         json.push(b'}');

@@ -123,12 +123,7 @@ impl Engine for GhostProbe {
     }
 
     fn need(state: &ClusterState, _: &GhostPolicy, now: Timestamp) -> MachineNeed {
-        let region = region_of(state);
-        let instances = accounts(state).iter().flat_map(|account| &account.instances);
-        MachineNeed::new(
-            now,
-            instances.filter_map(|one| Machine::of_instance(one, region.as_ref())),
-        )
+        MachineNeed::of_accounts(state, now)
     }
 
     fn gather(need: &MachineNeed, sources: &Sources<'_>) -> MachinePrices {

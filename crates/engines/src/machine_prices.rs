@@ -10,6 +10,7 @@ use market::Market;
 use serde::{Deserialize, Serialize};
 use units::{Fraction, Hours, UsdPerHour};
 
+use crate::account_view::accounts;
 use crate::bin_packing::{region_of, sources, to_the_hour};
 
 /// The question: what do these machines cost?
@@ -88,6 +89,17 @@ impl MachineNeed {
     #[must_use]
     pub fn new(now: Timestamp, machines: impl IntoIterator<Item = Machine>) -> MachineNeed {
         MachineNeed { as_of: to_the_hour(now), machines: machines.into_iter().collect() }
+    }
+
+    /// A question about every instance of the accounts.
+    #[must_use]
+    pub fn of_accounts(state: &ClusterState, now: Timestamp) -> MachineNeed {
+        let region = region_of(state);
+        let instances = accounts(state).iter().flat_map(|account| &account.instances);
+        MachineNeed::new(
+            now,
+            instances.filter_map(|one| Machine::of_instance(one, region.as_ref())),
+        )
     }
 
     /// Answers from the market.

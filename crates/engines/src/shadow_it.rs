@@ -17,11 +17,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::account_view::accounts;
-use crate::bin_packing::region_of;
 use crate::engine::{Engine, Given, Sources};
 use crate::findings::{self, HasFinding};
-use crate::machine_prices::{Machine, MachineNeed, MachinePrices};
+use crate::machine_prices::{MachineNeed, MachinePrices};
 use crate::price_book::PriceBook;
 
 /// The engine that looks beside Kubernetes.
@@ -120,12 +118,7 @@ impl Engine for ShadowIt {
     }
 
     fn need(state: &ClusterState, _: &ShadowPolicy, now: Timestamp) -> MachineNeed {
-        let region = region_of(state);
-        let instances = accounts(state).iter().flat_map(|account| &account.instances);
-        MachineNeed::new(
-            now,
-            instances.filter_map(|one| Machine::of_instance(one, region.as_ref())),
-        )
+        MachineNeed::of_accounts(state, now)
     }
 
     fn gather(need: &MachineNeed, sources: &Sources<'_>) -> MachinePrices {

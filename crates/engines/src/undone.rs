@@ -7,14 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use facts::action::{Action, LaunchNode, Step, Target};
-use facts::cluster::{ClusterState, Node, NodePool, ScalingGroup};
+use facts::cluster::{ClusterState, Node, NodePool, ScalingGroup, well_known};
 use facts::decision::Warning;
 use facts::reason::ReasonCode;
 
-/// Labels that name the group of machines that a node belongs to.
-const GROUP_LABELS: [&str; 2] = ["eks.amazonaws.com/nodegroup", "alpha.eksctl.io/nodegroup-name"];
+use crate::account_view::accounts;
 
-const KARPENTER_POOL: &str = "karpenter.sh/nodepool";
+/// Labels that name the group of machines that a node belongs to.
+const GROUP_LABELS: [&str; 2] = [well_known::EKS_NODE_GROUP, "alpha.eksctl.io/nodegroup-name"];
 
 /// A remark for everything that would undo a step.
 pub(crate) fn warnings(state: &ClusterState, steps: &[Step]) -> Vec<Warning> {
@@ -35,8 +35,7 @@ fn of_groups(state: &ClusterState, steps: &[Step], warnings: &mut Vec<Warning>) 
     if stopped.is_empty() {
         return;
     }
-    let accounts = state.accounts.as_ref().map_or(&[][..], |part| &part.items);
-    let group_of: BTreeMap<&str, &ScalingGroup> = accounts
+    let group_of: BTreeMap<&str, &ScalingGroup> = accounts(state)
         .iter()
         .flat_map(|account| account.scaling_groups.iter().flatten())
         .flat_map(|group| group.instances.iter().map(move |id| (id.as_str(), group)))
@@ -44,7 +43,7 @@ fn of_groups(state: &ClusterState, steps: &[Step], warnings: &mut Vec<Warning>) 
     let mut known: BTreeMap<&str, (&ScalingGroup, i64)> = BTreeMap::new();
     let mut named: BTreeMap<&str, i64> = BTreeMap::new();
     for node in state.node_items().iter().filter(|node| stopped.contains(node.name.as_str())) {
-        if node.label(KARPENTER_POOL).is_some() {
+        if node.label(well_known::KARPENTER_NODE_POOL).is_some() {
             continue;
         }
         if let Some(group) = node.instance_id().and_then(|id| group_of.get(id)) {

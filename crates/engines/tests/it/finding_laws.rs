@@ -3,27 +3,21 @@
 use std::collections::BTreeSet;
 
 use engines::engine::{Sightings, Sources};
-use engines::prepared::{AnyEngine, ErasedDecision, Run};
+use engines::prepared::{AnyEngine, ErasedDecision};
 use engines::registry::BUILT_IN;
-use engines::request::DecisionRequest;
-use jiff::Timestamp;
 use market::Market;
 use proptest::prelude::*;
 use proptest::sample::select;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use units::Usd;
 
+use crate::asking::{asked, now};
 use crate::golden::market_of;
 
 /// Engines that give findings: all but the two that have laws of their own.
 fn finders() -> impl Iterator<Item = &'static dyn AnyEngine> {
     let own = ["spot_optimizer", "bin_packing"];
     BUILT_IN.iter().copied().filter(move |engine| !own.contains(&engine.name()))
-}
-
-fn now() -> Timestamp {
-    "2026-08-01T12:00:00Z".parse().unwrap()
 }
 
 fn market() -> &'static Market {
@@ -38,34 +32,11 @@ fn decide(
     state: &Value,
     constraints: Option<&Value>,
 ) -> (ErasedDecision, Vec<checker::Violation>) {
-    let raw = |value: &Value| RawValue::from_string(value.to_string()).unwrap();
-    let (input, limits) = (raw(state), constraints.map(raw));
-    let request = DecisionRequest {
-        request_id: None,
-        cluster_id: None,
-        decision_type: None,
-        current_state: &input,
-        requirements: None,
-        constraints: limits.as_deref(),
-    };
-    let prepared = engine.prepare(&request).unwrap_or_else(|error| panic!("{error}"));
     // Some volumes have been watched for long, by their name.
     let first_seen =
         |_: &str, id: &str| id.ends_with('0').then(|| "2026-06-01T00:00:00Z".parse().unwrap());
     let sightings = Some(Sightings { first_seen: &first_seen });
-    let evidence = prepared.gather(now(), &Sources { sightings, ..Sources::of(market()) });
-    let run = Run {
-        now: now(),
-        build: "law",
-        request_id: None,
-        cluster_id: None,
-        input_digest: blake3::hash(b"the same for every order"),
-        stop_after: None,
-        cancelled: None,
-    };
-    let decision = prepared.decide(&evidence, &run).unwrap();
-    let violations = checker::check(prepared.state(), &decision);
-    (decision, violations)
+    asked(engine, state, None, constraints, &Sources { sightings, ..Sources::of(market()) })
 }
 
 fn findings(decision: &ErasedDecision) -> BTreeSet<String> {

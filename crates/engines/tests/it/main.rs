@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod allocation;
+mod asking;
 mod finding_laws;
 mod golden;
 mod office_year;

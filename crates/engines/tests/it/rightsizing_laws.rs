@@ -5,22 +5,16 @@ use std::fs;
 use std::path::Path;
 
 use engines::engine::Sources;
-use engines::prepared::{AnyEngine, ErasedDecision, Run};
-use engines::request::DecisionRequest;
+use engines::prepared::ErasedDecision;
 use engines::rightsizing::Rightsizing;
-use jiff::Timestamp;
 use market::Market;
 use proptest::prelude::*;
 use proptest::sample::select;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use units::Usd;
 
+use crate::asking::{asked, now};
 use crate::golden::market_of;
-
-fn now() -> Timestamp {
-    "2026-08-01T12:00:00Z".parse().unwrap()
-}
 
 fn golden(case: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/rightsizing").join(case)
@@ -37,30 +31,7 @@ fn decide(
     policy: Value,
     limits: &Value,
 ) -> (ErasedDecision, Vec<checker::Violation>) {
-    let raw = |value: &Value| RawValue::from_string(value.to_string()).unwrap();
-    let (input, policy, limits) = (raw(state), raw(&policy), raw(limits));
-    let request = DecisionRequest {
-        request_id: None,
-        cluster_id: None,
-        decision_type: None,
-        current_state: &input,
-        requirements: Some(&policy),
-        constraints: Some(&limits),
-    };
-    let prepared = Rightsizing.prepare(&request).unwrap_or_else(|error| panic!("{error}"));
-    let evidence = prepared.gather(now(), &Sources::of(market()));
-    let run = Run {
-        now: now(),
-        build: "law",
-        request_id: None,
-        cluster_id: None,
-        input_digest: blake3::hash(b"the same for every order"),
-        stop_after: None,
-        cancelled: None,
-    };
-    let decision = prepared.decide(&evidence, &run).unwrap();
-    let violations = checker::check(prepared.state(), &decision);
-    (decision, violations)
+    asked(&Rightsizing, state, Some(&policy), Some(limits), &Sources::of(market()))
 }
 
 fn findings(decision: &ErasedDecision) -> Vec<Value> {
