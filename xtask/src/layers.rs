@@ -23,6 +23,7 @@ pub(crate) const WATCHED: &[&str] = &[
     "getrandom",
     "hyper",
     "indicatif",
+    "lettre",
     "rand",
     "redis",
     "reqwest",
@@ -68,6 +69,11 @@ pub(crate) const LAYERS: &[Layer] = &[
             "tokio",
             "tracing",
         ],
+    },
+    Layer {
+        name: "notify",
+        ours: &[],
+        heavy: &["lettre", "reqwest", "rustls", "tokio"],
     },
     // Named by tests only.
     Layer { name: "testkit", ours: &["facts", "units"], heavy: &["socket2"] },
