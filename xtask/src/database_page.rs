@@ -41,6 +41,12 @@ const PLACES: &[(&str, Place)] = &[
     ("refreshes", Place::Local),
     ("on_demand_points", Place::By("instance_type")),
     ("model_activations", Place::Everywhere),
+    ("notification_attempts", Place::Local),
+    ("notification_channels", Place::Local),
+    ("notification_deliveries", Place::Local),
+    ("notification_events", Place::Local),
+    ("notification_pending", Place::Local),
+    ("notification_told", Place::Local),
     ("prediction_counter", Place::Local),
     ("predictions", Place::By("model_id")),
     ("price_points", Place::By("series_id")),
@@ -51,6 +57,7 @@ const PLACES: &[(&str, Place)] = &[
     ("schedules", Place::Local),
     ("sightings", Place::By("cluster_id")),
     ("snapshot_contents", Place::By("cluster_id")),
+    ("standing_alerts", Place::Local),
 ];
 
 const HEAD: &str = "# The database\n\n\

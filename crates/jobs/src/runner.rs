@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clock::Clock;
 use jiff::{SignedDuration, Timestamp};
-use store::{JobEnd, JobRow, NewJob, ScheduleRow, Store, StoreError, Uuid};
+use store::{EventRow, JobEnd, JobRow, NewJob, ScheduleRow, Store, StoreError, Uuid};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -25,10 +25,12 @@ pub struct RunnerConfig {
     pub poll: Duration,
     /// How many jobs at once.
     pub at_once: usize,
+    /// What is to be told of the end of a try.
+    pub told: fn(&JobRow, &JobEnd, Timestamp) -> Option<EventRow>,
 }
 
 impl RunnerConfig {
-    /// Leases of 30 seconds, a look every second, two jobs at once.
+    /// Leases of 30 seconds, a look every second, two jobs at once, nothing told.
     #[must_use]
     pub fn new(worker: String) -> RunnerConfig {
         RunnerConfig {
@@ -36,6 +38,7 @@ impl RunnerConfig {
             lease: SignedDuration::from_secs(30),
             poll: Duration::from_secs(1),
             at_once: 2,
+            told: |_, _, _| None,
         }
     }
 }
@@ -139,7 +142,8 @@ impl Runner {
                 return;
             }
         };
-        if let Err(error) = self.store.end_job(job_id, fence, &end, now).await {
+        let told = (self.config.told)(running.job(), &end, now);
+        if let Err(error) = self.store.end_job(job_id, fence, &end, told.as_ref(), now).await {
             tracing::warn!(job.id = %job_id, %error, "the end of a job could not be noted");
         }
     }
@@ -148,7 +152,7 @@ impl Runner {
     async fn hand_back(&self, running: &Running, now: Timestamp) {
         let job = running.job();
         let end = JobEnd::Again("the server stopped".to_owned(), now);
-        if let Err(error) = self.store.end_job(job.job_id, job.fence, &end, now).await {
+        if let Err(error) = self.store.end_job(job.job_id, job.fence, &end, None, now).await {
             tracing::warn!(job.id = %job.job_id, %error, "a job could not be put back");
         }
     }

@@ -9,6 +9,7 @@ use sqlx::{FromRow, QueryBuilder};
 
 use crate::access::{AuditRow, audit};
 use crate::database::{Database, reading, writing};
+use crate::notifications::events::{EventRow, tell};
 use crate::values::{At, signed, unsigned};
 use crate::{Store, StoreError};
 
@@ -409,7 +410,7 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a try of a job.
+    /// Ends a try of a job, and tells of it where there is something to tell.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when the job is another worker's, or the database does not answer.
@@ -418,6 +419,7 @@ impl Store {
         job_id: Uuid,
         fence: i64,
         end: &JobEnd,
+        told: Option<&EventRow>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let (state, error, finished, run_at) = match end {
@@ -427,7 +429,7 @@ impl Store {
             JobEnd::Again(why, at) => (JobState::Queued, Some(why), None, *at),
         };
         let ended = writing!(self, transaction => {
-            sqlx::query(
+            let ended = sqlx::query(
                 "UPDATE jobs SET state = $1, error = $2, finished_at = $3, run_at = $4, \
                    lease_owner = NULL, lease_until = NULL \
                  WHERE job_id = $5 AND fence = $6 AND state = 'running'",
@@ -440,7 +442,11 @@ impl Store {
             .bind(fence)
             .execute(&mut *transaction)
             .await?
-            .rows_affected()
+            .rows_affected();
+            if let Some(event) = told.filter(|_| ended > 0) {
+                tell!(transaction, event);
+            }
+            ended
         });
         if ended == 0 { Err(StoreError::LeaseLost) } else { Ok(()) }
     }
@@ -533,61 +539,5 @@ impl Store {
             query.build_query_as().fetch_all(pool).await?
         });
         Ok(rows.into_iter().map(JobRow::from).collect())
-    }
-
-    /// Writes a line into a job's log.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn log_of_job(
-        &self,
-        job_id: Uuid,
-        message: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        writing!(self, transaction => {
-            let line: Option<(i64,)> = sqlx::query_as(
-                "UPDATE jobs SET log_lines = log_lines + 1 WHERE job_id = $1 RETURNING log_lines",
-            )
-            .bind(job_id)
-            .fetch_optional(&mut *transaction)
-            .await?;
-            if let Some((line,)) = line {
-                sqlx::query(
-                    "INSERT INTO job_log (job_id, line, logged_at, message) VALUES ($1, $2, $3, $4)",
-                )
-                .bind(job_id)
-                .bind(line)
-                .bind(At(now))
-                .bind(message)
-                .execute(&mut *transaction)
-                .await?;
-            }
-        });
-        Ok(())
-    }
-
-    /// Lines of a job's log after a line, in order: number, instant and text.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn job_log(
-        &self,
-        job_id: Uuid,
-        after: u64,
-        limit: u64,
-    ) -> Result<Vec<(u64, Timestamp, String)>, StoreError> {
-        let rows: Vec<(i64, At, String)> = reading!(self, pool => {
-            sqlx::query_as(
-                "SELECT line, logged_at, message FROM job_log \
-                 WHERE job_id = $1 AND line > $2 ORDER BY line LIMIT $3",
-            )
-            .bind(job_id)
-            .bind(signed(after))
-            .bind(signed(limit))
-            .fetch_all(pool)
-            .await?
-        });
-        Ok(rows.into_iter().map(|(line, at, text)| (unsigned(line), at.0, text)).collect())
     }
 }

@@ -11,10 +11,12 @@ mod database;
 mod decisions;
 mod findings;
 mod gaps;
+mod job_log;
 mod jobs;
 mod list_prices;
 mod models;
 mod news;
+mod notifications;
 mod outcomes;
 mod predictions;
 mod prices;
@@ -39,6 +41,13 @@ pub use jobs::{JobEnd, JobFilter, JobRow, JobState, NewJob, Progress};
 pub use list_prices::{AdvisorPoint, ListFilter, OnDemandPoint};
 pub use models::{ActivationRow, ModelFile, ModelFilter, ModelRow, NotDeleted};
 pub use news::News;
+pub use notifications::alerts::AlertRow;
+pub use notifications::channels::ChannelRow;
+pub use notifications::deliveries::{
+    AttemptEnd, AttemptRow, DeliveryFilter, DeliveryRow, DeliveryState,
+};
+pub use notifications::events::{EventFilter, EventRow};
+pub use notifications::pending::{Offer, Pending};
 pub use outcomes::OutcomeRow;
 pub use predictions::{PredictedPool, PredictionFilter, PredictionRow};
 pub use prices::{Ingested, PriceBatch, PriceFilter, PricePoint, PriceSeries, SpotPriceRow};

@@ -9,6 +9,7 @@ use sqlx::types::{Json, Uuid};
 use crate::database::{reading, writing};
 use crate::findings::{FindingRow, FindingState, Raw};
 use crate::jobs::{Progress, advance};
+use crate::notifications::events::{EventRow, tell};
 use crate::snapshots::named;
 use crate::values::{At, signed, unsigned};
 use crate::{Store, StoreError};
@@ -88,11 +89,17 @@ const KNOWN: &str = "SELECT * FROM findings \
 
 impl Store {
     /// Keeps what scans of one cluster found, together with the progress of the job that made them. A
-    /// scan of an older snapshot than the last one changes nothing.
+    /// scan of an older snapshot than the last one changes nothing. Of each finding whose state changes
+    /// `told` says what is to be told.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when the job is another worker's, or the database did not take it.
-    pub async fn keep_scans(&self, scans: &[Scan], progress: &Progress) -> Result<(), StoreError> {
+    pub async fn keep_scans(
+        &self,
+        scans: &[Scan],
+        progress: &Progress,
+        told: impl Fn(&FindingRow) -> Option<EventRow>,
+    ) -> Result<(), StoreError> {
         let known = match self.kind() {
             "postgresql" => format!("{KNOWN} FOR UPDATE"),
             _ => KNOWN.to_owned(),
@@ -149,6 +156,10 @@ impl Store {
                         .bind(Json(&finding.seen_in))
                         .execute(&mut *transaction)
                         .await?;
+                    let is_news = finding.state_since == row.scanned_at;
+                    if let Some(event) = is_news.then(|| told(&finding)).flatten() {
+                        tell!(transaction, &event);
+                    }
                 }
             }
             advance!(transaction, progress, scans.len() as u64);

@@ -73,7 +73,7 @@ async fn a_lease_is_one_workers_and_its_fence_guards_the_rows() {
         assert_eq!(all_of(store, "m5.large").await.len(), 2, "{name}: nothing was written");
         assert!(store.renew_lease(first.job_id, 1, at(20)).await.is_err(), "{name}");
         store.keep_prices(&batch(1..4), Some(&progress(2, 2)), at(11)).await.unwrap();
-        store.end_job(second.job_id, 2, &JobEnd::Completed, at(12)).await.unwrap();
+        store.end_job(second.job_id, 2, &JobEnd::Completed, None, at(12)).await.unwrap();
         let done = store.job(second.job_id).await.unwrap().unwrap();
         assert_eq!((done.state, done.row_count, done.done_units), (JobState::Completed, 8, 2));
         assert_eq!(done.finished_at, Some(at(12)), "{name}");
@@ -88,7 +88,7 @@ async fn tries_are_counted_and_end() {
         store.add_job(&job(1, None), at(0)).await.unwrap().unwrap();
         let first = claim(store, "a", 1, 0).await.unwrap();
         let again = JobEnd::Again("throttled".to_owned(), at(5));
-        store.end_job(first.job_id, first.fence, &again, at(0)).await.unwrap();
+        store.end_job(first.job_id, first.fence, &again, None, at(0)).await.unwrap();
         assert!(claim(store, "a", 6, 4).await.is_none(), "{name}: not before its time");
         let second = claim(store, "a", 6, 5).await.unwrap();
         assert_eq!(second.error.as_deref(), Some("throttled"), "{name}");
@@ -109,7 +109,7 @@ async fn a_running_job_hears_that_it_is_called_off() {
         assert!(!store.renew_lease(running.job_id, 1, at(2)).await.unwrap(), "{name}");
         assert!(store.cancel_job(running.job_id, &note("job.cancel", 1)).await.unwrap(), "{name}");
         assert!(store.renew_lease(running.job_id, 1, at(2)).await.unwrap(), "{name}");
-        store.end_job(running.job_id, 1, &JobEnd::Cancelled, at(1)).await.unwrap();
+        store.end_job(running.job_id, 1, &JobEnd::Cancelled, None, at(1)).await.unwrap();
         assert!(
             !store.cancel_job(running.job_id, &note("job.cancel", 2)).await.unwrap(),
             "{name}: it is over"
