@@ -89,6 +89,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             "inference",
             "jobs",
             "market",
+            "notify",
             "render",
             "store",
             "units",
@@ -105,7 +106,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         name: "cloudoptim",
         ours: &[
             "api", "app", "aws", "cache", "checker", "clock", "engines", "facts", "jobs", "market",
-            "render", "snapshot", "store", "units",
+            "notify", "render", "snapshot", "store", "units",
         ],
         heavy: &["axum", "clap", "indicatif", "tokio", "tracing", "tracing-subscriber"],
     },

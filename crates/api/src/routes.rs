@@ -9,6 +9,7 @@ pub(crate) mod gaps;
 pub(crate) mod keys;
 pub(crate) mod live;
 pub(crate) mod models;
+pub(crate) mod notifications;
 pub(crate) mod predictions;
 pub(crate) mod pricing;
 pub(crate) mod refresh;
@@ -37,6 +38,10 @@ use app::meters::Metrics;
 use app::models::activation::{ActivateRequest, Activated, ActivationItem, RollbackRequest};
 use app::models::upload::Deleted;
 use app::models::{ModelItem, NewModel};
+use app::notifications::{
+    AlertItem, ChannelChange, ChannelItem, DeliveryDetails, DeliveryItem, EventItem, MadeChannel,
+    NewChannel,
+};
 use app::outcomes::{NewOutcome, OutcomeItem};
 use app::performance::{Noted, Outcomes, Performance};
 use app::predict::PoolsRequest;
@@ -49,6 +54,7 @@ use findings::FindingQuery;
 use keys::AuditItem;
 use live::LiveQuery;
 use models::{ModelDetails, ModelQuery, TypeQuery};
+use notifications::{DeliveryQuery, EventQuery};
 use predictions::{
     OneInterruption, PredictAnswer, PredictRequest, PredictionItem, PredictionQuery,
 };
@@ -209,6 +215,30 @@ pub const ROUTES: &[Route] = routes! {
         "One finding.";
     patch "/api/v1/ml/findings/{finding_id}" "changeFinding" Decide Body<FindingChange> One<FindingItem> findings::change,
         "Accept, dismiss or reopen a finding.";
+    get "/api/v1/ml/alerts" "listAlerts" LookAtOwn Query<FormatQuery> Many<AlertItem> notifications::alerts,
+        "Conditions that stand, such as a stale snapshot or a model that drifts.";
+    get "/api/v1/ml/notifications/channels" "listChannels" LookAtOperations Query<FormatQuery> Many<ChannelItem> notifications::all,
+        "Where notices go.";
+    post "/api/v1/ml/notifications/channels" "makeChannel" Administer Body<NewChannel> Created<MadeChannel> notifications::make,
+        "Have notices sent to a webhook, Slack, Teams or by mail; the secret of a webhook is shown this once.";
+    get "/api/v1/ml/notifications/channels/{channel}" "getChannel" LookAtOperations Nothing One<ChannelItem> notifications::one,
+        "One channel, by its name or identifier.";
+    patch "/api/v1/ml/notifications/channels/{channel}" "changeChannel" Administer Body<ChannelChange> One<ChannelItem> notifications::change,
+        "Change a channel, or switch it off or on.";
+    delete "/api/v1/ml/notifications/channels/{channel}" "removeChannel" Administer Nothing One<ChannelItem> notifications::remove,
+        "Remove a channel; the log of what was sent stays.";
+    post "/api/v1/ml/notifications/channels/{channel}/secret" "renewChannelSecret" Administer Nothing One<MadeChannel> notifications::renew_secret,
+        "Draw a new secret for a webhook; the one before counts for another day.";
+    post "/api/v1/ml/notifications/channels/{channel}/test" "testChannel" Operate Nothing One<DeliveryItem> notifications::test,
+        "Send a test here and now, and say what came of it.";
+    get "/api/v1/ml/notifications/deliveries" "listDeliveries" LookAtOperations Query<DeliveryQuery> Many<DeliveryItem> notifications::deliveries,
+        "Messages and what became of them, newest first.";
+    get "/api/v1/ml/notifications/deliveries/{delivery_id}" "getDelivery" LookAtOperations Nothing One<DeliveryDetails> notifications::delivery,
+        "One message with what it says and every try.";
+    post "/api/v1/ml/notifications/deliveries/{delivery_id}/replay" "replayDelivery" Operate Nothing Created<DeliveryItem> notifications::replay,
+        "Send a message again, under its own name.";
+    get "/api/v1/ml/notifications/events" "listEvents" LookAtOwn Query<EventQuery> Many<EventItem> notifications::events,
+        "What happened that somebody might want to hear of, newest first.";
     get "/api/v1/ml/features/toggles" "getToggles" LookAtOwn Nothing One<ToggleItems> findings::toggles,
         "Which features are switched on, how often they scan, and their thresholds; with an ETag.";
     put "/api/v1/ml/features/toggles" "setToggles" Operate Body<ToggleChanges> One<ToggleItems> findings::set_toggles,

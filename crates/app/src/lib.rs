@@ -20,6 +20,7 @@ mod kept;
 pub mod live;
 pub mod meters;
 pub mod models;
+pub mod notifications;
 pub mod outcomes;
 pub mod performance;
 pub mod predict;
@@ -71,6 +72,7 @@ pub struct App {
     gate: access::Gate,
     gap_settings: gaps::GapSettings,
     cluster_settings: clusters::ClusterSettings,
+    notifications: notifications::NotificationSettings,
     models: models::serving::Models,
     tables: predict::Tables,
     keeper: Option<predict::keeper::Keeper>,
@@ -93,6 +95,7 @@ impl App {
             gate: access::Gate::default(),
             gap_settings: gaps::GapSettings::default(),
             cluster_settings: clusters::ClusterSettings::default(),
+            notifications: notifications::NotificationSettings::default(),
             models: models::serving::Models::default(),
             tables: predict::Tables::default(),
             keeper: None,
@@ -106,6 +109,12 @@ impl App {
     #[must_use]
     pub fn with_gap_settings(self, gap_settings: gaps::GapSettings) -> App {
         App { gap_settings, ..self }
+    }
+
+    /// The same, telling what happens as these say.
+    #[must_use]
+    pub fn with_notifications(self, notifications: notifications::NotificationSettings) -> App {
+        App { notifications, ..self }
     }
 
     /// The same, with a folder in which files of models are kept.

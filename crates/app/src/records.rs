@@ -7,6 +7,7 @@ use facts::cluster::ClusterState;
 use jiff::Timestamp;
 use store::{Seen, Sighting};
 
+use crate::notifications::spot_pools;
 use crate::{App, Error};
 
 /// Since when things have been in the state they are in, of one cluster and customer.
@@ -35,21 +36,25 @@ impl Records {
 
 /// What a snapshot shows of states that last. A section that is not there shows nothing.
 pub(crate) fn seen(state: &ClusterState, taken_at: Timestamp) -> Vec<Seen> {
-    let Some(section) = &state.volumes else { return Vec::new() };
+    unattached_volumes(state, taken_at).into_iter().chain(spot_pools(state, taken_at)).collect()
+}
+
+fn unattached_volumes(state: &ClusterState, taken_at: Timestamp) -> Option<Seen> {
+    let section = state.volumes.as_ref()?;
     let volumes = &section.items.ebs_volumes;
     let (inside, outside): (Vec<_>, Vec<_>) =
         volumes.iter().partition(|volume| is_unattached(volume));
     let names = |volumes: Vec<&facts::cluster::EbsVolume>| -> BTreeSet<String> {
         volumes.into_iter().map(|volume| volume.id.clone()).collect()
     };
-    vec![Seen {
+    Some(Seen {
         state: UNATTACHED.to_owned(),
         // Nothing was seen before it was looked at, nor after the snapshot as a whole was taken.
         at: section.observed_at.map_or(taken_at, |at| at.min(taken_at)),
         inside: names(inside),
         outside: names(outside),
         complete: section.complete,
-    }]
+    })
 }
 
 impl App {
@@ -61,7 +66,9 @@ impl App {
         customer_id: Option<&str>,
     ) -> Result<Option<Records>, Error> {
         let Some(cluster_id) = cluster_id else { return Ok(None) };
-        let sightings = self.store.sightings(cluster_id, customer_id).await?;
+        let mut sightings = self.store.sightings(cluster_id, customer_id).await?;
+        // No engine asks for the others.
+        sightings.retain(|one| one.state == UNATTACHED);
         Ok((!sightings.is_empty()).then(|| Records::of(sightings)))
     }
 }

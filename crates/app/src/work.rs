@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jobs::{JobFailure, Running, Try};
+use store::{EventRow, JobEnd, JobRow};
 
 use crate::fetch::{self, PriceSources};
-use crate::{App, gaps, refresh, retention, scans};
+use crate::{App, gaps, notifications, refresh, retention, scans};
 
 /// The kinds of jobs that [`work`] can do without an application.
 pub const KINDS: &[&str] =
     &[fetch::FETCH_PRICES, gaps::FILL_GAP, refresh::REFRESH_MODEL, retention::FORGET_PRICES];
 
 /// The kinds that need one: they decide.
-pub const DECIDING_KINDS: &[&str] = &[scans::PLAN_SCANS, scans::SCAN_CLUSTER];
+pub const DECIDING_KINDS: &[&str] =
+    &[scans::PLAN_SCANS, scans::SCAN_CLUSTER, notifications::WATCH_CONDITIONS];
 
 /// Every kind.
 #[must_use]
@@ -42,8 +45,17 @@ pub fn work_with(
                 (retention::FORGET_PRICES, _) => retention::forget_prices(&sources, &running).await,
                 (scans::PLAN_SCANS, Some(app)) => scans::plan_scans(app, &running).await,
                 (scans::SCAN_CLUSTER, Some(app)) => scans::scan_cluster(app, &running).await,
+                (notifications::WATCH_CONDITIONS, Some(app)) => {
+                    notifications::watch_conditions(app, &running).await
+                }
                 (other, _) => Err(JobFailure::Never(format!("nobody knows how to do `{other}`"))),
             }
         })
     })
+}
+
+/// What is told of the end of a try of a job.
+#[must_use]
+pub fn told(job: &JobRow, end: &JobEnd, now: Timestamp) -> Option<EventRow> {
+    notifications::of_job(job, end, now)
 }

@@ -5,6 +5,7 @@ mod aws;
 mod clusters;
 mod data;
 mod models;
+mod notifications;
 mod pricing;
 mod redis;
 
@@ -21,6 +22,7 @@ pub(crate) use data::{
     RefreshCommand, ScheduleCommand, ToFill, ToRefresh, ToSchedule,
 };
 pub(crate) use models::{Model, ModelCommand, ModelFiles, OneModel, ToPredict, ToUpload, ToVerify};
+pub(crate) use notifications::NotificationArguments;
 pub(crate) use pricing::{
     Dataset, ExportFormat, Exported, Kept, Listed, Pricing, PricingCommand, ToFetch,
 };
@@ -101,6 +103,8 @@ pub(crate) struct Serve {
     pub(crate) gaps: GapArguments,
     #[command(flatten)]
     pub(crate) clusters: ClusterArguments,
+    #[command(flatten)]
+    pub(crate) notifications: NotificationArguments,
     #[command(flatten)]
     pub(crate) refresh: AutoRefreshArguments,
     #[command(flatten)]

@@ -17,6 +17,7 @@ use crate::App;
 use crate::ids::named_id;
 use crate::joint::JointItem;
 use crate::joint::items::of_decision;
+use crate::notifications::of_finding;
 
 /// Who changes the state of findings when nobody does.
 const BY_SCAN: &str = "scan";
@@ -64,7 +65,8 @@ pub(crate) async fn scan_cluster(app: &Arc<App>, running: &Running) -> Result<()
         joint.outcomes.iter().map(|outcome| scan(&wanted, &settled, &outcome.decision)).collect();
     let found: u64 = scans.iter().map(|scan| scan.row.found).sum();
     let done = scans.len() as u64;
-    app.store().keep_scans(&scans, &running.step(&settled, done, all)?).await?;
+    let progress = running.step(&settled, done, all)?;
+    app.store().keep_scans(&scans, &progress, of_finding).await?;
     let words = format!(
         "{done} engines found {found} things at `{}` as of {}",
         wanted.cluster_id, settled.taken_at

@@ -61,6 +61,7 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let mut app = app
         .with_gap_settings(arguments.gaps.settings())
         .with_cluster_settings(arguments.clusters.settings())
+        .with_notifications(arguments.notifications.settings()?)
         .with_keeper(keeper);
     if !arguments.demo {
         app = app.with_model_folder(models);
@@ -89,6 +90,12 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     app.keep_spot_prices_for(arguments.price_retention_days).await?;
     app.see_to_auto_refresh(&arguments.refresh.wanted()).await?;
     app.see_to_scans(!arguments.clusters.no_scans).await?;
+    app.see_to_watching().await?;
+    let core_platform = &arguments.notifications;
+    let (url, secret) = (&core_platform.core_platform_url, &core_platform.core_platform_webhook_secret);
+    app.see_to_core_platform(url.as_deref(), secret.as_deref())
+        .await
+        .map_err(|error| Failure::Serve(format!("CORE_PLATFORM_URL: {}", told(&error))))?;
     tell(arguments, address, open);
     let (stop, mut stopped) = watch::channel(false);
     let mut background = JoinSet::new();
@@ -98,7 +105,9 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
         let (app, stopped) = (Arc::clone(&app), stopped.clone());
         background.spawn(async move { app.follow_store(followed, stopped).await });
     }
-    for work in [Background::Models, Background::Live, Background::Outcomes] {
+    let works =
+        [Background::Models, Background::Live, Background::Outcomes, Background::Notices];
+    for work in works {
         background.spawn(work.run(Arc::clone(&app), stopped.clone()));
     }
     // Predictions of requests that are answered while the server stops are kept too.
@@ -135,6 +144,8 @@ enum Background {
     Live,
     /// What became of predictions.
     Outcomes,
+    /// Notices for whoever wants to hear of what happens.
+    Notices,
 }
 
 impl Background {
@@ -143,6 +154,7 @@ impl Background {
             Background::Models => app.follow_models(stop).await,
             Background::Live => app.follow_predictions(stop).await,
             Background::Outcomes => app.watch_predictions(stop).await,
+            Background::Notices => app.deliver_notices(stop).await,
         }
     }
 }
@@ -158,6 +170,7 @@ fn runner(arguments: &Serve, sources: PriceSources, app: &Arc<App>) -> Result<Ru
     let config = RunnerConfig {
         lease,
         poll,
+        told: app::work::told,
         // Two servers of one database, also in containers that count processes alike.
         ..RunnerConfig::new(format!("{}-{started}", std::process::id()))
     };
@@ -263,6 +276,17 @@ fn tell(arguments: &Serve, address: SocketAddr, open: bool) {
         );
         eprintln!("  everything; `cloudoptim keys create --role admin --label NAME` ends it");
         tracing::warn!("development mode: no access keys, every call is let in");
+    }
+}
+
+/// What is wrong, down to the field.
+fn told(error: &app::Error) -> String {
+    match error {
+        app::Error::Invalid(fields) => {
+            let words = fields.iter().map(|field| format!("{}: {}", field.pointer, field.detail));
+            words.collect::<Vec<_>>().join("; ")
+        }
+        other => other.to_string(),
     }
 }
 

@@ -1,0 +1,340 @@
+//! Conditions that last: snapshots and prices that do not come any more, models that drift, risky pools
+//! under running clusters. They are told when they begin and when they end.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use facts::cluster::ClusterState;
+use facts::names::{CapacityType, InstanceType, OperatingSystem, Region};
+use jiff::{SignedDuration, Timestamp};
+use jobs::{JobFailure, Running, next_run};
+use market::AdvisorBucket;
+use serde_json::json;
+use store::{AlertRow, ClusterRow, EventRow, JobFilter, JobState, ScheduleRow, Seen};
+
+use super::severity_of;
+use super::telling::fact;
+use crate::access::Caller;
+use crate::fetch::FETCH_PRICES;
+use crate::ids::timed_id;
+use crate::predict::PoolQuery;
+use crate::{App, Error};
+
+/// The kind of job that looks at conditions.
+pub const WATCH_CONDITIONS: &str = "watch_conditions";
+
+const SCHEDULE: &str = "watch conditions";
+const CRON: &str = "5,20,35,50 * * * *";
+
+/// The state of a spot pool that a cluster runs on, as snapshots show it.
+const SPOT_POOL: &str = "spot_pool";
+
+/// How long events and the log of deliveries are kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// A schedule may miss so many runs before its prices are stale.
+const MISSED_RUNS: i64 = 3;
+/// Probability of an interruption within a day from which a pool is to be left.
+const RISKY_FROM: f64 = 0.20;
+/// Jobs among which the newest run of a schedule is looked for.
+const JOBS_LOOKED_AT: u64 = 500;
+const CLUSTERS_AT_ONCE: u64 = 500;
+
+/// What ends a condition, by what begins it.
+const ENDS: [(&str, &str); 4] = [
+    ("model.drifting", "model.steady"),
+    ("pool.risky", "pool.calm"),
+    ("prices.stale", "prices.fresh"),
+    ("snapshot.stale", "snapshot.fresh"),
+];
+
+impl App {
+    /// Has conditions watched.
+    ///
+    /// # Errors
+    /// A store that does not answer.
+    pub async fn see_to_watching(&self) -> Result<(), Error> {
+        let known = self.store.schedules().await?.into_iter().find(|row| row.name == SCHEDULE);
+        if known.is_some() {
+            // One that somebody has switched off stays so.
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let caller = Caller::server();
+        let row = ScheduleRow {
+            schedule_id: timed_id(now, SCHEDULE.as_bytes()),
+            name: SCHEDULE.to_owned(),
+            kind: WATCH_CONDITIONS.to_owned(),
+            payload: json!({}),
+            cron: CRON.to_owned(),
+            enabled: true,
+            next_run_at: next_run(CRON, now).map_err(|error| Error::Internal(error.to_string()))?,
+            last_run_at: None,
+            created_by: caller.name.clone(),
+            created_at: now,
+        };
+        let note = self.note(&caller, "schedule.set", SCHEDULE.to_owned(), json!({}));
+        self.store.set_schedule(&row, &note).await?;
+        Ok(())
+    }
+
+    /// Looks at every condition; how many stand.
+    ///
+    /// # Errors
+    /// A store that does not answer.
+    pub async fn watch_conditions(&self) -> Result<usize, Error> {
+        let now = self.clock.now();
+        let mut standing = self.drifting_models(now).await?;
+        standing.extend(self.stale_prices(now).await?);
+        let mut offset = 0;
+        loop {
+            let (clusters, total) = self.store.clusters(None, CLUSTERS_AT_ONCE, offset).await?;
+            for cluster in &clusters {
+                let age = now.duration_since(cluster.taken_at);
+                if age > self.cluster_settings.stale_after {
+                    standing.push(stale_snapshot(cluster, age, now));
+                } else {
+                    standing.extend(self.risky_pools(cluster, now).await?);
+                }
+            }
+            offset += CLUSTERS_AT_ONCE;
+            if offset >= total {
+                break;
+            }
+        }
+        let keys: BTreeSet<&str> = standing.iter().map(|event| event.dedupe_key.as_str()).collect();
+        let before = self.store.alerts(None).await?;
+        let over = before.iter().filter(|alert| !keys.contains(alert.alert_key.as_str()));
+        let ended: Vec<EventRow> = over.filter_map(|alert| end_of(alert, now)).collect();
+        self.store.judge_conditions(&standing, &ended, now).await?;
+        self.store.forget_notices(now.checked_sub(KEPT).unwrap_or(now)).await?;
+        Ok(standing.len())
+    }
+
+    async fn drifting_models(&self, now: Timestamp) -> Result<Vec<EventRow>, Error> {
+        let mut standing = Vec::new();
+        for served in self.served_models() {
+            let model_id = served.model_id.to_string();
+            let measured = match self.performance(Some(&model_id)).await {
+                Ok(measured) => measured,
+                // It was removed just now.
+                Err(Error::NotFound(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            if measured.alerts.is_empty() {
+                continue;
+            }
+            let why = measured.alerts.join("; ");
+            standing.push(EventRow {
+                title: format!("model `{}` {}: {why}", served.name, served.version),
+                facts: json!([fact("model", &served.name), fact("version", &served.version)]),
+                detail: json!({
+                    "model_id": model_id,
+                    "alerts": measured.alerts,
+                    "stability_index": measured.drift.stability_index,
+                    "measured_count": measured.measured_count,
+                }),
+                link: Some(format!("/api/v1/ml/models/{model_id}/performance")),
+                ..condition("model.drifting", format!("model:{model_id}"), now)
+            });
+        }
+        Ok(standing)
+    }
+
+    /// Schedules that renew prices and have not done so for several runs.
+    async fn stale_prices(&self, now: Timestamp) -> Result<Vec<EventRow>, Error> {
+        let filter = JobFilter {
+            kind: Some(FETCH_PRICES.to_owned()),
+            limit: JOBS_LOOKED_AT,
+            ..JobFilter::default()
+        };
+        let jobs = self.store.jobs(&filter).await?;
+        let mut standing = Vec::new();
+        let schedules = self.store.schedules().await?;
+        for schedule in schedules.iter().filter(|row| row.enabled && row.kind == FETCH_PRICES) {
+            let maker = format!("schedule {}", schedule.name);
+            let done = jobs
+                .iter()
+                .filter(|job| job.created_by == maker && job.state == JobState::Completed)
+                .filter_map(|job| job.finished_at)
+                .max();
+            let since = done.unwrap_or(schedule.created_at);
+            let interval = interval_of(&schedule.cron, now);
+            let age = now.duration_since(since);
+            if age.as_secs() <= interval.as_secs().saturating_mul(MISSED_RUNS) {
+                continue;
+            }
+            let hours = age.as_hours();
+            standing.push(EventRow {
+                title: format!("`{}` has not succeeded for {hours} hours", schedule.name),
+                facts: json!([fact("schedule", &schedule.name), fact("since", &since.to_string())]),
+                detail: json!({ "schedule": schedule.name, "since": since, "cron": schedule.cron }),
+                link: Some("/api/v1/ml/pricing/fetch".to_owned()),
+                ..condition("prices.stale", format!("prices:{}", schedule.name), now)
+            });
+        }
+        Ok(standing)
+    }
+
+    /// Spot pools that a cluster runs on and that are to be left: the active model says so, or the Spot
+    /// Advisor has them in its worst class.
+    async fn risky_pools(
+        &self,
+        cluster: &ClusterRow,
+        now: Timestamp,
+    ) -> Result<Vec<EventRow>, Error> {
+        let sightings =
+            self.store.sightings(&cluster.cluster_id, cluster.customer_id.as_deref()).await?;
+        let used: Vec<&str> = sightings
+            .iter()
+            .filter(|one| one.state == SPOT_POOL)
+            .map(|one| one.object_id.as_str())
+            .collect();
+        let mut standing = Vec::new();
+        for pool in used {
+            let Some(why) = self.why_risky(pool, now)? else { continue };
+            let customer = cluster.customer_id.as_deref().unwrap_or_default();
+            let key = format!("pool:{customer}:{}:{pool}", cluster.cluster_id);
+            standing.push(EventRow {
+                customer_id: cluster.customer_id.clone(),
+                cluster_id: Some(cluster.cluster_id.clone()),
+                title: format!("`{}` runs on the spot pool {pool}: {why}", cluster.cluster_id),
+                facts: json!([
+                    fact("cluster", &cluster.cluster_id),
+                    fact("pool", pool),
+                    fact("why", &why)
+                ]),
+                detail: json!({ "pool": pool, "why": why }),
+                ..condition("pool.risky", key, now)
+            });
+        }
+        Ok(standing)
+    }
+
+    fn why_risky(&self, pool: &str, now: Timestamp) -> Result<Option<String>, Error> {
+        let Some((instance_type, region, zone, system)) = parts(pool) else { return Ok(None) };
+        let market = self.desk();
+        let quote = market.market().advisor(&instance_type, &region, system, now);
+        let worst = AdvisorBucket::ALL.last();
+        if quote.is_some_and(|quote| quote.bucket.as_ref() == worst) {
+            let why = "the Spot Advisor says that more than 20 % of it are taken back in a month";
+            return Ok(Some(why.to_owned()));
+        }
+        // Without a model the class has said everything.
+        if self.active_model(crate::models::ModelType::SpotPredictor).is_none() {
+            return Ok(None);
+        }
+        let asked = PoolQuery {
+            instance_type: instance_type.as_str().into(),
+            region: region.as_str().into(),
+            az: (!zone.is_empty()).then(|| zone.into()),
+            operating_system: system,
+            spot_price: None,
+            launch_time: None,
+        };
+        let asked = [asked];
+        let said = self.predict_interruptions(&asked, None, &Caller::server())?;
+        let day = said.predictions.first().map(|one| one.probabilities.day);
+        Ok(day
+            .filter(|day| *day >= RISKY_FROM)
+            .map(|day| format!("the active model says {:.0} % within a day", day * 100.0)))
+    }
+}
+
+/// Works on a job that looks at conditions.
+pub(crate) async fn watch_conditions(app: &Arc<App>, running: &Running) -> Result<(), JobFailure> {
+    let standing =
+        app.watch_conditions().await.map_err(|error| JobFailure::Later(error.to_string(), None))?;
+    if standing > 0 {
+        running.log(&format!("{standing} conditions stand")).await?;
+    }
+    Ok(())
+}
+
+/// The spot pools that a snapshot shows machines in.
+pub(crate) fn spot_pools(state: &ClusterState, taken_at: Timestamp) -> Option<Seen> {
+    let section = state.nodes.as_ref()?;
+    let region = state.region.as_ref();
+    let pool = |node: &facts::cluster::Node| {
+        let is_spot = node.capacity_type == Some(CapacityType::Spot);
+        let instance_type = node.instance_type.as_deref().filter(|_| is_spot)?;
+        let zone = node.zone.as_deref().unwrap_or_default();
+        let region = match region {
+            Some(region) => region.to_string(),
+            None => zone.trim_end_matches(|letter: char| letter.is_ascii_lowercase()).to_owned(),
+        };
+        let system = node.operating_system.unwrap_or_default();
+        (!region.is_empty()).then(|| format!("{instance_type}/{region}/{zone}/{}", system.name()))
+    };
+    Some(Seen {
+        state: SPOT_POOL.to_owned(),
+        at: section.observed_at.map_or(taken_at, |at| at.min(taken_at)),
+        inside: section.items.iter().filter_map(pool).collect(),
+        outside: BTreeSet::new(),
+        complete: section.complete,
+    })
+}
+
+fn parts(pool: &str) -> Option<(InstanceType, Region, &str, OperatingSystem)> {
+    let mut parts = pool.split('/');
+    let (instance_type, region) = (parts.next()?, parts.next()?);
+    let (zone, system) = (parts.next()?, parts.next()?);
+    let system = match system {
+        "windows" => OperatingSystem::Windows,
+        _ => OperatingSystem::Linux,
+    };
+    Some((instance_type.parse().ok()?, region.parse().ok()?, zone, system))
+}
+
+fn stale_snapshot(cluster: &ClusterRow, age: SignedDuration, now: Timestamp) -> EventRow {
+    let hours = age.as_hours();
+    let customer = cluster.customer_id.as_deref().unwrap_or_default();
+    EventRow {
+        customer_id: cluster.customer_id.clone(),
+        cluster_id: Some(cluster.cluster_id.clone()),
+        title: format!("the newest snapshot of `{}` is {hours} hours old", cluster.cluster_id),
+        facts: json!([
+            fact("cluster", &cluster.cluster_id),
+            fact("newest snapshot", &cluster.taken_at.to_string())
+        ]),
+        detail: json!({ "taken_at": cluster.taken_at, "age_hours": hours }),
+        link: Some("/api/v1/ml/clusters".to_owned()),
+        ..condition("snapshot.stale", format!("snapshot:{customer}:{}", cluster.cluster_id), now)
+    }
+}
+
+/// An event of a condition without what it is about.
+fn condition(event_type: &str, key: String, now: Timestamp) -> EventRow {
+    EventRow {
+        event_id: timed_id(now, format!("{event_type}{key}").as_bytes()),
+        event_type: event_type.to_owned(),
+        dedupe_key: key,
+        severity: severity_of(event_type).name().to_owned(),
+        customer_id: None,
+        cluster_id: None,
+        title: String::new(),
+        facts: json!([]),
+        detail: json!({}),
+        link: None,
+        occurred_at: now,
+    }
+}
+
+/// What is told when a condition does not stand any more.
+fn end_of(alert: &AlertRow, now: Timestamp) -> Option<EventRow> {
+    let (_, end) = ENDS.iter().find(|(begin, _)| *begin == alert.event_type)?;
+    let lasted = now.duration_since(alert.since).as_hours();
+    Some(EventRow {
+        customer_id: alert.customer_id.clone(),
+        cluster_id: alert.cluster_id.clone(),
+        title: format!("over after {lasted} hours: {}", alert.title),
+        facts: json!([fact("since", &alert.since.to_string())]),
+        detail: json!({ "began": alert.event_type, "since": alert.since }),
+        ..condition(end, alert.alert_key.clone(), now)
+    })
+}
+
+/// The time between two runs.
+fn interval_of(cron: &str, now: Timestamp) -> SignedDuration {
+    let next = next_run(cron, now).and_then(|first| Ok((first, next_run(cron, first)?)));
+    next.map_or(SignedDuration::from_hours(24), |(first, second)| second.duration_since(first))
+}
