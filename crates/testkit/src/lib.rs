@@ -1,11 +1,12 @@
-//! What tests lean on: a fake AWS that speaks real HTTP on loopback and fails when told to, and models
-//! whose answers are known.
+//! What tests lean on: a fake AWS that speaks real HTTP on loopback and fails when told to, receivers of
+//! notices, and models whose answers are known.
 //!
 //! Used by tests and development only; nothing that is shipped depends on it. It refuses to know
 //! how the product reads AWS: it shares no code with the sources that it tries out.
 
 mod fake_aws;
 mod fake_bucket;
+mod fake_receiver;
 mod generated;
 mod made_model;
 mod offer;
@@ -16,6 +17,7 @@ pub use fake_aws::fault::{Fault, Rule, RuleError};
 pub use fake_aws::spot::POISONED_ROWS;
 pub use fake_aws::{FakeAws, Seen};
 pub use fake_bucket::FakeBucket;
+pub use fake_receiver::{FakeMail, FakeReceiver, Posted};
 pub use generated::generated;
 pub use made_model::{Made, made_model};
 pub use offer::Offer;

@@ -123,7 +123,7 @@ pub(super) async fn found(app: &App, decision_id: &str, names: &[(&str, Option<f
         lease_until: now,
     };
     let scan = Scan { row, found, whole: true, seen_in: Vec::new() };
-    app.store().keep_scans(&[scan], &progress).await.unwrap();
+    app.store().keep_scans(&[scan], &progress, |_| None).await.unwrap();
 }
 
 #[tokio::test]

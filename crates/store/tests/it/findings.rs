@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use store::{
-    AuditRow, FindingFilter, FindingRow, FindingState, NewJob, OutcomeRow, Progress, Scan, ScanRow,
-    Settlement, Store, StoreError, ToggleRow, Uuid,
+    AuditRow, EventRow, FindingFilter, FindingRow, FindingState, NewJob, OutcomeRow, Progress,
+    Scan, ScanRow, Settlement, Store, StoreError, ToggleRow, Uuid,
 };
 use units::Usd;
 
@@ -130,7 +130,7 @@ async fn a_finding_goes_through_its_life() {
         let (store, name) = (&backend.store, backend.name);
         let step = progress(store).await;
         let keep = async |number: i64, found: &[(&str, i64)], whole: bool| {
-            store.keep_scans(&[scan(number, found, whole)], &step).await.unwrap();
+            store.keep_scans(&[scan(number, found, whole)], &step, |_| None).await.unwrap();
             states(store).await
         };
         assert_eq!(keep(1, &[("a", 5), ("b", 0), ("c", 9)], true).await, "a open, b open, c open");
@@ -144,7 +144,7 @@ async fn a_finding_goes_through_its_life() {
         assert_eq!(keep(2, &[("a", 6)], false).await, "a accepted, b dismissed, c open", "{name}");
         // Nor where the section in which they lie is missing.
         let without = Scan { seen_in: Vec::new(), ..scan(2, &[], true) };
-        store.keep_scans(&[without], &step).await.unwrap();
+        store.keep_scans(&[without], &step, |_| None).await.unwrap();
         assert_eq!(states(store).await, "a accepted, b dismissed, c open", "{name}");
         assert_eq!(
             keep(3, &[("a", 7)], true).await,
@@ -169,7 +169,7 @@ async fn a_finding_goes_through_its_life() {
         assert_eq!((scans.len(), scans[0].seen_at, scans[0].found), (1, day(13), 3), "{name}");
         // A worker whose lease went to another changes nothing.
         let lost = Progress { fence: step.fence + 1, ..step.clone() };
-        let kept = store.keep_scans(&[scan(14, &[], true)], &lost).await;
+        let kept = store.keep_scans(&[scan(14, &[], true)], &lost, |_| None).await;
         assert!(matches!(kept, Err(StoreError::LeaseLost)), "{name}");
         assert_eq!(states(store).await, "a open, b open, c open", "{name}");
         assert_eq!(store.scans().await.unwrap()[0].seen_at, day(13), "{name}");
@@ -181,7 +181,7 @@ async fn findings_are_found_by_what_they_are() {
     for backend in backends::all().await {
         let (store, name) = (&backend.store, backend.name);
         let step = progress(store).await;
-        store.keep_scans(&[scan(1, &[("a", 5), ("b", 6)], true)], &step).await.unwrap();
+        store.keep_scans(&[scan(1, &[("a", 5), ("b", 6)], true)], &step, |_| None).await.unwrap();
         let count = async |filter: FindingFilter| {
             store.findings(&FindingFilter { limit: 1, ..filter }).await.unwrap().1
         };
@@ -206,7 +206,7 @@ async fn outcomes_are_kept_once_and_settle_findings() {
     for backend in backends::all().await {
         let (store, name) = (&backend.store, backend.name);
         let step = progress(store).await;
-        store.keep_scans(&[scan(1, &[("a", 5), ("b", 6)], true)], &step).await.unwrap();
+        store.keep_scans(&[scan(1, &[("a", 5), ("b", 6)], true)], &step, |_| None).await.unwrap();
         let outcome = |number: u128, word: &str, dollars: Option<i64>| OutcomeRow {
             cluster_id: "prod".to_owned(),
             customer_id: Some("acme".to_owned()),
@@ -271,5 +271,47 @@ async fn only_who_saw_the_newest_toggles_changes_them() {
         assert_eq!(store.audit(10, 0).await.unwrap().len(), 1, "{name}: and is noted");
         assert_eq!(store.set_toggles(&first, None, &audit).await.unwrap(), Some(2), "{name}");
         assert_eq!(store.toggles().await.unwrap(), (vec![row(Some(6))], 2), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_scan_tells_of_what_it_changes_and_of_nothing_else() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        let step = progress(store).await;
+        let told = |row: &FindingRow| {
+            Some(EventRow {
+                event_id: Uuid::from_u128(
+                    row.finding_id.as_u128() << 32
+                        | u128::from(row.state_since.as_second().unsigned_abs()),
+                ),
+                event_type: format!("finding.{}", row.state.name()),
+                dedupe_key: row.finding.clone(),
+                severity: "info".to_owned(),
+                customer_id: row.customer_id.clone(),
+                cluster_id: Some(row.cluster_id.clone()),
+                title: String::new(),
+                facts: json!([]),
+                detail: json!({}),
+                link: None,
+                occurred_at: row.state_since,
+            })
+        };
+        let scanned = async |number: i64, found: &[(&str, i64)]| {
+            store.keep_scans(&[scan(number, found, true)], &step, told).await.unwrap();
+            let events = store.events_to_offer(20).await.unwrap();
+            let words = events.iter().map(|one| format!("{} {}", one.event_type, one.dedupe_key));
+            words.collect::<Vec<_>>()
+        };
+        let first = ["finding.open a", "finding.open b"];
+        assert_eq!(scanned(1, &[("a", 5), ("b", 6)]).await, first, "{name}");
+        assert_eq!(scanned(2, &[("a", 5), ("b", 7)]).await, first, "{name}: seen again is no news");
+        let second = [first[0], first[1], "finding.resolved b"];
+        assert_eq!(scanned(3, &[("a", 5)]).await, second, "{name}");
+        // A job that lost its lease tells nothing.
+        let lost = Progress { fence: 0, ..step.clone() };
+        let kept = store.keep_scans(&[scan(4, &[("c", 1)], true)], &lost, told).await;
+        assert!(matches!(kept, Err(StoreError::LeaseLost)), "{name}");
+        assert_eq!(store.events_to_offer(20).await.unwrap().len(), 3, "{name}");
     }
 }

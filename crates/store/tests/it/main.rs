@@ -9,6 +9,7 @@ mod decisions;
 mod findings;
 mod jobs;
 mod news;
+mod notifications;
 mod predictions;
 mod prices;
 mod records;
