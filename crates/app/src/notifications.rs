@@ -20,7 +20,9 @@ pub use item::{
 pub use wants::Wants;
 pub use watching::WATCH_CONDITIONS;
 
-pub(crate) use telling::{of_finding, of_job};
+pub use telling::of_finding;
+
+pub(crate) use telling::of_job;
 pub(crate) use watching::{spot_pools, watch_conditions};
 
 use notify::{Sender, Severity};

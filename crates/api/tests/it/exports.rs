@@ -105,6 +105,11 @@ async fn every_list_has_the_same_rows_in_every_format() {
     let id = decision["decision_id"].as_str().unwrap();
     findings::found(&app, id, &[("node:a", Some(146.0)), ("node:b", None)]).await;
     make("clusters/test/snapshots", r#"{"nodes":[{"name":"a"}],"pods":[]}"#).await;
+    make("clusters/old/snapshots", r#"{"taken_at":"2026-07-01T00:00:00Z","nodes":[]}"#).await;
+    assert_eq!(app.watch_conditions().await.unwrap(), 1);
+    let hook = r#"{"name":"=ops","kind":"webhook","url":"https://nobody.invalid/"}"#;
+    make("notifications/channels", hook).await;
+    make("notifications/channels/=ops/test", "{}").await;
     let model = json!({
         "model_name": "@spot", "model_version": "-1", "model_type": "spot_predictor",
         "trained_until_date": "2026-07-01", "active": true,

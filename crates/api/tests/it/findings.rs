@@ -102,7 +102,7 @@ pub(super) async fn found(app: &App, decision_id: &str, names: &[(&str, Option<f
         found: found.len() as u64,
     };
     let job = NewJob {
-        job_id: Uuid::from_u128(1),
+        job_id: Uuid::from_u128(u128::from(now.as_microsecond().unsigned_abs())),
         kind: "scan_cluster".to_owned(),
         dedupe_key: None,
         payload: json!({}),
@@ -123,7 +123,8 @@ pub(super) async fn found(app: &App, decision_id: &str, names: &[(&str, Option<f
         lease_until: now,
     };
     let scan = Scan { row, found, whole: true, seen_in: Vec::new() };
-    app.store().keep_scans(&[scan], &progress, |_| None).await.unwrap();
+    let told = app::notifications::of_finding;
+    app.store().keep_scans(&[scan], &progress, told).await.unwrap();
 }
 
 #[tokio::test]

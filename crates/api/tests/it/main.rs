@@ -10,6 +10,7 @@ mod fetch;
 mod findings;
 mod live;
 mod models;
+mod notifications;
 mod predictions;
 mod pricing;
 

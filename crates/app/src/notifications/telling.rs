@@ -15,7 +15,8 @@ use crate::refresh::REFRESH_MODEL;
 const LONGEST_REASON: usize = 500;
 
 /// What there is to tell of a finding whose state a scan has changed.
-pub(crate) fn of_finding(row: &FindingRow) -> Option<EventRow> {
+#[must_use]
+pub fn of_finding(row: &FindingRow) -> Option<EventRow> {
     let event_type = match row.state {
         FindingState::Open => "finding.opened",
         FindingState::Resolved => "finding.resolved",
