@@ -70,11 +70,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             "tracing",
         ],
     },
-    Layer {
-        name: "notify",
-        ours: &[],
-        heavy: &["lettre", "reqwest", "rustls", "tokio"],
-    },
+    Layer { name: "notify", ours: &[], heavy: &["lettre", "reqwest", "rustls", "tokio"] },
     // Named by tests only.
     Layer { name: "testkit", ours: &["facts", "units"], heavy: &["socket2"] },
     Layer {

@@ -329,3 +329,56 @@ async fn the_core_platform_gets_everything_as_the_operator_has_set_it() {
 fn uuid() -> String {
     "0198c0de-0000-7000-8000-00000000abcd".to_owned()
 }
+
+#[tokio::test]
+async fn a_cluster_on_a_risky_pool_is_told_of_until_it_leaves() {
+    let fixture = fixture().await;
+    let (now, region) = (fixture.app.clock().now(), "us-east-1".parse().unwrap());
+    let desk = fixture.app.desk();
+    let of_class = |wanted: usize| {
+        let types = [
+            "c5.large",
+            "m5.large",
+            "m4.large",
+            "p3.2xlarge",
+            "g4dn.xlarge",
+            "c5d.large",
+            "g5.xlarge",
+            "g6.xlarge",
+            "c6gn.large",
+            "m7a.large",
+            "p4d.24xlarge",
+            "x1e.xlarge",
+        ];
+        let class = |name: &&str| {
+            let system = facts::names::OperatingSystem::Linux;
+            let quote = desk.market().advisor(&name.parse().unwrap(), &region, system, now)?;
+            Some(usize::from(quote.bucket?.index()))
+        };
+        types.into_iter().find(|name| class(name) == Some(wanted)).unwrap()
+    };
+    let (risky, calm) = (of_class(4), of_class(0));
+    let node = |name: &str, instance_type: &str, bought: &str| {
+        json!({ "name": name, "instance_type": instance_type, "zone": "us-east-1a",
+                "capacity_type": bought })
+    };
+    let send = async |nodes: Value| {
+        fixture.hand.advance(SignedDuration::from_mins(1));
+        let state = json!({ "nodes": nodes, "region": "us-east-1" });
+        let path = "/api/v1/ml/clusters/shop/snapshots";
+        assert_eq!(
+            post(&fixture.router, path, &state.to_string()).await.status(),
+            StatusCode::CREATED
+        );
+        fixture.app.watch_conditions().await.unwrap()
+    };
+    let listed = async || json_of(get(&fixture.router, "/api/v1/ml/alerts").await).await;
+    // Capacity at the list price is not taken back.
+    assert_eq!(send(json!([node("a", risky, "on_demand"), node("b", calm, "spot")])).await, 0);
+    assert_eq!(send(json!([node("a", risky, "spot"), node("b", calm, "spot")])).await, 1);
+    let alerts = listed().await;
+    assert_eq!(alerts[0]["event_type"], "pool.risky");
+    assert!(alerts[0]["title"].as_str().unwrap().contains(risky), "{alerts}");
+    assert_eq!(send(json!([node("b", calm, "spot")])).await, 0);
+    assert_eq!(listed().await, json!([]));
+}

@@ -98,7 +98,7 @@ pub(crate) fn of_job(job: &JobRow, end: &JobEnd, now: Timestamp) -> Option<Event
             "attempts": job.attempts,
             "reason": reason,
         }),
-        link: Some(format!("/api/v1/ml/pricing/fetch/{}/status", job.job_id))
+        link: Some(format!("/api/v1/ml/pricing/fetch/{}", job.job_id))
             .filter(|_| job.kind == FETCH_PRICES),
         occurred_at: now,
     })

@@ -15,8 +15,12 @@ pub(crate) struct NotificationArguments {
     #[arg(long, env = "PUBLIC_URL", value_name = "ADDRESS")]
     pub(crate) public_url: Option<String>,
     /// Networks beside the internet to which notices may go, over http too, such as 10.20.0.0/16.
-    #[arg(long, env = "NOTIFICATION_PRIVATE_NETWORKS", value_name = "NETWORKS",
-          value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "NOTIFICATION_PRIVATE_NETWORKS",
+        value_name = "NETWORKS",
+        value_delimiter = ','
+    )]
     pub(crate) notification_private_networks: Vec<String>,
     /// The server that takes mail, such as smtps://user:password@mail.example.com; better given by the
     /// environment than on the command line. No mail when absent.
@@ -27,29 +31,36 @@ pub(crate) struct NotificationArguments {
     pub(crate) smtp_from: Option<String>,
     /// The Core Platform, which gets every event as a signed webhook through the channel
     /// `core-platform`.
-    #[arg(long, env = "CORE_PLATFORM_URL", value_name = "ADDRESS",
-          requires = "core_platform_webhook_secret")]
+    #[arg(
+        long,
+        env = "CORE_PLATFORM_URL",
+        value_name = "ADDRESS",
+        requires = "core_platform_webhook_secret"
+    )]
     pub(crate) core_platform_url: Option<String>,
     /// The secret of that webhook, `whsec_` and base64; better given by the environment than on the
     /// command line.
-    #[arg(long, env = "CORE_PLATFORM_WEBHOOK_SECRET", value_name = "SECRET", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "CORE_PLATFORM_WEBHOOK_SECRET",
+        value_name = "SECRET",
+        hide_env_values = true
+    )]
     pub(crate) core_platform_webhook_secret: Option<String>,
 }
 
 impl NotificationArguments {
     pub(crate) fn settings(&self) -> Result<NotificationSettings, Failure> {
         let rules = Rules::allowing(self.notification_private_networks.iter().map(String::as_str));
-        let rules = rules
-            .map_err(|why| Failure::Serve(format!("NOTIFICATION_PRIVATE_NETWORKS: {why}")))?;
+        let rules =
+            rules.map_err(|why| Failure::Serve(format!("NOTIFICATION_PRIVATE_NETWORKS: {why}")))?;
         let mail = match (&self.smtp_url, &self.smtp_from) {
             (None, _) => None,
             (Some(_), None) => {
                 let why = "SMTP_FROM: expected who mails are from, beside SMTP_URL";
                 return Err(Failure::Serve(why.to_owned()));
             }
-            (Some(url), Some(from)) => {
-                Some(MailServer::new(url, from).map_err(Failure::Serve)?)
-            }
+            (Some(url), Some(from)) => Some(MailServer::new(url, from).map_err(Failure::Serve)?),
         };
         let public_url = self.public_url.clone().filter(|url| !url.is_empty());
         if public_url.as_deref().is_some_and(|url| !url.starts_with("http")) {

@@ -92,7 +92,8 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     app.see_to_scans(!arguments.clusters.no_scans).await?;
     app.see_to_watching().await?;
     let core_platform = &arguments.notifications;
-    let (url, secret) = (&core_platform.core_platform_url, &core_platform.core_platform_webhook_secret);
+    let (url, secret) =
+        (&core_platform.core_platform_url, &core_platform.core_platform_webhook_secret);
     app.see_to_core_platform(url.as_deref(), secret.as_deref())
         .await
         .map_err(|error| Failure::Serve(format!("CORE_PLATFORM_URL: {}", told(&error))))?;
@@ -105,8 +106,7 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
         let (app, stopped) = (Arc::clone(&app), stopped.clone());
         background.spawn(async move { app.follow_store(followed, stopped).await });
     }
-    let works =
-        [Background::Models, Background::Live, Background::Outcomes, Background::Notices];
+    let works = [Background::Models, Background::Live, Background::Outcomes, Background::Notices];
     for work in works {
         background.spawn(work.run(Arc::clone(&app), stopped.clone()));
     }

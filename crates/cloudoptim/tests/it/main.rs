@@ -7,6 +7,7 @@ mod inventory;
 mod keys;
 mod killed_uploads;
 mod models;
+mod notifications;
 mod pricing;
 mod rendered;
 mod resumed;

@@ -87,7 +87,7 @@ async fn channels_are_changed_by_whoever_saw_the_newest() {
         let first = channel(1, "finops");
         assert!(store.add_channel(&first, &note()).await.unwrap(), "{name}");
         assert!(!store.add_channel(&channel(2, "finops"), &note()).await.unwrap(), "{name}");
-        assert_eq!(store.channels().await.unwrap(), [first.clone()], "{name}");
+        assert_eq!(store.channels().await.unwrap(), std::slice::from_ref(&first), "{name}");
         let changed =
             ChannelRow { enabled: false, rules: json!({ "events": [] }), ..first.clone() };
         assert!(store.change_channel(&changed, &note()).await.unwrap(), "{name}");
