@@ -221,3 +221,35 @@ async fn without_a_model_the_class_answers_and_says_how_sure_it_is() {
     assert!(all.hour < all.six_hours && all.six_hours < all.day && all.day < all.month);
     assert_eq!((one.interruption_probability, one.recommendation), (all.day, "use"));
 }
+
+#[tokio::test]
+async fn a_model_whose_answers_have_moved_is_told_of_until_it_is_active_no_more() {
+    let (place, waiting, hand) = kept(market::bundled()).await;
+    let bytes = made_model(&["x"], true, Made::Probability(0.5), 0);
+    let model = place.upload(&new("1", ModelType::SpotPredictor, true), &bytes).await.unwrap();
+    let caller = Caller::command_line();
+    let ask = |center: f64| {
+        let row = |number: u32| vec![Some(center + f64::from(number % 100) / 50.0)];
+        let rows = GivenRows::ByPosition((0..1000).map(row).collect());
+        let request = GivenRequest { model_type: ModelType::SpotPredictor, rows };
+        place.app.predict_rows(&request, &caller).unwrap();
+    };
+    ask(-2.0);
+    assert_eq!(place.app.watch_conditions().await.unwrap(), 0);
+    hand.advance(SignedDuration::from_hours(1));
+    ask(1.0);
+    write(&place.app, waiting).await;
+    let performance = place.app.performance(Some(&model.model_id)).await.unwrap();
+    assert!(performance.alerts[0].starts_with("drift"), "{:?}", performance.alerts);
+    assert_eq!(place.app.watch_conditions().await.unwrap(), 1);
+    let alerts = place.app.alerts(&caller).await.unwrap();
+    assert_eq!(alerts[0].event_type, "model.drifting");
+    assert!(alerts[0].title.contains("stability index"), "{}", alerts[0].title);
+
+    hand.advance(SignedDuration::from_hours(1));
+    place.upload(&new("2", ModelType::SpotPredictor, true), &bytes).await.unwrap();
+    assert_eq!(place.app.watch_conditions().await.unwrap(), 0);
+    let events = place.app.store().events_to_offer(10).await.unwrap();
+    let kinds: Vec<&str> = events.iter().map(|event| event.event_type.as_str()).collect();
+    assert_eq!(kinds, ["model.drifting", "model.steady"]);
+}
