@@ -33,13 +33,15 @@ pub(crate) fn artefacts(
             writeln!(text, "\n## {}\n", comment(one["subject"]["name"].as_str().unwrap_or("?")));
         sizes(&mut text, one);
         for part in advice {
-            let size = megabytes(&part["at_most_bytes"]);
+            let size = Some(&part["at_most_bytes"]).filter(|bytes| **bytes != 0);
+            let size = size.and_then(megabytes);
             let size = size.map_or_else(String::new, |size| format!(" (at most {size})"));
             let _ = writeln!(text, "- {}{size}", comment(part["what"].as_str().unwrap_or("")));
             if let Some(command) = part["command"].as_str() {
                 let _ = writeln!(text, "  `{}`", comment(command).replace('`', "'"));
             }
-            if let Some(example) = example(part["kind"].as_str().unwrap_or("")) {
+            let command = part["command"].as_str().unwrap_or("");
+            if let Some(example) = example(part["kind"].as_str().unwrap_or(""), command) {
                 let _ = writeln!(text, "\n  ```dockerfile\n{example}  ```");
             }
         }
@@ -68,12 +70,13 @@ fn megabytes(value: &Value) -> Option<String> {
     value.as_f64().map(|bytes| format!("{:.1} MB", bytes / 1e6))
 }
 
-fn example(kind: &str) -> Option<&'static str> {
+fn example(kind: &str, command: &str) -> Option<&'static str> {
     Some(match kind {
         "multi_stage_build" => {
             "  FROM base AS build\n  RUN …        # compilers live here\n  FROM base-slim\n  COPY --from=build /app /app\n"
         }
-        "clean_caches" => {
+        // What other package managers take is said in words.
+        "clean_caches" if command.contains("apt") => {
             "  RUN apt-get update && apt-get install -y --no-install-recommends … \\\n      && rm -rf /var/lib/apt/lists/*\n"
         }
         "slim_base" => "  FROM base:tag-slim\n",
