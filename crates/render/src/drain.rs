@@ -12,7 +12,7 @@ use crate::{Artefact, Origin, object};
 /// disruption budgets.
 pub(crate) fn artefacts(origin: &Origin, steps: &[Step]) -> Vec<Artefact> {
     let mut all = Vec::new();
-    let mut script = format!("#!/bin/sh\nset -eu\n{}", origin.comment());
+    let mut script = origin.beside_files();
     if steps.iter().any(|step| matches!(step.action, Action::EvictPod { .. })) {
         script.push_str(EVICT);
     }

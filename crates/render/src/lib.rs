@@ -69,6 +69,11 @@ impl Origin {
         ]
     }
 
+    /// The beginning of a script that reads files beside it, wherever it is called from.
+    pub(crate) fn beside_files(&self) -> String {
+        format!("#!/bin/sh\nset -eu\ncd -- \"$(dirname -- \"$0\")\"\n{}", self.comment())
+    }
+
     /// As lines at the beginning of a script.
     pub(crate) fn comment(&self) -> String {
         format!(

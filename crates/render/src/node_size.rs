@@ -12,7 +12,7 @@ use crate::{Artefact, Origin, object};
 /// makes no node larger or smaller and no pod larger.
 pub(crate) fn artefacts(origin: &Origin, steps: &[Step]) -> Vec<Artefact> {
     let mut all = Vec::new();
-    let mut script = format!("#!/bin/sh\nset -eu\n{}", origin.comment());
+    let mut script = origin.beside_files();
     for step in steps {
         let Action::ResizeInstance { from, to, .. } = &step.action else { continue };
         let Target { kind, name, .. } = &step.target;
@@ -51,8 +51,7 @@ pub(crate) fn artefacts(origin: &Origin, steps: &[Step]) -> Vec<Artefact> {
         );
         all.push(object(named.to_owned(), "patch", &adding(origin, wanted)));
     }
-    let says = script.lines().count() > 3;
-    if says {
+    if script != origin.beside_files() {
         all.push(Artefact {
             name: "node-sizes.sh".to_owned(),
             kind: "script".to_owned(),

@@ -15,7 +15,7 @@ use crate::{Artefact, Origin, object};
 pub(crate) fn artefacts(origin: &Origin, steps: &[Step]) -> Vec<Artefact> {
     let mut all = Vec::new();
     let mut watched = BTreeSet::new();
-    let mut script = format!("#!/bin/sh\nset -eu\n{}", origin.comment());
+    let mut script = origin.beside_files();
     for step in steps {
         let target = &step.target;
         let Some((patch, kind)) = patch(&step.action, &target.kind) else { continue };
@@ -47,7 +47,7 @@ pub(crate) fn artefacts(origin: &Origin, steps: &[Step]) -> Vec<Artefact> {
         let _ = writeln!(script, "{command} --dry-run=server\n{command}");
         all.push(object(name, "patch", &patch));
     }
-    if !all.is_empty() || script.contains("# step") {
+    if script != origin.beside_files() {
         all.push(Artefact {
             name: "patches.sh".to_owned(),
             kind: "script".to_owned(),
