@@ -165,8 +165,13 @@ fn varied(mut state: Value) -> Value {
         }
     }
     if let Some(workloads) = state["workloads"].as_array_mut() {
-        workloads
-            .push(json!({"kind": "CronJob", "name": "report", "namespace": "shop", "uid": "r"}));
+        for namespace in ["dev", "shop"] {
+            workloads.push(json!({
+                "kind": "Job", "name": "report-29760001", "namespace": namespace,
+                "owner": {"kind": "CronJob", "name": "report"},
+            }));
+            workloads.push(json!({"kind": "CronJob", "name": "report", "namespace": namespace}));
+        }
     }
     state
 }
