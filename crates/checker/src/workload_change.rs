@@ -12,8 +12,15 @@ pub(crate) fn judge(
     note: &mut impl FnMut(ReasonCode, String),
 ) -> bool {
     match &step.action {
-        Action::ResizeContainer { container, requests_before, requests, limits_before, limits } => {
-            let mut known = containers(state, step, container).peekable();
+        Action::ResizeContainer {
+            container,
+            init_container,
+            requests_before,
+            requests,
+            limits_before,
+            limits,
+        } => {
+            let mut known = containers(state, step, container, *init_container).peekable();
             if known.peek().is_none() {
                 note(
                     ReasonCode::UnknownTarget,
@@ -191,8 +198,9 @@ fn containers<'a>(
     state: &'a ClusterState,
     step: &'a Step,
     name: &'a str,
+    init: bool,
 ) -> impl Iterator<Item = &'a Container> {
     pods_of(state, step)
-        .flat_map(|pod| pod.containers.iter().chain(&pod.init_containers))
+        .flat_map(move |pod| if init { &pod.init_containers } else { &pod.containers })
         .filter(move |one| one.name == name)
 }

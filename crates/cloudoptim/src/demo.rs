@@ -1,5 +1,7 @@
 //! A made-up cluster for newcomers: every name says that it is one.
 
+mod surroundings;
+
 use facts::names::{OperatingSystem, Region};
 use jiff::{SignedDuration, Timestamp};
 use market::{InstanceFilter, Limits, Market, MarketFile, Origin};
@@ -8,9 +10,11 @@ use serde_json::{Value, json};
 /// The name of the cluster.
 pub(crate) const CLUSTER: &str = "demo-cluster-made-up";
 
-/// Requests that are answered when the demo starts.
-pub(crate) fn requests() -> Vec<(&'static str, Value)> {
-    let state = state();
+/// What the pods of a ReplicaSet are told apart by.
+const HASH: &str = "7c9d5f";
+
+/// Requests about a snapshot that are answered when the demo starts.
+pub(crate) fn requests(state: &Value) -> Vec<(&'static str, Value)> {
     let body = |requirements: Value| json!({ "cluster_id": CLUSTER, "current_state": state, "requirements": requirements });
     vec![
         ("bin-pack", body(json!({}))),
@@ -20,8 +24,9 @@ pub(crate) fn requests() -> Vec<(&'static str, Value)> {
 }
 
 /// Nine nodes in three zones, grown over a year and never tidied up: some nearly empty, one with a
-/// pod that must not be disturbed, a database with a zonal volume and a budget.
-fn state() -> Value {
+/// pod that must not be disturbed, a database with a zonal volume and a budget; and what stands
+/// around them at an instant.
+pub(crate) fn state(now: Timestamp) -> Value {
     let mut nodes = Vec::new();
     let mut pods = Vec::new();
     let types = [
@@ -35,6 +40,7 @@ fn state() -> Value {
         let name = format!("demo-node-{}", at + 1);
         nodes.push(json!({
             "name": name, "uid": format!("demo-{at}"), "instance_type": kind, "zone": zone,
+            "provider_id": format!("aws:///{zone}/i-{name}"),
             "architecture": "amd64", "operating_system": "linux", "capacity_type": "on_demand",
             "allocatable": { "cpu": cpu, "memory": memory, "pods": 58 },
             "labels": { "demo": "made-up" },
@@ -66,7 +72,14 @@ fn state() -> Value {
     let mut import = pod("nightly-import", "demo-node-9", "Job", "nightly-import", "500m", "1Gi");
     import["annotations"] = json!({ "karpenter.sh/do-not-disrupt": "true" });
     pods.push(import);
-    json!({
+    for at in 0..4 {
+        let node = format!("demo-node-{}", [3, 6][at % 2]);
+        let name = format!("preview-{at}");
+        let mut preview = pod(&name, &node, "ReplicaSet", "preview", "500m", "1Gi");
+        preview["namespace"] = json!("dev");
+        pods.push(preview);
+    }
+    let mut state = json!({
         "schema": "cloudoptim/cluster-state/v1",
         "cluster_id": CLUSTER,
         "region": "us-east-1",
@@ -86,14 +99,23 @@ fn state() -> Value {
                 }],
             }] }],
         } },
-    })
+    });
+    surroundings::add(&mut state, now);
+    state
 }
 
 fn pod(name: &str, node: &str, owner: &str, app: &str, cpu: &str, memory: &str) -> Value {
+    let mut labels = json!({ "app": app });
+    let mut made_by = app.to_owned();
+    if owner == "ReplicaSet" {
+        // As Deployments name theirs.
+        labels["pod-template-hash"] = json!(HASH);
+        made_by = format!("{app}-{HASH}");
+    }
     json!({
         "name": name, "namespace": "demo", "uid": format!("demo-pod-{name}"), "node": node,
-        "labels": { "app": app },
-        "owner": { "kind": owner, "name": app },
+        "labels": labels,
+        "owner": { "kind": owner, "name": made_by },
         "containers": [{ "name": app, "requests": { "cpu": cpu, "memory": memory } }],
     })
 }

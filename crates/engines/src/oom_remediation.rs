@@ -387,19 +387,22 @@ fn memory_of(container: &Container) -> (Option<Bytes>, Option<Bytes>) {
     (limit, container.requests.memory.or(limit))
 }
 
-/// The container that a finding is about, as the pods of its workload have it.
+/// The container that a finding is about, as the pods of its workload have it, and whether it is an
+/// init container.
 fn container_of<'a>(
     state: &'a ClusterState,
     pods: &[u32],
     one: &OomFinding,
-) -> Option<&'a Container> {
+) -> Option<(&'a Container, bool)> {
     let mut pods: Vec<&Pod> = pods.iter().map(|pod| &state.pod_items()[*pod as usize]).collect();
     pods.sort_by(|a, b| a.name.cmp(&b.name));
-    pods.into_iter().flat_map(|pod| pod.containers.iter().chain(&pod.init_containers)).find(
-        |container| {
-            container.name == one.container && memory_of(container) == (one.limit, one.request)
-        },
-    )
+    let mut all = pods.into_iter().flat_map(|pod| {
+        let inits = pod.init_containers.iter().map(|container| (container, true));
+        pod.containers.iter().map(|container| (container, false)).chain(inits)
+    });
+    all.find(|(container, _)| {
+        container.name == one.container && memory_of(container) == (one.limit, one.request)
+    })
 }
 
 fn plan(state: &ClusterState, workloads: &Workloads, found: &[OomFinding]) -> Vec<Step> {
@@ -413,8 +416,9 @@ fn plan(state: &ClusterState, workloads: &Workloads, found: &[OomFinding]) -> Ve
         let pods = place.map_or(0, |place| workloads.pods[place].len() as u32);
         let container = place.and_then(|place| container_of(state, &workloads.pods[place], one));
         let action = match (one.remedy, container) {
-            (OomRemedy::RaiseMemory, Some(container)) => Action::ResizeContainer {
+            (OomRemedy::RaiseMemory, Some((container, init))) => Action::ResizeContainer {
                 container: one.container.clone(),
+                init_container: init,
                 requests_before: container.requests.clone(),
                 requests: ResourceList { memory: one.new_request, ..container.requests.clone() },
                 limits_before: container.limits.clone(),

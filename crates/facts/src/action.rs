@@ -87,6 +87,9 @@ pub enum Action {
     ResizeContainer {
         /// The container of the target's pods.
         container: String,
+        /// Whether it is listed among the init containers, as sidecars are.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        init_container: bool,
         /// Requests now.
         requests_before: ResourceList,
         /// Requests afterwards.

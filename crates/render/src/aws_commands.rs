@@ -1,20 +1,18 @@
-//! Steps outside of the cluster as commands of `aws`, tried out before they are done, and a table of
-//! what they are about.
+//! Steps outside of the cluster as commands of `aws`, tried out before they are done.
 
 use std::fmt::Write;
 
-use facts::action::{Action, Step, Target};
+use facts::action::{Action, Step};
 
-use crate::quoting::{comment, field, shell};
+use crate::quoting::{comment, shell};
 use crate::{Artefact, Origin};
 
-/// A script and a table; nothing where no step lies outside of the cluster.
-pub(crate) fn artefacts(origin: &Origin, steps: &[Step]) -> Vec<Artefact> {
+/// A script; nothing where no step lies outside of the cluster.
+pub(crate) fn artefact(origin: &Origin, steps: &[Step]) -> Option<Artefact> {
     let mut script = format!(
         "#!/bin/sh\n# Tries every command out that can be; runs them with APPLY=yes.\nset -eu\n{}{FUNCTIONS}",
         origin.comment()
     );
-    let mut table = String::from("step,action,kind,id,arn\n");
     let mut any = false;
     for step in steps {
         let Some((what, commands)) = commands(step) else { continue };
@@ -24,26 +22,13 @@ pub(crate) fn artefacts(origin: &Origin, steps: &[Step]) -> Vec<Artefact> {
         for (command, tried) in commands {
             let _ = writeln!(script, "{} {command}", if tried { "try" } else { "run" });
         }
-        let Target { kind, name, arn, .. } = &step.target;
-        let _ = writeln!(
-            table,
-            "{},{},{},{},{}",
-            step.step,
-            field(&what),
-            field(kind),
-            field(name),
-            field(arn.as_deref().unwrap_or(""))
-        );
     }
-    if !any {
-        return Vec::new();
-    }
-    let made = |name: &str, kind: &str, content| Artefact {
-        name: name.to_owned(),
-        kind: kind.to_owned(),
-        content,
-    };
-    vec![made("aws.sh", "script", script), made("resources.csv", "table", table)]
+    any.then(|| Artefact { name: "aws.sh".to_owned(), kind: "script".to_owned(), content: script })
+}
+
+/// What a step outside of the cluster does, for people.
+pub(crate) fn what(step: &Step) -> Option<String> {
+    commands(step).map(|(what, _)| what)
 }
 
 /// `try` asks EC2 whether it would be allowed (which it answers with an error of that name), and `run`

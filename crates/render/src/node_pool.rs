@@ -2,14 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use facts::action::{Action, Step};
 use facts::decision::AllocatedPool;
 use facts::names::CapacityType;
 use serde_json::{Value, json};
 
 use crate::{Artefact, Origin, object};
 
-/// The requirements of a pool as a whole object and as a patch (RFC 6902) of an existing one.
-pub(crate) fn artefacts(origin: &Origin, allocation: &[AllocatedPool]) -> Vec<Artefact> {
+/// The requirements of a pool as a whole object and as a patch (RFC 6902) of an existing one. The
+/// patch keeps what the plan keeps of the pool that it knows.
+pub(crate) fn artefacts(
+    origin: &Origin,
+    allocation: &[AllocatedPool],
+    steps: &[Step],
+) -> Vec<Artefact> {
     if allocation.is_empty() {
         return Vec::new();
     }
@@ -52,11 +58,17 @@ pub(crate) fn artefacts(origin: &Origin, allocation: &[AllocatedPool]) -> Vec<Ar
             },
         },
     });
-    let patch = json!([
-        {"op": "replace", "path": "/spec/template/spec/requirements", "value": requirements},
-        {"op": "add", "path": "/metadata/annotations/cloudoptim.io~1decision-id", "value": origin.decision_id},
-        {"op": "add", "path": "/metadata/annotations/cloudoptim.io~1valid-until", "value": origin.valid_until.to_string()},
-    ]);
+    let known = steps.iter().find_map(|step| match &step.action {
+        Action::PatchObject { patch, .. } if step.target.kind == "NodePool" => {
+            patch.pointer("/spec/template/spec/requirements").cloned()
+        }
+        _ => None,
+    });
+    let requirements = known.unwrap_or(requirements);
+    let replaced = json!({
+        "op": "replace", "path": "/spec/template/spec/requirements", "value": requirements,
+    });
+    let patch: Value = std::iter::once(replaced).chain(origin.operations()).collect();
     vec![
         object("nodepool.json".to_owned(), "kubernetes", &pool),
         object("nodepool.patch.json".to_owned(), "patch", &patch),

@@ -29,7 +29,8 @@ fn apply(state: &mut ClusterState, step: &Step) {
     match &step.action {
         Action::ResizeContainer { container, requests, limits, .. } => {
             for pod in pods_of(state, step) {
-                for one in pod.containers.iter_mut().filter(|one| one.name == *container) {
+                let all = pod.containers.iter_mut().chain(&mut pod.init_containers);
+                for one in all.filter(|one| one.name == *container) {
                     one.requests.clone_from(requests);
                     one.limits.clone_from(limits);
                 }

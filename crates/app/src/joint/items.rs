@@ -114,23 +114,49 @@ fn committed(decision: &ErasedDecision) -> Usd {
     }
 }
 
-/// Gives every item its part of what the decision as a whole adds, by what it claims itself.
+/// Gives every item its part of what the decision as a whole adds, by what it claims itself and no
+/// more than that. What nobody claims is of those whose claim is unknown, else of those that claim
+/// nothing; where there are none, of all by their claims.
 fn share(items: &mut [JointItem], whole: Usd) {
-    let own = |item: &JointItem| item.own_savings_usd_per_month.unwrap_or(Usd::ZERO).max(Usd::ZERO);
-    let total: Usd = items.iter().map(&own).sum();
+    let claims: Vec<Usd> = items
+        .iter()
+        .map(|item| item.own_savings_usd_per_month.unwrap_or(Usd::ZERO).max(Usd::ZERO))
+        .collect();
+    let total: Usd = claims.iter().copied().sum();
+    let is_unknown = |item: &JointItem| item.own_savings_usd_per_month.is_none();
+    let any_unknown = items.iter().any(is_unknown);
+    let silent: Vec<bool> = items
+        .iter()
+        .zip(&claims)
+        .map(|(item, claim)| if any_unknown { is_unknown(item) } else { *claim == Usd::ZERO })
+        .collect();
+    let count = silent.iter().filter(|is_silent| **is_silent).count();
+    let capped = count > 0 && whole > total;
+    let shared = if capped { total } else { whole };
+    let part = |of: Usd, weight: f64| {
+        Usd::from_dollars(of.dollars() * weight).unwrap_or(Usd::ZERO).min(of)
+    };
     let mut left = whole;
-    let last = items.len().saturating_sub(1);
-    for (place, item) in items.iter_mut().enumerate() {
-        let part = if place == last {
-            left
-        } else if total > Usd::ZERO {
-            let share = own(item).dollars() / total.dollars();
-            Usd::from_dollars(whole.dollars() * share).unwrap_or(Usd::ZERO).min(left)
+    for ((item, claim), is_silent) in items.iter_mut().zip(&claims).zip(&silent) {
+        let own = if *claim > Usd::ZERO {
+            let own = part(shared, claim.dollars() / total.dollars());
+            if capped { own.min(*claim) } else { own }
+        } else if capped && *is_silent {
+            part(whole - total, 1.0 / count as f64)
         } else {
             Usd::ZERO
         };
-        item.counted_savings_usd_per_month = part;
-        left = left - part;
+        item.counted_savings_usd_per_month = own.min(left);
+        left = left - item.counted_savings_usd_per_month;
+    }
+    // What rounding leaves is some billionths of a dollar: they go where nobody claims less.
+    let place = if capped {
+        silent.iter().rposition(|is_silent| *is_silent)
+    } else {
+        (0..claims.len()).max_by_key(|place| claims[*place])
+    };
+    if let Some(item) = place.and_then(|place| items.get_mut(place)) {
+        item.counted_savings_usd_per_month += left;
     }
 }
 
@@ -247,4 +273,50 @@ fn of_spot<R>(decision: &Decision<R>) -> Option<JointItem> {
         requires_review: false,
         owner: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use units::{Confidence, Fraction};
+
+    use super::*;
+
+    fn item(claims: Option<i64>) -> JointItem {
+        JointItem {
+            rank: 0,
+            decision_type: "bin_pack".to_owned(),
+            finding: String::new(),
+            subject: Target::default(),
+            cost_category: CostCategory::Compute,
+            summary: String::new(),
+            own_savings_usd_per_month: claims.map(Usd::from_nanos),
+            counted_savings_usd_per_month: Usd::ZERO,
+            counted_with: None,
+            confidence: Confidence::new(Fraction::ONE),
+            requires_review: false,
+            owner: None,
+        }
+    }
+
+    #[test]
+    fn nobody_counts_more_than_it_claims_while_others_claim_nothing() {
+        let check = |claims: &[Option<i64>], whole: i64, expected: &[i64]| {
+            let mut items: Vec<JointItem> = claims.iter().map(|claim| item(*claim)).collect();
+            share(&mut items, Usd::from_nanos(whole));
+            let counted: Vec<i64> =
+                items.iter().map(|item| item.counted_savings_usd_per_month.nanos()).collect();
+            assert_eq!(counted, expected, "{claims:?} of {whole}");
+            assert_eq!(counted.iter().sum::<i64>(), if claims.is_empty() { 0 } else { whole });
+        };
+        // The last one claims nothing, and used to get whatever was left.
+        check(&[Some(60), Some(40), Some(0)], 50, &[30, 20, 0]);
+        check(&[Some(1), Some(1), Some(1), None], 2, &[1, 1, 0, 0]);
+        check(&[Some(60), Some(40), Some(0), Some(0)], 120, &[60, 40, 10, 10]);
+        check(&[Some(60), Some(40), Some(0), None], 120, &[60, 40, 0, 20]);
+        check(&[Some(60), Some(40)], 120, &[72, 48]);
+        check(&[None, None], 10, &[5, 5]);
+        check(&[Some(-5), Some(10)], 4, &[0, 4]);
+        check(&[Some(10)], 0, &[0]);
+        check(&[], 10, &[]);
+    }
 }

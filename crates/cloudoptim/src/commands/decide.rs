@@ -79,7 +79,8 @@ pub(super) fn write_rendered(folder: &Path, json: &[u8]) -> Result<(), Failure> 
         }
         std::fs::write(&path, &artefact.content).map_err(failed)?;
     }
-    eprintln!("{} files in {}", artefacts.len(), folder.display());
+    let files = if artefacts.len() == 1 { "file" } else { "files" };
+    eprintln!("{} {files} in {}", artefacts.len(), folder.display());
     Ok(())
 }
 

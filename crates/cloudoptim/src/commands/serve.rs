@@ -85,18 +85,9 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let listener = TcpListener::bind((arguments.host, arguments.port)).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     if arguments.demo {
-        decide_demo(&app).await?;
+        decide_demo(&app, app.clock().now()).await?;
     }
-    app.keep_spot_prices_for(arguments.price_retention_days).await?;
-    app.see_to_auto_refresh(&arguments.refresh.wanted()).await?;
-    app.see_to_scans(!arguments.clusters.no_scans).await?;
-    app.see_to_watching().await?;
-    let core_platform = &arguments.notifications;
-    let (url, secret) =
-        (&core_platform.core_platform_url, &core_platform.core_platform_webhook_secret);
-    app.see_to_core_platform(url.as_deref(), secret.as_deref())
-        .await
-        .map_err(|error| Failure::Serve(format!("CORE_PLATFORM_URL: {}", told(&error))))?;
+    see_to_settings(arguments, &app).await?;
     tell(arguments, address, open);
     let (stop, mut stopped) = watch::channel(false);
     let mut background = JoinSet::new();
@@ -133,6 +124,25 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     store.close().await;
     tracing::info!("stopped");
     Ok(Exit::Success)
+}
+
+/// Has the store know what the settings ask for: what is forgotten, renewed, scanned, watched and told.
+async fn see_to_settings(arguments: &Serve, app: &Arc<App>) -> Result<(), Failure> {
+    app.keep_spot_prices_for(arguments.price_retention_days).await?;
+    app.see_to_auto_refresh(&arguments.refresh.wanted()).await?;
+    app.see_to_scans(!arguments.clusters.no_scans).await?;
+    app.see_to_watching().await?;
+    let core_platform = &arguments.notifications;
+    let (url, secret) =
+        (&core_platform.core_platform_url, &core_platform.core_platform_webhook_secret);
+    app.see_to_core_platform(url.as_deref(), secret.as_deref())
+        .await
+        .map_err(|error| Failure::Serve(format!("CORE_PLATFORM_URL: {}", told(&error))))?;
+    if arguments.demo && !arguments.clusters.no_scans {
+        // Whoever looks around does not wait for the quarter of an hour.
+        app.plan_scans().await?;
+    }
+    Ok(())
 }
 
 /// What goes on beside requests.
@@ -249,8 +259,13 @@ async fn open_store(arguments: &Serve) -> Result<Store, Failure> {
     arguments.database.open().await
 }
 
-async fn decide_demo(app: &Arc<App>) -> Result<(), Failure> {
-    for (decision, request) in demo::requests() {
+/// Keeps the made-up snapshot as any other, and decides on it.
+async fn decide_demo(app: &Arc<App>, now: Timestamp) -> Result<(), Failure> {
+    let state = demo::state(now);
+    let body = state.to_string().into_bytes();
+    let kept = app.keep_snapshot(demo::CLUSTER, body, &Caller::development()).await;
+    kept.map_err(|error| Failure::Serve(format!("the demo failed: {error}")))?;
+    for (decision, request) in demo::requests(&state) {
         let body = request.to_string().into_bytes();
         match app.answer(Some(decision), body, &Caller::development()).await {
             Ok(_) => {}

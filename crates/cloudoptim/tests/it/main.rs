@@ -243,11 +243,27 @@ fn the_demo_decides_at_once_and_says_what_it_is() {
     let (status, list) = server.ask("GET /api/v1/ml/decisions/history", "");
     let list: serde_json::Value = serde_json::from_str(&list).unwrap();
     assert_eq!(status, 200);
-    assert_eq!(list.as_array().unwrap().len(), 3);
+    assert!(list.as_array().unwrap().len() >= 3, "{list}");
     for decision in list.as_array().unwrap() {
         assert!(decision["cluster_id"].as_str().unwrap().contains("made-up"));
-        assert!(decision["estimated_savings"].as_f64().unwrap() > 0.0, "{decision}");
+        let first =
+            ["bin_pack", "spot_optimize"].contains(&decision["decision_type"].as_str().unwrap());
+        assert!(!first || decision["estimated_savings"].as_f64().unwrap() > 0.0, "{decision}");
     }
+    // The scan that is planned at the start finds something by every engine.
+    let found = || -> std::collections::BTreeSet<String> {
+        let (_, findings) = server.ask("GET /api/v1/ml/findings?limit=200", "");
+        let findings: serde_json::Value = serde_json::from_str(&findings).unwrap();
+        let types = findings.as_array().unwrap().iter().map(|one| one["decision_type"].as_str());
+        types.map(|name| name.unwrap().to_owned()).collect()
+    };
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while found().is_empty() && std::time::Instant::now() < until {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(found().len(), 12, "{:?}", found());
+    let (status, clusters) = server.ask("GET /api/v1/ml/clusters", "");
+    assert!(status == 200 && clusters.contains("made-up"), "{clusters}");
     assert_eq!(server.stop(), 0);
 }
 

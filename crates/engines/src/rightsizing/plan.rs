@@ -115,6 +115,8 @@ impl Plan<'_> {
         let name = &group.container.name;
         let action = Action::ResizeContainer {
             container: name.clone(),
+            // Init containers that are looked at here are sidecars, which say so.
+            init_container: group.container.sidecar,
             requests_before: group.container.requests.clone(),
             requests: one.requests.clone(),
             limits_before: group.container.limits.clone(),

@@ -15,7 +15,7 @@ use crate::asking::{asked, now};
 use crate::golden::market_of;
 
 /// Engines that give findings: all but the two that have laws of their own.
-fn finders() -> impl Iterator<Item = &'static dyn AnyEngine> {
+pub(crate) fn finders() -> impl Iterator<Item = &'static dyn AnyEngine> {
     let own = ["spot_optimizer", "bin_packing"];
     BUILT_IN.iter().copied().filter(move |engine| !own.contains(&engine.name()))
 }
@@ -27,7 +27,7 @@ fn market() -> &'static Market {
     MARKET.get_or_init(|| market_of(&case, now()))
 }
 
-fn decide(
+pub(crate) fn decide(
     engine: &dyn AnyEngine,
     state: &Value,
     constraints: Option<&Value>,
@@ -182,7 +182,7 @@ fn unique(items: Vec<Value>, key: &str) -> Vec<Value> {
     items.into_iter().filter(|one| seen.insert(one[key].to_string())).collect()
 }
 
-fn worlds() -> impl Strategy<Value = Value> {
+pub(crate) fn worlds() -> impl Strategy<Value = Value> {
     let account =
         (list(instance(), 12), list(address(), 12), list(balancer(), 8), list(stored(), 12));
     let cluster = (list(pod(), 40), list(flow(), 60), list(volume(), 20));

@@ -95,7 +95,7 @@ pub(crate) fn market_of(case: &Path, now: Timestamp) -> Market {
 }
 
 /// Asks an engine what a case asks, replays the recorded evidence and holds both answers equal.
-fn answer(engine: &dyn AnyEngine, case: &Path) -> ErasedDecision {
+pub(crate) fn answer(engine: &dyn AnyEngine, case: &Path) -> ErasedDecision {
     let read = |name: &str| fs::read_to_string(case.join(name)).ok();
     let raw = |text: &str| RawValue::from_string(text.trim().to_owned()).unwrap();
     let input = raw(&read("input.json").unwrap());
@@ -220,7 +220,7 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn sorted(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn sorted(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     paths.sort();

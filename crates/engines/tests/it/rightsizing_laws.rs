@@ -26,7 +26,7 @@ fn market() -> &'static Market {
 }
 
 /// Asks, and lets the plan checker look at the answer.
-fn decide(
+pub(crate) fn decide(
     state: &Value,
     policy: Value,
     limits: &Value,
@@ -139,7 +139,7 @@ prop_compose! {
     }
 }
 
-fn worlds() -> impl Strategy<Value = Value> {
+pub(crate) fn worlds() -> impl Strategy<Value = Value> {
     let nodes: Vec<_> = (0..5).map(node).collect();
     let pods: Vec<_> = (0..24).map(|id| (pod(id), history(id))).collect();
     (nodes, pods, 0..4_usize, any::<bool>()).prop_map(|(nodes, pods, scaled, reserved)| {
@@ -198,7 +198,7 @@ fn limits() -> impl Strategy<Value = Value> {
     ])
 }
 
-fn policies() -> impl Strategy<Value = Value> {
+pub(crate) fn policies() -> impl Strategy<Value = Value> {
     select(vec![
         json!({}),
         json!({"cpu_limits": "remove", "memory_limits": "keep_ratio"}),

@@ -37,14 +37,14 @@ const TYPES: [&str; 10] = [
 type Pool = (usize, char, f64);
 
 #[derive(Clone, Debug)]
-struct World {
+pub(crate) struct World {
     buckets: Vec<Option<u8>>,
     pools: Vec<Pool>,
     nodes: Vec<(usize, char, bool)>,
     pods: Vec<(u16, u16)>,
 }
 
-fn worlds() -> impl Strategy<Value = World> {
+pub(crate) fn worlds() -> impl Strategy<Value = World> {
     let zone = || select(vec!['a', 'b', 'c', 'd']);
     let bucket = proptest::option::weighted(0.9, 0_u8..5);
     let pools = (0..TYPES.len(), zone(), 0.2..1.2_f64);
@@ -82,7 +82,7 @@ fn catalogue() -> MarketFile {
     MarketFile::Catalogue(found.clone())
 }
 
-fn market(world: &World, backwards: bool) -> Market {
+pub(crate) fn market(world: &World, backwards: bool) -> Market {
     let mut advisor = "instance_type,advisor linux us-east-1@2026-07-25T00:00:00Z\n".to_owned();
     let mut prices = "instance_type,linux us-east-1@2026-07-20T00:00:00Z\n".to_owned();
     for (at, name) in TYPES.iter().enumerate() {
@@ -116,7 +116,7 @@ fn market(world: &World, backwards: bool) -> Market {
     files.into_iter().fold(MarketBuilder::new(), MarketBuilder::with).build()
 }
 
-fn state(world: &World, backwards: bool) -> ClusterState {
+pub(crate) fn state(world: &World, backwards: bool) -> ClusterState {
     let mut nodes: Vec<String> = world
         .nodes
         .iter()
