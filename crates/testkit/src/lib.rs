@@ -4,6 +4,7 @@
 //! Used by tests and development only; nothing that is shipped depends on it. It refuses to know
 //! how the product reads AWS: it shares no code with the sources that it tries out.
 
+mod busy_cluster;
 mod fake_aws;
 mod fake_bucket;
 mod fake_receiver;
@@ -13,6 +14,7 @@ mod offer;
 mod reference;
 mod world;
 
+pub use busy_cluster::busy_cluster;
 pub use fake_aws::fault::{Fault, Rule, RuleError};
 pub use fake_aws::spot::POISONED_ROWS;
 pub use fake_aws::{FakeAws, Seen};
