@@ -4,6 +4,7 @@
 
 mod allocation;
 mod asking;
+mod cost_allocation;
 mod finding_laws;
 mod golden;
 mod office_year;
