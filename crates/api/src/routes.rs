@@ -1,6 +1,7 @@
 //! Every route on one screen: the router and the API document are both made from this list.
 
 pub(crate) mod clusters;
+pub(crate) mod costs;
 pub(crate) mod coverage;
 pub(crate) mod decisions;
 pub(crate) mod fetch;
@@ -44,6 +45,8 @@ use app::refresh::{
     NewSchedule, RefreshItem, RefreshRequest, RefreshStarted, RefreshStatus, ScheduleItem,
 };
 use app::toggles::{ToggleChanges, ToggleItems};
+use costs::CostsQuery;
+use engines::cost_allocation::CostReport;
 use facts::cluster::ClusterState;
 use findings::FindingQuery;
 use keys::AuditItem;
@@ -221,6 +224,8 @@ pub const ROUTES: &[Route] = routes! {
         "Snapshots of a cluster that are kept, the newest first.";
     get "/api/v1/ml/clusters/{cluster_id}/snapshots/{snapshot_id}" "getSnapshot" LookAtOwn Nothing One<ClusterState> clusters::snapshot,
         "A snapshot, byte for byte as it was sent.";
+    get "/api/v1/ml/clusters/{cluster_id}/costs" "getClusterCosts" LookAtOwn Query<CostsQuery> One<CostReport> costs::costs,
+        "What a cluster costs now by namespace, label, workload or pool; rows as a file with `format`.";
     get "/api/v1/ml/pricing/spot" "listSpotPrices" LookAtOwn SpotPriceQuery SpotPrices pricing::spot,
         "Spot prices of one type in one region, the oldest first.";
     get "/api/v1/ml/pricing/on-demand" "listOnDemandPrices" LookAtOwn PriceListQuery OnDemandPrices pricing::on_demand,

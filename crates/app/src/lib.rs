@@ -6,6 +6,7 @@ pub mod access;
 pub mod answer;
 pub mod bundle;
 pub mod clusters;
+pub mod costs;
 pub mod coverage;
 pub mod decide;
 pub mod error;

@@ -11,6 +11,7 @@ mod redis;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use engines::cost_allocation::CostsBy;
 use jiff::Timestamp;
 
 pub(crate) use access::{Keys, KeysCommand};
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Decide(Decide),
     /// Ask every engine about a snapshot, for one list whose savings add up.
     Analyze(Analyze),
+    /// What a cluster costs now, and whose it is.
+    Costs(Costs),
     /// Check the plan and the proof of a decision against its snapshot.
     Check(Check),
     /// Make a recorded decision again and compare every byte.
@@ -236,6 +239,28 @@ pub(crate) enum Format {
     Yaml,
     /// One line for each recommendation, raw numbers.
     Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Costs {
+    /// The snapshot; `-` is standard input.
+    #[arg(short, long, visible_short_alias = 'f', value_name = "FILE", default_value = "-")]
+    pub(crate) input: PathBuf,
+    /// `namespace`, `label:<key>` of pods, `workload` or `node_pool`.
+    #[arg(long, value_name = "WHAT", default_value = "namespace")]
+    pub(crate) by: CostsBy,
+    /// Market files or folders, on top of the bundled tables.
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) market: Vec<PathBuf>,
+    /// Prices of volumes and load balancers in the place of the list prices: a JSON or YAML file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rates: Option<PathBuf>,
+    /// As of when things are priced; now when absent.
+    #[arg(long, value_name = "RFC3339")]
+    pub(crate) now: Option<Timestamp>,
+    /// How to print the costs.
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
 }
 
 #[derive(Debug, Args)]

@@ -27,6 +27,7 @@ const EXPECTED: &[(&str, &str, &str)] = &[
         "/api/v1/ml/clusters/{cluster_id}/snapshots/{snapshot_id}",
         "viewer operator admin platform tenant",
     ),
+    ("get", "/api/v1/ml/clusters/{cluster_id}/costs", "viewer operator admin platform tenant"),
     ("get", "/api/v1/ml/pricing/spot", "viewer operator admin platform tenant"),
     ("get", "/api/v1/ml/pricing/on-demand", "viewer operator admin platform tenant"),
     ("get", "/api/v1/ml/pricing/spot-advisor", "viewer operator admin platform tenant"),

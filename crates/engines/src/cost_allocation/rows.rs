@@ -27,6 +27,12 @@ pub struct CostRow {
     pub usd_per_month: Option<Usd>,
     /// Dollars an hour that are paid, discounts taken off.
     pub effective_usd_per_hour: Option<UsdPerHour>,
+    /// Of what is paid: machines.
+    pub effective_machines_usd_per_hour: Option<UsdPerHour>,
+    /// Of what is paid: volumes.
+    pub effective_storage_usd_per_hour: Option<UsdPerHour>,
+    /// Of what is paid: load balancers.
+    pub effective_load_balancer_usd_per_hour: Option<UsdPerHour>,
     /// Of the list price: On-Demand machines.
     pub on_demand_usd_per_hour: Option<UsdPerHour>,
     /// Of the list price: spot machines.
@@ -68,7 +74,8 @@ pub(super) struct Sum {
     system: i64,
     storage: i64,
     load_balancers: i64,
-    effective: i64,
+    /// Of machines, volumes and load balancers.
+    effective: [i64; 3],
     priced: u64,
     unpriced: u64,
     effective_known: u64,
@@ -98,7 +105,7 @@ impl Sum {
             add(&mut total, list);
         }
         add(&mut self.bought[usize::from(one.is_spot)], total);
-        add(&mut self.effective, one.part.effective);
+        add(&mut self.effective[0], one.part.effective);
         total
     }
 
@@ -117,7 +124,7 @@ impl Sum {
         self.count(share.is_some(), share.is_some());
         let (list, effective) = share.unwrap_or((0, 0));
         add(if is_storage { &mut self.storage } else { &mut self.load_balancers }, list);
-        add(&mut self.effective, effective);
+        add(&mut self.effective[if is_storage { 1 } else { 2 }], effective);
     }
 
     /// Notes a part whose cost nothing tells.
@@ -138,6 +145,7 @@ impl Sum {
         let parts = self.machines.into_iter().chain([self.storage, self.load_balancers]);
         let total = known(parts.fold(0, i64::saturating_add));
         let pays = self.effective_known > 0 || (self.unpriced == 0 && self.effective_unknown == 0);
+        let paid = |nanos: i64| pays.then(|| UsdPerHour::from_nanos(nanos));
         let mut reasons = Vec::new();
         if self.unpriced > 0 {
             reasons.push(format!("{} parts have no known price", self.unpriced));
@@ -153,7 +161,10 @@ impl Sum {
             pods: self.pods.len() as u64,
             usd_per_hour: total,
             usd_per_month: total.map(UsdPerHour::per_month),
-            effective_usd_per_hour: pays.then(|| UsdPerHour::from_nanos(self.effective)),
+            effective_usd_per_hour: paid(self.effective.into_iter().fold(0, i64::saturating_add)),
+            effective_machines_usd_per_hour: paid(self.effective[0]),
+            effective_storage_usd_per_hour: paid(self.effective[1]),
+            effective_load_balancer_usd_per_hour: paid(self.effective[2]),
             on_demand_usd_per_hour: known(self.bought[0]),
             spot_usd_per_hour: known(self.bought[1]),
             cpu_usd_per_hour: known(self.machines[0]),
