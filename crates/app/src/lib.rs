@@ -23,6 +23,7 @@ pub mod meters;
 pub mod models;
 pub mod outcomes;
 pub mod performance;
+pub mod permalinks;
 pub mod predict;
 pub mod pricing;
 pub mod records;
@@ -72,6 +73,7 @@ pub struct App {
     gate: access::Gate,
     gap_settings: gaps::GapSettings,
     cluster_settings: clusters::ClusterSettings,
+    public_address: String,
     models: models::serving::Models,
     tables: predict::Tables,
     keeper: Option<predict::keeper::Keeper>,
@@ -94,6 +96,7 @@ impl App {
             gate: access::Gate::default(),
             gap_settings: gaps::GapSettings::default(),
             cluster_settings: clusters::ClusterSettings::default(),
+            public_address: String::new(),
             models: models::serving::Models::default(),
             tables: predict::Tables::default(),
             keeper: None,

@@ -77,6 +77,10 @@ pub(crate) struct Serve {
     /// The port to listen on; 0 takes a free one.
     #[arg(long, env = "ML_SERVER_PORT", default_value_t = 8001)]
     pub(crate) port: u16,
+    /// The address under which callers reach the server, such as `https://ml.example.com`: links to
+    /// decisions begin with it.
+    #[arg(long, env = "CLOUDOPTIM_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    pub(crate) public_url: Option<String>,
     #[command(flatten)]
     pub(crate) database: Database,
     /// Decide on the bundled tables and these market files or folders, and not on the prices that are
@@ -113,6 +117,19 @@ pub(crate) struct Serve {
     /// Start with a made-up cluster, labelled as such, in a database that is gone afterwards.
     #[arg(long)]
     pub(crate) demo: bool,
+}
+
+fn public_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let plain = |rest: &str| {
+        !rest.is_empty()
+            && rest.chars().all(|letter| letter.is_ascii_graphic() && !"<>?#\"".contains(letter))
+    };
+    if rest.is_some_and(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected an address such as https://ml.example.com".to_owned())
+    }
 }
 
 /// Where things are kept: in a folder of this machine, or on PostgreSQL where `--db-host` or
