@@ -14,5 +14,8 @@ mod packing_world;
 mod real_advisor;
 mod rightsizing_backtest;
 mod rightsizing_laws;
+#[path = "../../benches/backtest/series.rs"]
+#[allow(dead_code, reason = "the bench looks at more")]
+mod series;
 mod spot_laws;
 mod spot_model;
