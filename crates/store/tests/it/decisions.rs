@@ -189,3 +189,27 @@ async fn decisions_are_in_one_order_and_filtered() {
         check(DecisionFilter { outcome: nothing, ..all.clone() }, &[4, 3, 1]).await;
     }
 }
+
+#[tokio::test]
+async fn decisions_that_come_together_get_places_without_gaps() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        let mut keeping = tokio::task::JoinSet::new();
+        for number in 0..60 {
+            let store = store.clone();
+            // Every third one is there already, or will be.
+            keeping.spawn(async move {
+                store.keep_decision(record(number / 3 * 2 + number % 2, None)).await
+            });
+        }
+        while let Some(kept) = keeping.join_next().await {
+            kept.unwrap().unwrap();
+        }
+        let all = DecisionFilter { limit: 100, ..DecisionFilter::default() };
+        let count = store.decisions(&all).await.unwrap().1;
+        let found = store.decisions_in_order(&all, OrderPart::Between(0, 100)).await.unwrap();
+        let places: Vec<u64> = found.iter().map(|one| one.sequence).collect();
+        assert_eq!(places, (1..=count).collect::<Vec<_>>(), "{name}");
+        assert_eq!(store.last_decision().await.unwrap(), count, "{name}");
+    }
+}
