@@ -259,7 +259,11 @@ impl<'a> Shared<'a> {
             self.without_amounts += u64::from(taken.is_nothing());
             for sum in self.both(&self.groups[*place].clone()) {
                 sum.add_pod(*place, *taken);
-                sum.add_machine(&part(own));
+                if taken.is_nothing() {
+                    sum.add_unmeasured();
+                } else {
+                    sum.add_machine(&part(own));
+                }
             }
         }
         // What is idle on a pool's nodes is the pool's own.

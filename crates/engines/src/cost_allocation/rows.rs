@@ -59,6 +59,8 @@ pub struct CostRow {
     pub unpriced: u64,
     /// How many have a list price, but not what is paid of it.
     pub effective_unknown: u64,
+    /// How many pods request nothing and were not measured: what they use counts as idle.
+    pub unmeasured: u64,
     /// Why a sum is not all there is.
     pub reason: Option<String>,
 }
@@ -80,6 +82,7 @@ pub(super) struct Sum {
     unpriced: u64,
     effective_known: u64,
     effective_unknown: u64,
+    unmeasured: u64,
 }
 
 /// A part of a node's cost that goes to a group.
@@ -132,6 +135,11 @@ impl Sum {
         self.count(false, false);
     }
 
+    /// Notes a pod of which nothing tells what it takes.
+    pub(super) fn add_unmeasured(&mut self) {
+        self.unmeasured += 1;
+    }
+
     fn count(&mut self, priced: bool, effective: bool) {
         self.priced += u64::from(priced);
         self.unpriced += u64::from(!priced);
@@ -140,20 +148,27 @@ impl Sum {
     }
 
     pub(super) fn row(self, group: String) -> CostRow {
-        let is_known = self.priced > 0 || self.unpriced == 0;
+        let nothing_unknown = self.unpriced + self.unmeasured == 0;
+        let is_known = self.priced > 0 || nothing_unknown;
         let known = |nanos: i64| is_known.then(|| UsdPerHour::from_nanos(nanos));
         let parts = self.machines.into_iter().chain([self.storage, self.load_balancers]);
         let total = known(parts.fold(0, i64::saturating_add));
-        let pays = self.effective_known > 0 || (self.unpriced == 0 && self.effective_unknown == 0);
+        let pays = self.effective_known > 0 || (nothing_unknown && self.effective_unknown == 0);
         let paid = |nanos: i64| pays.then(|| UsdPerHour::from_nanos(nanos));
         let mut reasons = Vec::new();
         if self.unpriced > 0 {
-            reasons.push(format!("{} parts have no known price", self.unpriced));
+            reasons.push(format!("parts without a known price: {}", self.unpriced));
         }
         if self.effective_unknown > 0 {
             reasons.push(format!(
-                "of {} parts it is not known what reserved instances cost",
+                "parts on reserved instances, whose price is not told: {}",
                 self.effective_unknown
+            ));
+        }
+        if self.unmeasured > 0 {
+            reasons.push(format!(
+                "pods that request nothing and were not measured: {}",
+                self.unmeasured
             ));
         }
         CostRow {
@@ -178,6 +193,7 @@ impl Sum {
             memory_gib: Bytes(self.amounts.of[1]).gib(),
             unpriced: self.unpriced,
             effective_unknown: self.effective_unknown,
+            unmeasured: self.unmeasured,
             reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
         }
     }

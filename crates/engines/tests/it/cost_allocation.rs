@@ -163,7 +163,8 @@ fn adds_up(row: &CostRow) {
     let beside = rate(row.storage_usd_per_hour) + rate(row.load_balancer_usd_per_hour);
     assert_eq!(machines + beside, rate(row.usd_per_hour), "{row:?}");
     assert!(rate(row.idle_usd_per_hour) + rate(row.system_usd_per_hour) <= machines, "{row:?}");
-    assert_eq!(row.reason.is_some(), row.unpriced + row.effective_unknown > 0, "{row:?}");
+    let unknown = row.unpriced + row.effective_unknown + row.unmeasured;
+    assert_eq!(row.reason.is_some(), unknown > 0, "{row:?}");
 }
 
 proptest! {
