@@ -9,8 +9,11 @@ mod packing;
 mod price_list;
 mod pricing;
 mod product;
+mod rightsizing;
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 /// A proof.
 struct Proof {
@@ -26,6 +29,7 @@ struct Proof {
 const PROOFS: &[Proof] = &[
     Proof { name: "packing", run: packing::run, program: true, public_data: true },
     Proof { name: "pricing", run: pricing::run, program: true, public_data: false },
+    Proof { name: "rightsizing", run: rightsizing::run, program: false, public_data: true },
     Proof { name: "models", run: models::run, program: false, public_data: false },
 ];
 
@@ -88,4 +92,21 @@ pub(crate) fn run() -> Result<(), String> {
     }
     let _ = std::fs::remove_dir_all(&setting.scratch);
     done
+}
+
+/// What cargo's program says on its standard output.
+fn printed(arguments: &[&str], environment: &[(&str, &OsStr)]) -> Result<String, String> {
+    eprintln!("== cargo {}", arguments.join(" "));
+    let output = Command::new(env!("CARGO"))
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .current_dir(crate::root())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cannot run cargo: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        return Ok(text);
+    }
+    Err(format!("cargo {} ended with {}:\n{text}", arguments.join(" "), output.status))
 }

@@ -3,6 +3,7 @@
 use app::access::{Right, Role};
 use app::coverage::CoverageRow;
 use app::fetch::{FetchRequest, FetchStatus, LogLine, Started};
+use app::history::DecisionItem;
 use app::models::NewModel;
 use engines::registry::BUILT_IN;
 use engines::request::DecisionRequestSchema;
@@ -15,7 +16,7 @@ use crate::body::LogQuery;
 use crate::problem::Problem;
 use crate::rendering::RenderQuery;
 use crate::routes::coverage::CoverageQuery;
-use crate::routes::decisions::{HistoryQuery, HistoryRow};
+use crate::routes::decision_lists::HistoryQuery;
 use crate::routes::fetch::FetchQuery;
 use crate::routes::pricing::{
     AdvisorItem, OnDemandItem, PriceListQuery, SpotPriceItem, SpotPriceQuery,
@@ -160,7 +161,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             let any = reference::<facts::decision::Decision<Value>>(generator);
             responses(&any, generator)
         }
-        Gives::History => list::<HistoryRow>(generator),
+        Gives::History => list::<DecisionItem>(generator),
         Gives::SpotPrices => list::<SpotPriceItem>(generator),
         Gives::OnDemandPrices => list::<OnDemandItem>(generator),
         Gives::Advice => list::<AdvisorItem>(generator),

@@ -88,6 +88,21 @@ impl Listing {
         }
     }
 
+    /// A page of a list that grows at its front: behind a full page the next one begins at its last row.
+    pub(crate) fn behind<T: Serialize + JsonSchema>(
+        &self,
+        table: Table,
+        format: Option<ListFormat>,
+        rows: &[T],
+        (limit, last): (u64, Option<u64>),
+    ) -> Result<Response, Problem> {
+        let mut response = self.whole(table, format, rows)?;
+        if let Some(last) = last.filter(|_| rows.len() as u64 >= limit) {
+            self.point_on(&mut response, &[("limit", limit), ("cursor", last)]);
+        }
+        Ok(response)
+    }
+
     /// Lines of a log, with the way to those behind them.
     pub(crate) fn log(&self, query: &LogQuery, lines: &[LogLine]) -> Result<Response, Problem> {
         let mut response = self.whole(LOG, query.format, lines)?;

@@ -1,7 +1,9 @@
 //! Every route on one screen: the router and the API document are both made from this list.
 
 pub(crate) mod clusters;
+pub(crate) mod costs;
 pub(crate) mod coverage;
+pub(crate) mod decision_lists;
 pub(crate) mod decisions;
 pub(crate) mod fetch;
 pub(crate) mod findings;
@@ -33,6 +35,7 @@ use app::clusters::{ClusterItem, SnapshotItem};
 use app::fetch::LogLine;
 use app::findings::{FindingChange, FindingItem};
 use app::gaps::{Analysis, AnalyzeRequest, FillRequest, FillStarted, GapItem, GapStatus};
+use app::history::ListedDecision;
 use app::joint::{JointReport, JointRequestSchema};
 use app::meters::Metrics;
 use app::models::activation::{ActivateRequest, Activated, ActivationItem, RollbackRequest};
@@ -49,6 +52,9 @@ use app::refresh::{
     NewSchedule, RefreshItem, RefreshRequest, RefreshStarted, RefreshStatus, ScheduleItem,
 };
 use app::toggles::{ToggleChanges, ToggleItems};
+use costs::CostsQuery;
+use decision_lists::{DecisionsQuery, LiveDecisionsQuery};
+use engines::cost_allocation::CostReport;
 use facts::cluster::ClusterState;
 use findings::FindingQuery;
 use keys::AuditItem;
@@ -199,8 +205,14 @@ pub const ROUTES: &[Route] = routes! {
         "Decide what the path names, such as bin-pack or spot-optimize.";
     post "/api/v1/ml/decision/all" "decideAll" Decide Body<JointRequestSchema> One<JointReport> decisions::decide_all,
         "Ask every engine on one cluster, for one list whose savings add up.";
-    get "/api/v1/ml/decisions/history" "listDecisions" LookAtOwn HistoryQuery History decisions::history,
+    get "/api/v1/ml/decisions/history" "listDecisions" LookAtOwn HistoryQuery History decision_lists::history,
         "Decisions, newest first.";
+    get "/api/v1/ml/decisions" "findDecisions" LookAtOwn Query<DecisionsQuery> Many<ListedDecision> decision_lists::all,
+        "Decisions by filters, those that were kept last first, with what became of them.";
+    get "/api/v1/ml/decisions/live" "liveDecisions" LookAtOwn Query<LiveDecisionsQuery> Stream decision_lists::live,
+        "Decisions as they are made: WebSocket, or server-sent events for a plain request.";
+    get "/api/v1/ml/decisions/stream" "streamDecisions" LookAtOwn Query<LiveDecisionsQuery> Stream decision_lists::live,
+        "The same frames.";
     get "/api/v1/ml/decisions/{id}" "getDecision" LookAtOwn DecisionId Decision decisions::get,
         "One decision, byte for byte as it was answered.";
     get "/api/v1/ml/decisions/{id}/rendered" "renderDecision" LookAtOwn DecisionId Many<Artefact> decisions::rendered,
@@ -251,6 +263,8 @@ pub const ROUTES: &[Route] = routes! {
         "Snapshots of a cluster that are kept, the newest first.";
     get "/api/v1/ml/clusters/{cluster_id}/snapshots/{snapshot_id}" "getSnapshot" LookAtOwn Nothing One<ClusterState> clusters::snapshot,
         "A snapshot, byte for byte as it was sent.";
+    get "/api/v1/ml/clusters/{cluster_id}/costs" "getClusterCosts" LookAtOwn Query<CostsQuery> One<CostReport> costs::costs,
+        "What a cluster costs now by namespace, label, workload or pool; rows as a file with `format`.";
     get "/api/v1/ml/pricing/spot" "listSpotPrices" LookAtOwn SpotPriceQuery SpotPrices pricing::spot,
         "Spot prices of one type in one region, the oldest first.";
     get "/api/v1/ml/pricing/on-demand" "listOnDemandPrices" LookAtOwn PriceListQuery OnDemandPrices pricing::on_demand,

@@ -28,6 +28,14 @@ pub struct Answer {
     pub repeated: bool,
 }
 
+/// The name of a decision, with which its body begins.
+#[must_use]
+pub fn name_in(json: &[u8]) -> Option<&str> {
+    let rest = json.strip_prefix(b"{\"decision_id\":\"")?;
+    let end = rest.iter().position(|byte| *byte == b'"')?;
+    std::str::from_utf8(&rest[..end]).ok()
+}
+
 impl App {
     /// Answers the request in a caller's body. `decision` is what the route names; without one the body
     /// says it.
@@ -87,6 +95,9 @@ impl App {
     ) -> Result<JointReport, Error> {
         let customer = caller.customer_id.as_deref();
         let mut report = self.decide_and_keep_all(body, customer, self.clock.now()).await?.report;
+        for one in &mut report.decisions {
+            one.permalink = Some(self.permalink(&one.decision_id).decision().to_owned());
+        }
         if let Some(cluster) = &report.cluster_id {
             report.realised_savings_usd_per_month =
                 self.realised_savings(cluster, customer).await?;

@@ -1,14 +1,61 @@
 //! Looking decisions up again.
 
 use facts::decision::{Decision, EngineName, WorkSpent};
+use jiff::Timestamp;
 use render::Artefact;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use store::{DecisionFilter, DecisionSummary, StoredDecision};
+use store::{DecisionFilter, DecisionSummary, OrderPart, OrderedDecision, StoredDecision};
+use units::{Confidence, Fraction, Usd};
 
 use crate::access::Caller;
 use crate::bundle::{BUNDLE_SCHEMA, Bundle};
 use crate::{App, Error};
+
+/// A decision in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct DecisionItem {
+    /// The decision's name.
+    pub execution_id: String,
+    /// The same.
+    pub decision_id: String,
+    /// What was asked for.
+    pub decision_type: String,
+    /// The customer whose key asked.
+    pub customer_id: Option<String>,
+    /// The cluster, where it was named.
+    pub cluster_id: Option<String>,
+    /// The caller's name for the request.
+    pub request_id: Option<String>,
+    /// Who answered.
+    pub engine: EngineName,
+    /// Dollars a month; `null` when unknown.
+    pub estimated_savings: Option<Usd>,
+    /// 0 to 1.
+    pub confidence_score: Confidence,
+    /// When.
+    pub executed_at: Timestamp,
+    /// Where the whole of it is found.
+    #[serde(rename = "self")]
+    pub permalink: String,
+    /// Where it is found as files that a person can apply.
+    pub rendered: String,
+}
+
+/// A decision with its place and with what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct ListedDecision {
+    /// Its place in the order in which all decisions were kept.
+    pub sequence: u64,
+    /// The decision.
+    #[serde(flatten)]
+    pub item: DecisionItem,
+    /// What was said last of what became of it: `accepted`, `dismissed`, `applied`, `failed` or
+    /// `measured`; `null` while nothing was.
+    pub outcome: Option<String>,
+}
 
 impl App {
     /// A decision as files that a person can apply.
@@ -28,10 +75,50 @@ impl App {
         &self,
         filter: &DecisionFilter,
         caller: &Caller,
-    ) -> Result<(Vec<DecisionSummary>, u64), Error> {
-        let confined = caller.confined_to().map(str::to_owned);
-        let customer_id = confined.or_else(|| filter.customer_id.clone());
-        Ok(self.store.decisions(&DecisionFilter { customer_id, ..filter.clone() }).await?)
+    ) -> Result<(Vec<DecisionItem>, u64), Error> {
+        let (rows, total) = self.store.decisions(&confined(filter, caller)).await?;
+        Ok((rows.iter().map(|row| self.decision_item(row)).collect(), total))
+    }
+
+    /// Decisions that the caller may see, those that were kept last first, from before a place on.
+    ///
+    /// # Errors
+    /// A store that does not answer.
+    pub async fn listed_decisions(
+        &self,
+        filter: &DecisionFilter,
+        before: Option<u64>,
+        caller: &Caller,
+    ) -> Result<Vec<ListedDecision>, Error> {
+        let filter = confined(filter, caller);
+        let rows = self.store.decisions_in_order(&filter, OrderPart::Before(before)).await?;
+        let listed = |row: OrderedDecision| ListedDecision {
+            sequence: row.sequence,
+            item: self.decision_item(&row.summary),
+            outcome: row.outcome,
+        };
+        Ok(rows.into_iter().map(listed).collect())
+    }
+
+    pub(crate) fn decision_item(&self, summary: &DecisionSummary) -> DecisionItem {
+        let permalink = self.permalink(&summary.decision_id);
+        DecisionItem {
+            execution_id: summary.decision_id.clone(),
+            decision_id: summary.decision_id.clone(),
+            decision_type: summary.decision_type.clone(),
+            customer_id: summary.customer_id.clone(),
+            cluster_id: summary.cluster_id.clone(),
+            request_id: summary.request_id.clone(),
+            engine: EngineName {
+                name: summary.engine_name.clone(),
+                version: summary.engine_version.clone(),
+            },
+            estimated_savings: summary.savings,
+            confidence_score: Confidence::new(Fraction::clamped(summary.confidence)),
+            executed_at: summary.decided_at,
+            rendered: permalink.rendered(),
+            permalink: permalink.decision().to_owned(),
+        }
     }
 
     /// The answer of one decision, byte for byte.
@@ -80,6 +167,12 @@ impl App {
         let found = self.store.decision(decision_id, caller.confined_to()).await?;
         found.ok_or_else(|| Error::NotFound(format!("there is no decision `{decision_id}`")))
     }
+}
+
+/// The same question of somebody who may see less.
+pub(crate) fn confined(filter: &DecisionFilter, caller: &Caller) -> DecisionFilter {
+    let own = caller.confined_to().map(str::to_owned);
+    DecisionFilter { customer_id: own.or_else(|| filter.customer_id.clone()), ..filter.clone() }
 }
 
 /// A decision's body as files that a person can apply.

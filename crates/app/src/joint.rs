@@ -142,6 +142,9 @@ pub struct JointDecision {
     pub decision_type: String,
     /// Its name; `GET /decisions/{id}` has the whole of it.
     pub decision_id: String,
+    /// Where a server has it.
+    #[serde(rename = "self", skip_serializing_if = "Option::is_none")]
+    pub permalink: Option<String>,
     /// What it saves by itself.
     pub own_savings_usd_per_month: Option<Usd>,
     /// What it adds to the sum.

@@ -6,6 +6,7 @@ pub mod access;
 pub mod answer;
 pub mod bundle;
 pub mod clusters;
+pub mod costs;
 pub mod coverage;
 pub mod decide;
 pub mod error;
@@ -23,6 +24,7 @@ pub mod models;
 pub mod notifications;
 pub mod outcomes;
 pub mod performance;
+pub mod permalinks;
 pub mod predict;
 pub mod pricing;
 pub mod records;
@@ -72,7 +74,8 @@ pub struct App {
     gate: access::Gate,
     gap_settings: gaps::GapSettings,
     cluster_settings: clusters::ClusterSettings,
-    notifications: notifications::NotificationSettings,
+    sender: notify::Sender,
+    public_address: String,
     models: models::serving::Models,
     tables: predict::Tables,
     keeper: Option<predict::keeper::Keeper>,
@@ -95,7 +98,8 @@ impl App {
             gate: access::Gate::default(),
             gap_settings: gaps::GapSettings::default(),
             cluster_settings: clusters::ClusterSettings::default(),
-            notifications: notifications::NotificationSettings::default(),
+            sender: notify::Sender::default(),
+            public_address: String::new(),
             models: models::serving::Models::default(),
             tables: predict::Tables::default(),
             keeper: None,
@@ -111,10 +115,10 @@ impl App {
         App { gap_settings, ..self }
     }
 
-    /// The same, telling what happens as these say.
+    /// The same, telling what happens through this.
     #[must_use]
-    pub fn with_notifications(self, notifications: notifications::NotificationSettings) -> App {
-        App { notifications, ..self }
+    pub fn with_sender(self, sender: notify::Sender) -> App {
+        App { sender, ..self }
     }
 
     /// The same, with a folder in which files of models are kept.

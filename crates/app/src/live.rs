@@ -1,44 +1,111 @@
-//! Predictions as they are kept, for whoever watches: in one order, without gaps that are not told.
+//! Predictions and decisions as they are kept, for whoever watches: each in one order, without gaps that
+//! are not told.
 
 use std::sync::Arc;
 
 use serde::Serialize;
-use store::{PredictionFilter, PredictionRow, Uuid};
+use store::{
+    DecisionFilter, DecisionSummary, News, OrderPart, PredictionFilter, PredictionRow, Uuid,
+};
 use tokio::sync::{broadcast, watch};
 
+use crate::access::Caller;
+use crate::history::{DecisionItem, confined};
 use crate::{App, Error};
 
 /// Events that a slow reader may be behind before it misses some.
 const MOST_BEHIND: usize = 4096;
 
-/// Predictions that are read from the store at once.
+/// Events that are read from the store at once.
 const AT_ONCE: u64 = 1000;
 
-/// One prediction, written once for every reader.
+/// One prediction or decision, written once for every reader.
 #[derive(Clone, Debug)]
 pub struct LiveEvent {
-    /// Its place in the order of all predictions.
+    /// Its place in the order of all of its kind.
     pub sequence: u64,
-    /// The customer whose key asked; empty for others.
-    pub customer_id: Arc<str>,
     /// The event as JSON.
     pub json: Arc<str>,
+    subject: Subject,
+}
+
+/// What an event is about, as far as readers are told apart by it.
+#[derive(Clone, Debug)]
+enum Subject {
+    /// The customer whose key asked for a prediction; empty for others.
+    Prediction(Arc<str>),
+    Decision(Arc<DecisionSummary>),
+}
+
+/// What a reader watches.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Watched {
+    /// Predictions, of one customer only where one is named.
+    Predictions(Option<String>),
+    /// Decisions that a filter holds.
+    Decisions(Box<DecisionFilter>),
+}
+
+impl Watched {
+    /// Predictions that a caller may see.
+    #[must_use]
+    pub fn predictions(caller: &Caller) -> Watched {
+        Watched::Predictions(caller.confined_to().map(str::to_owned))
+    }
+
+    /// Decisions that a caller may see and asks for.
+    #[must_use]
+    pub fn decisions(filter: &DecisionFilter, caller: &Caller) -> Watched {
+        Watched::Decisions(Box::new(confined(filter, caller)))
+    }
+
+    /// Whether an event is watched.
+    #[must_use]
+    pub fn holds(&self, event: &LiveEvent) -> bool {
+        match (self, &event.subject) {
+            (Watched::Predictions(wanted), Subject::Prediction(customer)) => {
+                wanted.as_deref().is_none_or(|wanted| *wanted == **customer)
+            }
+            (Watched::Decisions(filter), Subject::Decision(one)) => filter.holds(one),
+            _ => false,
+        }
+    }
 }
 
 /// What readers listen to.
 #[derive(Debug)]
 pub(crate) struct Live {
-    events: broadcast::Sender<LiveEvent>,
+    predictions: broadcast::Sender<LiveEvent>,
+    decisions: broadcast::Sender<LiveEvent>,
     ended: watch::Sender<bool>,
 }
 
 impl Default for Live {
     fn default() -> Live {
-        Live { events: broadcast::channel(MOST_BEHIND).0, ended: watch::channel(false).0 }
+        let channel = || broadcast::channel(MOST_BEHIND).0;
+        Live { predictions: channel(), decisions: channel(), ended: watch::channel(false).0 }
     }
 }
 
-/// An event as readers see it.
+impl Live {
+    fn events(&self, watched: &Watched) -> &broadcast::Sender<LiveEvent> {
+        match watched {
+            Watched::Predictions(_) => &self.predictions,
+            Watched::Decisions(_) => &self.decisions,
+        }
+    }
+}
+
+/// A decision as readers see it.
+#[derive(Serialize)]
+struct ShownDecision {
+    r#type: &'static str,
+    sequence: u64,
+    #[serde(flatten)]
+    item: DecisionItem,
+}
+
+/// A prediction as readers see it.
 #[derive(Serialize)]
 struct Shown<'a> {
     r#type: &'static str,
@@ -62,13 +129,16 @@ impl App {
     ///
     /// # Errors
     /// A store that does not answer.
-    pub async fn listen(&self) -> Result<(broadcast::Receiver<LiveEvent>, u64), Error> {
+    pub async fn listen(
+        &self,
+        watched: &Watched,
+    ) -> Result<(broadcast::Receiver<LiveEvent>, u64), Error> {
         // Listening begins before the place is read, so that nothing falls between.
-        let receiver = self.live.events.subscribe();
-        Ok((receiver, self.store.last_prediction().await?))
+        let receiver = self.live.events(watched).subscribe();
+        Ok((receiver, self.newest(watched).await?))
     }
 
-    /// Kept predictions behind a place, up to another one, as events.
+    /// What is kept behind a place, up to another one, as events.
     ///
     /// # Errors
     /// A store that does not answer.
@@ -76,22 +146,52 @@ impl App {
         &self,
         after: u64,
         last: u64,
-        customer_id: Option<&str>,
+        watched: &Watched,
     ) -> Result<Vec<LiveEvent>, Error> {
-        let filter = PredictionFilter {
-            after_sequence: Some(after),
-            customer_id: customer_id.map(str::to_owned),
-            limit: AT_ONCE,
-            ..PredictionFilter::default()
+        match watched {
+            Watched::Predictions(customer_id) => {
+                let filter = PredictionFilter {
+                    after_sequence: Some(after),
+                    customer_id: customer_id.clone(),
+                    limit: AT_ONCE,
+                    ..PredictionFilter::default()
+                };
+                let rows = self.store.predictions(&filter).await?;
+                Ok(rows.iter().filter(|row| row.sequence <= last).map(prediction).collect())
+            }
+            Watched::Decisions(filter) => {
+                let filter = DecisionFilter { limit: AT_ONCE, ..(**filter).clone() };
+                let part = OrderPart::Between(after, last);
+                let rows = self.store.decisions_in_order(&filter, part).await?;
+                Ok(rows.into_iter().map(|row| self.decision_event(row)).collect())
+            }
+        }
+    }
+
+    fn decision_event(&self, row: store::OrderedDecision) -> LiveEvent {
+        let shown = ShownDecision {
+            r#type: "decision",
+            sequence: row.sequence,
+            item: self.decision_item(&row.summary),
         };
-        let rows = self.store.predictions(&filter).await?;
-        Ok(rows.iter().filter(|row| row.sequence <= last).map(event).collect())
+        LiveEvent {
+            sequence: row.sequence,
+            json: serde_json::to_string(&shown).unwrap_or_default().into(),
+            subject: Subject::Decision(Arc::new(row.summary)),
+        }
+    }
+
+    async fn newest(&self, watched: &Watched) -> Result<u64, Error> {
+        Ok(match watched {
+            Watched::Predictions(_) => self.store.last_prediction().await?,
+            Watched::Decisions(_) => self.store.last_decision().await?,
+        })
     }
 
     /// How many watch.
     #[must_use]
     pub fn listeners(&self) -> usize {
-        self.live.events.receiver_count()
+        self.live.predictions.receiver_count() + self.live.decisions.receiver_count()
     }
 
     /// Becomes true when the server stops, which ends every stream.
@@ -101,33 +201,38 @@ impl App {
     }
 
     /// Tells listeners of what is kept, whoever keeps it, until the server stops.
-    pub async fn follow_predictions(&self, stop: watch::Receiver<bool>) {
-        self.follow(stop).await;
+    pub async fn follow_live(&self, stop: watch::Receiver<bool>) {
+        let predictions = Watched::Predictions(None);
+        let decisions = Watched::Decisions(Box::default());
+        tokio::join!(
+            self.follow(&predictions, self.store.news_of_predictions(), stop.clone()),
+            self.follow(&decisions, self.store.news_of_decisions(), stop),
+        );
         self.live.ended.send_replace(true);
     }
 
-    async fn follow(&self, mut stop: watch::Receiver<bool>) {
-        let mut news = self.store.news_of_predictions();
-        let mut last = self.store.last_prediction().await.unwrap_or(0);
+    async fn follow(&self, watched: &Watched, mut news: News, mut stop: watch::Receiver<bool>) {
+        let readers = self.live.events(watched);
+        let mut last = self.newest(watched).await.unwrap_or(0);
         loop {
             tokio::select! {
                 () = news.next() => {}
                 _ = stop.wait_for(|stop| *stop) => return,
             }
-            let Ok(newest) = self.store.last_prediction().await else { continue };
+            let Ok(newest) = self.newest(watched).await else { continue };
             // Whoever begins to listen after this look reads a place behind `newest`.
-            if self.listeners() == 0 {
+            if readers.receiver_count() == 0 {
                 last = newest;
                 continue;
             }
             while last < newest {
-                match self.events_between(last, newest, None).await {
+                match self.events_between(last, newest, watched).await {
                     Ok(events) if events.is_empty() => last = newest,
                     Ok(events) => {
                         for event in events {
                             last = event.sequence;
                             // Nobody listens any more: the next look will notice.
-                            let _ = self.live.events.send(event);
+                            let _ = readers.send(event);
                         }
                     }
                     Err(_) => break,
@@ -137,7 +242,7 @@ impl App {
     }
 }
 
-fn event(row: &PredictionRow) -> LiveEvent {
+fn prediction(row: &PredictionRow) -> LiveEvent {
     let shown = Shown {
         r#type: "prediction",
         sequence: row.sequence,
@@ -156,7 +261,7 @@ fn event(row: &PredictionRow) -> LiveEvent {
     };
     LiveEvent {
         sequence: row.sequence,
-        customer_id: Arc::clone(&row.customer_id),
         json: serde_json::to_string(&shown).unwrap_or_default().into(),
+        subject: Subject::Prediction(Arc::clone(&row.customer_id)),
     }
 }

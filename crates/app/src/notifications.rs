@@ -25,17 +25,7 @@ pub use telling::of_finding;
 pub(crate) use telling::of_job;
 pub(crate) use watching::{spot_pools, watch_conditions};
 
-use notify::{Sender, Severity};
-
-/// How notices leave this server.
-#[derive(Clone, Debug, Default)]
-pub struct NotificationSettings {
-    /// What sends them, under the operator's rules.
-    pub sender: Sender,
-    /// Where people reach this server, such as `https://cloudoptim.example.com`; without it links are
-    /// paths.
-    pub public_url: Option<String>,
-}
+use notify::Severity;
 
 /// A kind of event.
 #[derive(Clone, Copy, Debug)]

@@ -12,6 +12,7 @@ mod redis;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use engines::cost_allocation::CostsBy;
 use jiff::Timestamp;
 
 pub(crate) use access::{Keys, KeysCommand};
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     Decide(Decide),
     /// Ask every engine about a snapshot, for one list whose savings add up.
     Analyze(Analyze),
+    /// What a cluster costs now, and whose it is.
+    Costs(Costs),
     /// Check the plan and the proof of a decision against its snapshot.
     Check(Check),
     /// Make a recorded decision again and compare every byte.
@@ -76,6 +79,10 @@ pub(crate) struct Serve {
     /// The port to listen on; 0 takes a free one.
     #[arg(long, env = "ML_SERVER_PORT", default_value_t = 8001)]
     pub(crate) port: u16,
+    /// The address under which callers reach the server, such as `https://ml.example.com`: links to
+    /// decisions begin with it.
+    #[arg(long, env = "CLOUDOPTIM_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    pub(crate) public_url: Option<String>,
     #[command(flatten)]
     pub(crate) database: Database,
     /// Decide on the bundled tables and these market files or folders, and not on the prices that are
@@ -114,6 +121,19 @@ pub(crate) struct Serve {
     /// Start with a made-up cluster, labelled as such, in a database that is gone afterwards.
     #[arg(long)]
     pub(crate) demo: bool,
+}
+
+fn public_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let plain = |rest: &str| {
+        !rest.is_empty()
+            && rest.chars().all(|letter| letter.is_ascii_graphic() && !"<>?#\"".contains(letter))
+    };
+    if rest.is_some_and(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected an address such as https://ml.example.com".to_owned())
+    }
 }
 
 /// Where things are kept: in a folder of this machine, or on PostgreSQL where `--db-host` or
@@ -240,6 +260,28 @@ pub(crate) enum Format {
     Yaml,
     /// One line for each recommendation, raw numbers.
     Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Costs {
+    /// The snapshot; `-` is standard input.
+    #[arg(short, long, visible_short_alias = 'f', value_name = "FILE", default_value = "-")]
+    pub(crate) input: PathBuf,
+    /// `namespace`, `label:<key>` of pods, `workload` or `node_pool`.
+    #[arg(long, value_name = "WHAT", default_value = "namespace")]
+    pub(crate) by: CostsBy,
+    /// Market files or folders, on top of the bundled tables.
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) market: Vec<PathBuf>,
+    /// Prices of volumes and load balancers in the place of the list prices: a JSON or YAML file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rates: Option<PathBuf>,
+    /// As of when things are priced; now when absent.
+    #[arg(long, value_name = "RFC3339")]
+    pub(crate) now: Option<Timestamp>,
+    /// How to print the costs.
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
 }
 
 #[derive(Debug, Args)]

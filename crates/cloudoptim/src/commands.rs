@@ -3,6 +3,7 @@
 pub(crate) mod analyze;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod costs;
 pub(crate) mod decide;
 pub(crate) mod gap;
 pub(crate) mod keys;

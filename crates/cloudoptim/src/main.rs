@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Decide(arguments) => commands::decide::run(arguments),
         Command::Analyze(arguments) => commands::analyze::run(arguments),
+        Command::Costs(arguments) => commands::costs::run(arguments),
         Command::Check(arguments) => commands::check::run(arguments),
         Command::Replay(arguments) => commands::replay::run(arguments),
         Command::Snapshot(arguments) => commands::snapshot::run(arguments),

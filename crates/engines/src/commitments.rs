@@ -4,8 +4,6 @@
 //! savings plan or a negotiated discount takes off follows from the commitment itself. A machine
 //! that a commitment covers saves nothing until the commitment ends.
 
-use std::collections::BTreeMap;
-
 use facts::cluster::{ClusterState, Commitment, CommitmentKind};
 use facts::names::CapacityType;
 use jiff::Timestamp;
@@ -65,43 +63,60 @@ impl<'a> Commitments<'a> {
     #[must_use]
     pub fn bill(&self, machines: &[Capacity]) -> Bill {
         let list: UsdPerHour = machines.iter().map(|one| one.usd_per_hour).sum();
-        let (spot, mut on_demand): (Vec<&Capacity>, Vec<&Capacity>) =
+        let (spot, on_demand): (Vec<&Capacity>, Vec<&Capacity>) =
             machines.iter().partition(|one| one.capacity_type == CapacityType::Spot);
-        // The dearest first: AWS applies a commitment where it saves most.
-        on_demand.sort_by(|a, b| {
-            b.usd_per_hour.cmp(&a.usd_per_hour).then_with(|| a.instance_type.cmp(&b.instance_type))
-        });
-        let mut left: BTreeMap<&str, u64> = BTreeMap::new();
-        let mut anything = 0_u64;
-        for reserved in self.active.iter().filter(|one| covers_machines(one.kind)) {
-            let count = reserved.count.unwrap_or(0);
-            match reserved.instance_type.as_deref() {
-                Some(name) => *left.entry(name).or_default() += count,
-                None => anything += count,
-            }
-        }
-        let mut uncovered = UsdPerHour::ZERO;
-        for machine in on_demand {
-            let family = machine.instance_type.split('.').next().unwrap_or("");
-            let names = [machine.instance_type.as_str(), family];
-            let slot =
-                names.into_iter().find(|name| left.get(name).is_some_and(|count| *count > 0));
-            match slot {
-                Some(name) => *left.entry(name).or_default() -= 1,
-                None if anything > 0 => anything -= 1,
-                None => uncovered += machine.usd_per_hour,
-            }
-        }
+        let covering = self.covering(&on_demand);
+        let uncovered: UsdPerHour = on_demand
+            .iter()
+            .zip(covering)
+            .filter(|(_, covered)| covered.is_none())
+            .map(|(machine, _)| machine.usd_per_hour)
+            .sum();
         let discounted = uncovered.scaled(self.discount().complement());
         // What a plan is committed to is paid even when less is used.
-        let plans: UsdPerHour = self
-            .active
-            .iter()
-            .filter(|one| one.kind == CommitmentKind::SavingsPlan)
-            .filter_map(|one| one.usd_per_hour)
-            .sum();
+        let plans = self.plans().unwrap_or(UsdPerHour::ZERO);
         let spot: UsdPerHour = spot.iter().map(|one| one.usd_per_hour).sum();
         Bill { list, effective: discounted.max(plans) + spot.scaled(self.discount().complement()) }
+    }
+
+    /// What covers each of these machines: reserved instances or reserved capacity; `None` for a
+    /// machine that no commitment is left for, and for spot.
+    #[must_use]
+    pub fn covering(&self, machines: &[&Capacity]) -> Vec<Option<CommitmentKind>> {
+        let reserved = self.active.iter().filter(|one| covers_machines(one.kind));
+        let mut left: Vec<(Option<&str>, CommitmentKind, u64)> = reserved
+            .map(|one| (one.instance_type.as_deref(), one.kind, one.count.unwrap_or(0)))
+            .collect();
+        // What is paid in advance is used up before what is merely held.
+        left.sort_by_key(|(_, kind, _)| *kind != CommitmentKind::ReservedInstances);
+        // The dearest first: AWS applies a commitment where it saves most.
+        let mut order: Vec<usize> = (0..machines.len()).collect();
+        order.retain(|at| machines[*at].capacity_type != CapacityType::Spot);
+        order.sort_by(|a, b| {
+            let (a, b) = (machines[*a], machines[*b]);
+            b.usd_per_hour.cmp(&a.usd_per_hour).then_with(|| a.instance_type.cmp(&b.instance_type))
+        });
+        let mut covered = vec![None; machines.len()];
+        for at in order {
+            let name = machines[at].instance_type.as_str();
+            let family = name.split('.').next().unwrap_or("");
+            let slot = [Some(name), Some(family), None].into_iter().find_map(|wanted| {
+                left.iter().position(|(of, _, count)| *of == wanted && *count > 0)
+            });
+            if let Some(slot) = slot {
+                left[slot].2 -= 1;
+                covered[at] = Some(left[slot].1);
+            }
+        }
+        covered
+    }
+
+    /// The commitments of savings plans together, for an hour; `None` without any.
+    #[must_use]
+    pub fn plans(&self) -> Option<UsdPerHour> {
+        let plans = self.active.iter().filter(|one| one.kind == CommitmentKind::SavingsPlan);
+        let amounts: Vec<UsdPerHour> = plans.filter_map(|one| one.usd_per_hour).collect();
+        (!amounts.is_empty()).then(|| amounts.into_iter().sum())
     }
 
     /// The whole discount: one after the other.

@@ -9,6 +9,7 @@ mod address_index;
 pub mod allocation;
 pub mod bin_packing;
 pub mod commitments;
+pub mod cost_allocation;
 pub mod engine;
 pub mod findings;
 pub mod ghost_probe;

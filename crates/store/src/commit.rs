@@ -198,7 +198,9 @@ impl Store {
         let (done, receipt) = oneshot::channel();
         let waiting = Waiting { record: Box::new(record), done };
         self.commits.queue.send(waiting).await.map_err(|_| StoreError::Closed)?;
-        receipt.await.map_err(|_| StoreError::Closed)?
+        let receipt = receipt.await.map_err(|_| StoreError::Closed)??;
+        self.decided.send_modify(|count| *count += 1);
+        Ok(receipt)
     }
 }
 

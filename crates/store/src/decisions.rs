@@ -1,5 +1,8 @@
 //! Decisions and what they were made of.
 
+mod filter;
+mod order;
+
 use jiff::Timestamp;
 use sqlx::types::Uuid;
 use sqlx::{FromRow, QueryBuilder};
@@ -8,6 +11,10 @@ use units::Usd;
 use crate::database::{Database, reading};
 use crate::values::{At, signed, unpack, unsigned};
 use crate::{Store, StoreError};
+use filter::{push_conditions, push_filter};
+
+pub use filter::{DecisionFilter, SaidOutcome};
+pub use order::{OrderPart, OrderedDecision};
 
 /// A part of a decision, known by its digest.
 #[derive(Clone, Debug)]
@@ -121,25 +128,8 @@ pub struct StoredDecision {
     pub answer: Vec<u8>,
 }
 
-/// Which decisions are wanted. Newest first.
-#[derive(Clone, Debug, Default)]
-pub struct DecisionFilter {
-    /// Of one customer.
-    pub customer_id: Option<String>,
-    /// Of one cluster.
-    pub cluster_id: Option<String>,
-    /// Of one type.
-    pub decision_type: Option<String>,
-    /// Of one engine, by name.
-    pub engine_name: Option<String>,
-    /// How many are passed over.
-    pub offset: u64,
-    /// How many at the most.
-    pub limit: u64,
-}
-
-const SUMMARY: &str = "decision_id, customer_id, cluster_id, decision_type, engine_name, engine_version, \
-     request_id, decided_at, savings_nanos, confidence";
+const SUMMARY: &str = "d.decision_id, d.customer_id, d.cluster_id, d.decision_type, d.engine_name, \
+     d.engine_version, d.request_id, d.decided_at, d.savings_nanos, d.confidence";
 
 #[derive(FromRow)]
 struct SummaryRow {
@@ -196,12 +186,12 @@ impl Store {
         filter: &DecisionFilter,
     ) -> Result<(Vec<DecisionSummary>, u64), StoreError> {
         let (rows, total): (Vec<SummaryRow>, i64) = reading!(self, pool => {
-            let mut query = QueryBuilder::new(format!("SELECT {SUMMARY} FROM decisions"));
+            let mut query = QueryBuilder::new(format!("SELECT {SUMMARY} FROM decisions d"));
             push_filter!(query, filter);
-            query.push(" ORDER BY decision_id DESC LIMIT ").push_bind(signed(filter.limit));
+            query.push(" ORDER BY d.decision_id DESC LIMIT ").push_bind(signed(filter.limit));
             query.push(" OFFSET ").push_bind(signed(filter.offset));
             let rows = query.build_query_as().fetch_all(pool).await?;
-            let mut count = QueryBuilder::new("SELECT count(*) FROM decisions");
+            let mut count = QueryBuilder::new("SELECT count(*) FROM decisions d");
             push_filter!(count, filter);
             (rows, count.build_query_scalar().fetch_one(pool).await?)
         });
@@ -297,29 +287,6 @@ impl Store {
         Ok(content)
     }
 }
-
-macro_rules! push_filter {
-    ($query:ident, $filter:expr) => {
-        let mut word = " WHERE ";
-        if let Some(customer) = &$filter.customer_id {
-            // Said twice so that the index of customers' own decisions fits.
-            $query.push(" WHERE customer_id <> '' AND customer_id = ").push_bind(customer.as_str());
-            word = " AND ";
-        }
-        for (column, value) in [
-            ("cluster_id", &$filter.cluster_id),
-            ("decision_type", &$filter.decision_type),
-            ("engine_name", &$filter.engine_name),
-        ] {
-            if let Some(value) = value {
-                $query.push(word).push(column).push(" = ").push_bind(value.as_str());
-                word = " AND ";
-            }
-        }
-    };
-}
-
-use push_filter;
 
 fn summary(row: SummaryRow) -> DecisionSummary {
     DecisionSummary {

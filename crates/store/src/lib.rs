@@ -34,7 +34,10 @@ mod values;
 pub use access::{ApiKeyRow, AuditRow};
 pub use commit::Receipt;
 pub use database::PostgresServer;
-pub use decisions::{DecisionFilter, DecisionRecord, DecisionSummary, Part, StoredDecision};
+pub use decisions::{
+    DecisionFilter, DecisionRecord, DecisionSummary, OrderPart, OrderedDecision, Part, SaidOutcome,
+    StoredDecision,
+};
 pub use findings::{FindingFilter, FindingRow, FindingState, Settlement};
 pub use gaps::{GapRow, RefreshRow};
 pub use jobs::{JobEnd, JobFilter, JobRow, JobState, NewJob, Progress};
@@ -77,6 +80,7 @@ pub struct Store {
     changes: Arc<tokio::sync::watch::Sender<u64>>,
     /// How often this process has kept predictions.
     predicted: Arc<tokio::sync::watch::Sender<u64>>,
+    decided: Arc<tokio::sync::watch::Sender<u64>>,
 }
 
 /// Why the store did not do what was asked.
@@ -148,7 +152,13 @@ impl Store {
 
     async fn over(database: Database) -> Result<Store, StoreError> {
         let commits = Commits::start(&database).await?;
-        Ok(Store { database, commits, changes: Arc::default(), predicted: Arc::default() })
+        Ok(Store {
+            database,
+            commits,
+            changes: Arc::default(),
+            predicted: Arc::default(),
+            decided: Arc::default(),
+        })
     }
 
     /// What the database is: `postgresql` or `sqlite`.

@@ -1,4 +1,4 @@
-//! Hearing that prices have changed or predictions were made, whoever did it.
+//! Hearing that prices have changed, or predictions or decisions were made, whoever did it.
 
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use crate::{Store, StoreError};
 /// The channels on which the tables of PostgreSQL tell of themselves.
 const OF_PRICES: &str = "cloudoptim_prices";
 const OF_PREDICTIONS: &str = "cloudoptim_predictions";
+const OF_DECISIONS: &str = "cloudoptim_decisions";
 
 /// How long a look at SQLite may be put off: another process may have written to the file.
 const SQLITE_PATIENCE: Duration = Duration::from_millis(300);
@@ -77,6 +78,12 @@ impl Store {
     #[must_use]
     pub fn news_of_predictions(&self) -> News {
         self.news_of(OF_PREDICTIONS, &self.predicted)
+    }
+
+    /// Hears of new decisions from now on.
+    #[must_use]
+    pub fn news_of_decisions(&self) -> News {
+        self.news_of(OF_DECISIONS, &self.decided)
     }
 
     fn news_of(&self, channel: &'static str, here: &watch::Sender<u64>) -> News {

@@ -1,9 +1,7 @@
 //! Model files: every reader fuzzed, changed files, large files, and thousands of readers of the
 //! stream of predictions.
 
-use std::process::{Command, Stdio};
-
-use super::{Setting, fuzzing};
+use super::{Setting, fuzzing, printed};
 
 /// Changes of every file of the tests.
 const MUTATIONS: &str = "400";
@@ -13,30 +11,14 @@ pub(super) fn run(setting: &Setting) -> Result<String, String> {
     text += &fuzzing::run(setting)?;
     text += "\n## Changed files\n\nGenuine files of every format with a word, a byte or a part changed: refused, or answering with finite numbers.\n\n| format | changed | accepted | refused |\n|---|---|---|---|\n";
     let tests = ["test", "--release", "-p", "inference", "--test", "it", "--", "--nocapture"];
-    let changed = printed(&[&tests[..], &["mutat", "changed_models"]].concat())?;
+    let mutations = [("MODEL_MUTATIONS", MUTATIONS.as_ref())];
+    let changed = printed(&[&tests[..], &["mutat", "changed_models"]].concat(), &mutations)?;
     text.extend(
         changed.lines().filter(|line| line.starts_with("| ")).map(|line| format!("{line}\n")),
     );
     text += "\n## Large files\n\n";
-    text += &printed(&["bench", "-p", "inference", "--bench", "load"])?;
+    text += &printed(&["bench", "-p", "inference", "--bench", "load"], &[])?;
     text += "\n## The stream\n\n";
-    text += &printed(&["bench", "-p", "benches", "--bench", "stream"])?;
+    text += &printed(&["bench", "-p", "benches", "--bench", "stream"], &[])?;
     Ok(text)
-}
-
-/// What cargo's program says on its standard output.
-fn printed(arguments: &[&str]) -> Result<String, String> {
-    eprintln!("== cargo {}", arguments.join(" "));
-    let output = Command::new(env!("CARGO"))
-        .args(arguments)
-        .env("MODEL_MUTATIONS", MUTATIONS)
-        .current_dir(crate::root())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| format!("cannot run cargo: {error}"))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    if output.status.success() {
-        return Ok(text);
-    }
-    Err(format!("cargo {} ended with {}:\n{text}", arguments.join(" "), output.status))
 }

@@ -4,35 +4,20 @@ use std::sync::Arc;
 
 use app::App;
 use app::access::Caller;
+use app::answer::name_in;
 use app::bundle::Bundle;
 use app::joint::JointReport;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use facts::decision::EngineName;
-use jiff::Timestamp;
 use render::Artefact;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use store::{DecisionFilter, DecisionSummary};
-use units::{Confidence, Fraction, Usd};
 
 use crate::body;
-use crate::list::Listing;
 use crate::problem::Problem;
 use crate::rendering::RenderQuery;
-use crate::table::{ListFormat, Table};
-
-/// The most rows of one answer; more are asked for with `offset`.
-const LARGEST_PAGE: u64 = 500;
-
-const DECISIONS: Table = Table {
-    name: "decisions",
-    first: &["decision_id", "decision_type", "customer_id", "cluster_id", "executed_at"],
-};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -81,8 +66,7 @@ async fn answer(
     body::must_be_json(headers)?;
     let query = rendering(query)?;
     let answer = app.answer(decision, content?, caller).await?;
-    let mut response = (StatusCode::OK, query.add_to(answer.json)?).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    let mut response = found(&app, query.add_to(answer.json)?);
     if answer.repeated {
         response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
     }
@@ -103,8 +87,29 @@ pub(crate) async fn get(
     query: Result<Query<RenderQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let query = rendering(query)?;
-    let json = query.add_to(app.decision(&id, &caller).await?)?;
-    Ok(([(header::CONTENT_TYPE, JSON)], json).into_response())
+    Ok(found(&app, query.add_to(app.decision(&id, &caller).await?)?))
+}
+
+/// A decision. Headers say where it is found again, what a person can apply of it, and what reproduces
+/// it: its body is kept byte for byte and names none of them.
+fn found(app: &App, json: Vec<u8>) -> Response {
+    let permalink = name_in(&json).map(|id| app.permalink(id));
+    let mut response = ([(header::CONTENT_TYPE, JSON)], json).into_response();
+    let Some(permalink) = permalink else { return response };
+    let links = format!(
+        "<{0}>; rel=\"self\", <{1}>; rel=\"alternate\"; title=\"rendered\", \
+         <{2}>; rel=\"related\"; title=\"bundle\"",
+        permalink.decision(),
+        permalink.rendered(),
+        permalink.bundle()
+    );
+    let headers = [(header::CONTENT_LOCATION, permalink.decision()), (header::LINK, &links)];
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
 }
 
 /// `GET /decisions/{id}/rendered`.
@@ -123,87 +128,4 @@ pub(crate) async fn bundle(
     Path(id): Path<String>,
 ) -> Result<Json<Bundle>, Problem> {
     Ok(Json(app.bundle(&id, &caller).await?))
-}
-
-/// Filters and paging.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct HistoryQuery {
-    /// Only of this customer; a tenant sees its own whatever this says.
-    customer_id: Option<String>,
-    /// Only of this cluster.
-    cluster_id: Option<String>,
-    /// Only of this engine, by name.
-    engine_id: Option<String>,
-    /// Only of this type.
-    decision_type: Option<String>,
-    /// How many, 1 to 500; 50 when absent, and more than 500 is taken as 500.
-    limit: Option<u64>,
-    /// How many are passed over.
-    offset: Option<u64>,
-    /// `json`, `csv` or `jsonl`; by `Accept` when absent.
-    format: Option<ListFormat>,
-}
-
-/// A decision in a list.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct HistoryRow {
-    /// The decision's name.
-    execution_id: String,
-    /// The same.
-    decision_id: String,
-    /// What was asked for.
-    decision_type: String,
-    /// The customer whose key asked.
-    customer_id: Option<String>,
-    /// The cluster, where it was named.
-    cluster_id: Option<String>,
-    /// The caller's name for the request.
-    request_id: Option<String>,
-    /// Who answered.
-    engine: EngineName,
-    /// Dollars a month; `null` when unknown.
-    estimated_savings: Option<Usd>,
-    /// 0 to 1.
-    confidence_score: Confidence,
-    /// When.
-    executed_at: Timestamp,
-}
-
-/// `GET /decisions/history`.
-pub(crate) async fn history(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    listing: Listing,
-    query: Result<Query<HistoryQuery>, QueryRejection>,
-) -> Result<Response, Problem> {
-    let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
-    let (limit, offset) =
-        (query.limit.unwrap_or(50).clamp(1, LARGEST_PAGE), query.offset.unwrap_or(0));
-    let filter = DecisionFilter {
-        customer_id: query.customer_id.clone(),
-        cluster_id: query.cluster_id.clone(),
-        decision_type: query.decision_type.clone(),
-        engine_name: query.engine_id.clone(),
-        offset,
-        limit,
-    };
-    let (rows, total) = app.decisions(&filter, &caller).await?;
-    let rows: Vec<HistoryRow> = rows.into_iter().map(row).collect();
-    listing.page(DECISIONS, query.format, (&rows, total), (limit, offset))
-}
-
-fn row(summary: DecisionSummary) -> HistoryRow {
-    HistoryRow {
-        execution_id: summary.decision_id.clone(),
-        decision_id: summary.decision_id,
-        decision_type: summary.decision_type,
-        customer_id: summary.customer_id,
-        cluster_id: summary.cluster_id,
-        request_id: summary.request_id,
-        engine: EngineName { name: summary.engine_name, version: summary.engine_version },
-        estimated_savings: summary.savings,
-        confidence_score: Confidence::new(Fraction::clamped(summary.confidence)),
-        executed_at: summary.decided_at,
-    }
 }

@@ -18,7 +18,8 @@ use serde::Deserialize;
 use store::FindingFilter;
 
 use crate::body::{self, LARGEST_PAGE};
-use crate::focus::{self, FOCUS, FocusRow};
+use crate::focus::FocusRow;
+use crate::focus::findings::{self as focus, FINDINGS_FOCUS, FindingColumns};
 use crate::list::Listing;
 use crate::problem::Problem;
 use crate::table::{ListFormat, Table};
@@ -121,8 +122,8 @@ pub(crate) async fn all(
         let cost = costs.remove(&item.finding_id);
         focus::row(item, cost)
     };
-    let rows: Vec<FocusRow> = items.into_iter().filter_map(row).collect();
-    listing.page(FOCUS, named, (&rows, total), (limit, offset))
+    let rows: Vec<FocusRow<FindingColumns>> = items.into_iter().filter_map(row).collect();
+    listing.page(FINDINGS_FOCUS, named, (&rows, total), (limit, offset))
 }
 
 impl FindingFormat {

@@ -1,4 +1,4 @@
-//! Predictions as they come: the same frames over WebSocket and as server-sent events.
+//! Predictions and decisions as they come: the same frames over WebSocket and as server-sent events.
 //!
 //! A reader that has a sequence number takes up behind it (`after`, or `Last-Event-ID`). One that is
 //! too slow is told which numbers it missed, and can ask for them by the same means.
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use app::App;
 use app::access::Caller;
-use app::live::LiveEvent;
+use app::live::{LiveEvent, Watched};
 use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -19,7 +19,7 @@ use axum::extract::{Query, State, WebSocketUpgrade};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::stream::unfold;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -47,7 +47,7 @@ pub(crate) struct LiveQuery {
 /// What one reader gets next.
 struct Frames {
     app: Arc<App>,
-    customer_id: Option<String>,
+    watched: Watched,
     receiver: Receiver<LiveEvent>,
     ended: watch::Receiver<bool>,
     /// Up to where everything was sent or passed over.
@@ -66,8 +66,19 @@ pub(crate) async fn live(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
+    stream(app, Watched::predictions(&caller), query.after, &headers, upgrade).await
+}
+
+/// A stream of what is watched, from behind a place on that the query or the header names.
+pub(super) async fn stream(
+    app: Arc<App>,
+    watched: Watched,
+    after: Option<u64>,
+    headers: &HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
     let last_seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-    let frames = Frames::new(app, caller, query.after.or(last_seen)).await?;
+    let frames = Frames::new(app, watched, after.or(last_seen)).await?;
     match upgrade {
         Ok(upgrade) => Ok(upgrade.on_upgrade(|socket| over_socket(socket, frames))),
         Err(_) => Ok(as_events(frames)),
@@ -75,17 +86,16 @@ pub(crate) async fn live(
 }
 
 impl Frames {
-    async fn new(app: Arc<App>, caller: Caller, after: Option<u64>) -> Result<Frames, Problem> {
-        let (receiver, newest) = app.listen().await?;
+    async fn new(app: Arc<App>, watched: Watched, after: Option<u64>) -> Result<Frames, Problem> {
+        let (receiver, newest) = app.listen(&watched).await?;
         let seen = after.unwrap_or(newest).min(newest);
         let hello = json!({
             "type": "hello", "sequence": seen, "newest": newest,
             "heartbeat_seconds": HEARTBEAT.as_secs(),
         });
         let ready = VecDeque::from([(None, Arc::from(hello.to_string()))]);
-        let customer_id = caller.confined_to().map(str::to_owned);
         let ended = app.streams_end();
-        Ok(Frames { ended, app, customer_id, receiver, seen, replay_until: newest, ready })
+        Ok(Frames { ended, app, watched, receiver, seen, replay_until: newest, ready })
     }
 
     /// The next frame with its number; `None` when the server stops.
@@ -116,8 +126,7 @@ impl Frames {
     }
 
     async fn replay(&mut self) {
-        let customer = self.customer_id.as_deref();
-        match self.app.events_between(self.seen, self.replay_until, customer).await {
+        match self.app.events_between(self.seen, self.replay_until, &self.watched).await {
             Ok(events) if events.is_empty() => self.seen = self.replay_until,
             Ok(events) => {
                 for event in events {
@@ -137,9 +146,7 @@ impl Frames {
             self.missed(event.sequence);
         }
         self.seen = event.sequence;
-        let own =
-            self.customer_id.as_deref().is_none_or(|customer| *customer == *event.customer_id);
-        if own {
+        if self.watched.holds(&event) {
             self.ready.push_back((Some(event.sequence), event.json));
         }
     }
@@ -176,7 +183,7 @@ async fn over_socket(mut socket: WebSocket, mut frames: Frames) {
 }
 
 fn as_events(frames: Frames) -> Response {
-    let events = stream::unfold(frames, |mut frames| async move {
+    let events = unfold(frames, |mut frames| async move {
         let (sequence, text) = frames.next().await?;
         let mut event = Event::default().data(&*text);
         if let Some(sequence) = sequence {

@@ -45,3 +45,46 @@ async fn what_is_wrong_with_a_snapshot_is_named() {
     check("[]", "").await;
     assert_eq!(json_of(get(&server, "/api/v1/ml/clusters").await).await, json!([]));
 }
+
+#[tokio::test]
+async fn costs_of_the_newest_snapshot_are_shared_out() {
+    let server = server().await;
+    let costs = "/api/v1/ml/clusters/shop%201/costs";
+    assert_eq!(get(&server, costs).await.status(), StatusCode::NOT_FOUND);
+    let body = json!({
+        "taken_at": "2026-07-31T00:00:00Z",
+        "nodes": [{ "name": "a", "cpu": "4", "memory": "16Gi", "usd_per_hour": 0.4 }],
+        "pods": [
+            { "name": "x", "namespace": "red", "node": "a", "cpu": "2", "memory": "8Gi" },
+            { "name": "y", "namespace": "blue", "node": "a", "cpu": "1", "memory": "4Gi",
+              "labels": { "team": "sea" } },
+        ],
+    });
+    post(&server, PATH, &body.to_string()).await;
+    let report = json_of(get(&server, costs).await).await;
+    assert_eq!(report["total"]["usd_per_hour"], 0.4);
+    assert_eq!(report["rows"][0]["group"], "red");
+    assert_eq!(report["rows"][0]["usd_per_hour"], 0.2);
+    assert_eq!(report["cluster_id"], "shop 1");
+
+    let file = get(&server, &format!("{costs}?by=label:team&format=csv")).await;
+    assert!(file.headers()["content-disposition"].to_str().unwrap().contains("costs.csv"));
+    let file = String::from_utf8(bytes(file).await).unwrap();
+    assert!(file.starts_with("group,pods,usd_per_hour,"), "{file}");
+    assert!(file.contains("\r\n__unallocated__,1,0.2,"), "{file}");
+    let focus = get(&server, &format!("{costs}?by=label:team&format=focus")).await;
+    let focus = String::from_utf8(bytes(focus).await).unwrap();
+    assert!(
+        focus.contains("Amazon Elastic Compute Cloud") && focus.contains("\"\"team\"\":\"\"sea")
+    );
+    assert!(
+        focus.contains("2026-08-01T00:00:00Z,2026-08-01T00:00:00Z")
+            || focus.contains("2026-08-01T01:00:00Z")
+    );
+    let lines = get(&server, &format!("{costs}?format=jsonl")).await;
+    assert_eq!(bytes(lines).await.iter().filter(|byte| **byte == b'\n').count(), 3);
+
+    let wrong = get(&server, &format!("{costs}?by=colour")).await;
+    assert_eq!(wrong.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(json_of(wrong).await["errors"][0]["pointer"], "/by");
+}

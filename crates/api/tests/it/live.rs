@@ -13,28 +13,31 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::*;
 
+/// Where these servers are said to be.
+pub(crate) const PUBLIC: &str = "https://ml.example.com/";
+
 const STREAM: &str = "/api/v1/ml/predictions/live";
 
 /// A server that keeps predictions and tells of them.
-struct Lively {
+pub(crate) struct Lively {
     app: Arc<App>,
-    router: Router,
+    pub(crate) router: Router,
     stop: watch::Sender<bool>,
     background: JoinSet<()>,
 }
 
 impl Lively {
-    async fn new() -> Lively {
+    pub(crate) async fn new() -> Lively {
         let now = "2026-08-01T00:00:00Z".parse().unwrap();
         let store = Store::in_memory().await.unwrap();
         let (keeper, waiting) = Keeper::new();
         let app = App::new(Desk::new(market::bundled()), store.clone(), Clock::fixed(now));
-        let app = Arc::new(app.with_keeper(keeper));
+        let app = Arc::new(app.with_keeper(keeper).with_public_address(Some(PUBLIC)));
         let (stop, stopped) = watch::channel(false);
         let mut background = JoinSet::new();
         background.spawn(waiting.write(store, stopped.clone()));
         let followed = Arc::clone(&app);
-        background.spawn(async move { followed.follow_predictions(stopped).await });
+        background.spawn(async move { followed.follow_live(stopped).await });
         Lively { router: api::router(Arc::clone(&app)), app, stop, background }
     }
 
@@ -55,7 +58,7 @@ impl Lively {
         }
     }
 
-    async fn key(&self, role: Role, customer: Option<&str>) -> String {
+    pub(crate) async fn key(&self, role: Role, customer: Option<&str>) -> String {
         let wanted = NewKey {
             label: "test".to_owned(),
             role,
@@ -66,7 +69,7 @@ impl Lively {
         self.app.make_key(&wanted, &Caller::command_line()).await.unwrap().key
     }
 
-    async fn events(&self, path: &str, header: (&str, &str)) -> Events {
+    pub(crate) async fn events(&self, path: &str, header: (&str, &str)) -> Events {
         let request = Request::get(path).header(header.0, header.1).body(Body::empty()).unwrap();
         let answer = ask(&self.router, request).await;
         assert_eq!(answer.status(), StatusCode::OK);
@@ -74,21 +77,21 @@ impl Lively {
         Events { body: answer.into_body(), text: String::new(), ready: VecDeque::new() }
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.stop.send(true).unwrap();
         self.background.join_all().await;
     }
 }
 
 /// Server-sent events as they come: the id, and the frame.
-struct Events {
+pub(crate) struct Events {
     body: Body,
     text: String,
     ready: VecDeque<(Option<u64>, Value)>,
 }
 
 impl Events {
-    async fn next(&mut self) -> Option<(Option<u64>, Value)> {
+    pub(crate) async fn next(&mut self) -> Option<(Option<u64>, Value)> {
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
@@ -120,7 +123,7 @@ impl Events {
     }
 }
 
-const NO_HEADER: (&str, &str) = ("accept", "text/event-stream");
+pub(crate) const NO_HEADER: (&str, &str) = ("accept", "text/event-stream");
 
 #[tokio::test]
 async fn a_reader_gets_what_comes_and_takes_up_where_it_was() {

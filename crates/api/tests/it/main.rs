@@ -9,6 +9,7 @@ mod exports;
 mod fetch;
 mod findings;
 mod live;
+mod live_decisions;
 mod models;
 mod notifications;
 mod predictions;

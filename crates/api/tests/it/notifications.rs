@@ -1,6 +1,5 @@
 //! What happens reaches whoever wants to hear it: signed, once, and for as long as it takes.
 
-use app::notifications::NotificationSettings;
 use clock::Hand;
 use jiff::SignedDuration;
 use notify::guard::Rules;
@@ -26,12 +25,10 @@ async fn fixture() -> Fixture {
     let (receiver, mail) = (FakeReceiver::start().unwrap(), FakeMail::start().unwrap());
     let rules = Rules::allowing(["127.0.0.0/8"]).unwrap();
     let server = MailServer::new(&mail.url(), "CloudOptim <cost@example.com>").unwrap();
-    let settings = NotificationSettings {
-        sender: Sender::new(rules, Some(server)),
-        public_url: Some("https://cloudoptim.example.com/".to_owned()),
-    };
+    let sender = Sender::new(rules, Some(server));
     let store = Store::in_memory().await.unwrap();
-    let app = App::new(Desk::new(market::bundled()), store, clock).with_notifications(settings);
+    let app = App::new(Desk::new(market::bundled()), store, clock).with_sender(sender);
+    let app = app.with_public_address(Some("https://cloudoptim.example.com"));
     let app = Arc::new(app);
     Fixture { router: api::router(Arc::clone(&app)), app, hand, receiver, mail }
 }

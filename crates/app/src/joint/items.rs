@@ -66,6 +66,7 @@ pub(super) fn report(
         };
         list += of_list;
         decisions.push(JointDecision {
+            permalink: None,
             decision_type: decision.decision_type.clone(),
             decision_id: decision.decision_id.clone(),
             own_savings_usd_per_month: decision.verdict.estimated_savings,

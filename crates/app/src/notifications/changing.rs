@@ -236,7 +236,7 @@ impl App {
     }
 
     fn check_address(&self, kind: ChannelKind, address: &Address) -> Result<(), Error> {
-        let sender = &self.notifications.sender;
+        let sender = &self.sender;
         match (kind, &address.url) {
             (ChannelKind::Email, Some(_)) => {
                 Err(field("/url", "unexpected", "mail goes to the addresses of `to`"))

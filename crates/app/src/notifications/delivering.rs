@@ -90,7 +90,7 @@ impl App {
         let begun = Instant::now();
         let outcome = match self.addressed(delivery, tried_at).await {
             Ok((target, message)) => {
-                let sent = self.notifications.sender.send(&target, &message, tried_at);
+                let sent = self.sender.send(&target, &message, tried_at);
                 tokio::time::timeout(PATIENCE, sent).await.unwrap_or_else(|_| Outcome::Again {
                     status: None,
                     why: "no answer in time".to_owned(),

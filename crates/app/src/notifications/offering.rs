@@ -150,12 +150,4 @@ impl App {
             link: event.link.as_deref().map(|path| self.reached_at(path)),
         }
     }
-
-    /// Where people reach a path of this server.
-    fn reached_at(&self, path: &str) -> String {
-        match &self.notifications.public_url {
-            Some(base) => format!("{}{path}", base.trim_end_matches('/')),
-            None => path.to_owned(),
-        }
-    }
 }

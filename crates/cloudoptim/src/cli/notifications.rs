@@ -1,6 +1,5 @@
 //! How `cloudoptim serve` tells what happens.
 
-use app::notifications::NotificationSettings;
 use clap::Args;
 use notify::guard::Rules;
 use notify::{MailServer, Sender};
@@ -11,9 +10,6 @@ use crate::exit::Failure;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Notifications")]
 pub(crate) struct NotificationArguments {
-    /// Where people reach this server, for links, such as https://cloudoptim.example.com.
-    #[arg(long, env = "PUBLIC_URL", value_name = "ADDRESS")]
-    pub(crate) public_url: Option<String>,
     /// Networks beside the internet to which notices may go, over http too, such as 10.20.0.0/16.
     #[arg(
         long,
@@ -50,7 +46,7 @@ pub(crate) struct NotificationArguments {
 }
 
 impl NotificationArguments {
-    pub(crate) fn settings(&self) -> Result<NotificationSettings, Failure> {
+    pub(crate) fn sender(&self) -> Result<Sender, Failure> {
         let rules = Rules::allowing(self.notification_private_networks.iter().map(String::as_str));
         let rules =
             rules.map_err(|why| Failure::Serve(format!("NOTIFICATION_PRIVATE_NETWORKS: {why}")))?;
@@ -62,11 +58,6 @@ impl NotificationArguments {
             }
             (Some(url), Some(from)) => Some(MailServer::new(url, from).map_err(Failure::Serve)?),
         };
-        let public_url = self.public_url.clone().filter(|url| !url.is_empty());
-        if public_url.as_deref().is_some_and(|url| !url.starts_with("http")) {
-            let why = "PUBLIC_URL: expected an address such as https://cloudoptim.example.com";
-            return Err(Failure::Serve(why.to_owned()));
-        }
-        Ok(NotificationSettings { sender: Sender::new(rules, mail), public_url })
+        Ok(Sender::new(rules, mail))
     }
 }

@@ -61,7 +61,8 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let mut app = app
         .with_gap_settings(arguments.gaps.settings())
         .with_cluster_settings(arguments.clusters.settings())
-        .with_notifications(arguments.notifications.settings()?)
+        .with_sender(arguments.notifications.sender()?)
+        .with_public_address(arguments.public_url.as_deref())
         .with_keeper(keeper);
     if !arguments.demo {
         app = app.with_model_folder(models);
@@ -162,7 +163,7 @@ impl Background {
     async fn run(self, app: Arc<App>, stop: watch::Receiver<bool>) {
         match self {
             Background::Models => app.follow_models(stop).await,
-            Background::Live => app.follow_predictions(stop).await,
+            Background::Live => app.follow_live(stop).await,
             Background::Outcomes => app.watch_predictions(stop).await,
             Background::Notices => app.deliver_notices(stop).await,
         }

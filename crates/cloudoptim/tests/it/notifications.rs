@@ -17,7 +17,7 @@ fn a_job_that_fails_reaches_the_core_platform() {
     command.env("CORE_PLATFORM_URL", receiver.url("/events"));
     command.env("CORE_PLATFORM_WEBHOOK_SECRET", secret.hand_out());
     command.env("NOTIFICATION_PRIVATE_NETWORKS", "127.0.0.1");
-    command.env("PUBLIC_URL", "https://cost.example");
+    command.env("CLOUDOPTIM_PUBLIC_URL", "https://cost.example");
     // Keys that no AWS knows are not asked about: there is nobody at this address.
     command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").env("PRICING_DATA_RETRY_ATTEMPTS", "1");
     command.env_remove("AWS_PROFILE").env_remove("AWS_ACCESS_KEY_ID");
@@ -64,7 +64,7 @@ fn settings_that_cannot_be_meant_end_the_start() {
     };
     let secret = Secret::of_bytes(&[9; 32]).unwrap().hand_out();
     check(&[("NOTIFICATION_PRIVATE_NETWORKS", "ten")], "NOTIFICATION_PRIVATE_NETWORKS");
-    check(&[("PUBLIC_URL", "cost.example")], "PUBLIC_URL");
+    check(&[("CLOUDOPTIM_PUBLIC_URL", "cost.example")], "--public-url");
     check(
         &[("SMTP_URL", "https://me:hunter2@mail.example"), ("SMTP_FROM", "a@b.example")],
         "SMTP_URL",

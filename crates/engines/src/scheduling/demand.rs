@@ -57,7 +57,7 @@ pub fn demand_of(pod: &Pod) -> Demand {
 }
 
 /// Requests of a container; a limit without a request stands for it, as the API server fills in.
-fn requests_of(container: &Container) -> Demand {
+pub(crate) fn requests_of(container: &Container) -> Demand {
     let mut demand = Demand::default();
     demand.add(&container.limits);
     demand.replace(&container.requests);

@@ -4,6 +4,7 @@
 
 mod allocation;
 mod asking;
+mod cost_allocation;
 mod finding_laws;
 mod golden;
 mod office_year;
@@ -15,5 +16,8 @@ mod rendered_objects;
 mod rightsizing_backtest;
 mod rightsizing_laws;
 mod schemas;
+#[path = "../../benches/backtest/series.rs"]
+#[allow(dead_code, reason = "the bench looks at more")]
+mod series;
 mod spot_laws;
 mod spot_model;

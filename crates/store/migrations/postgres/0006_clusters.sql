@@ -108,6 +108,7 @@ CREATE TABLE decision_outcomes (
     PRIMARY KEY (cluster_id, customer_id, outcome_id)
 );
 CREATE INDEX decision_outcomes_by_id ON decision_outcomes (outcome_id);
+CREATE INDEX decision_outcomes_by_decision ON decision_outcomes (decision_id, noted_at);
 
 -- Which decisions are switched on, how often they scan by themselves, and their own thresholds; what is
 -- not here is as the program has it.

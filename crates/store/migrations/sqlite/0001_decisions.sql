@@ -36,3 +36,27 @@ CREATE INDEX decisions_by_id ON decisions (decision_id);
 -- Few decisions are a customer's own: the rest costs this index nothing.
 CREATE INDEX decisions_by_customer ON decisions (customer_id, decision_id) WHERE customer_id <> '';
 CREATE INDEX decisions_by_request ON decisions (request_id, decided_at DESC) WHERE request_id IS NOT NULL;
+
+-- The last place that was given out in the order of all decisions; whoever adds some holds its row until
+-- the end, so that places are seen in their order.
+CREATE TABLE decision_counter (
+    counter       INTEGER NOT NULL PRIMARY KEY,
+    last_sequence INTEGER NOT NULL
+);
+INSERT INTO decision_counter (counter, last_sequence) VALUES (1, 0);
+
+-- The place of each decision in the order in which all of them were kept.
+CREATE TABLE decision_order (
+    sequence    INTEGER NOT NULL PRIMARY KEY,
+    customer_id TEXT    NOT NULL,
+    cluster_id  TEXT    NOT NULL,
+    decision_id BLOB    NOT NULL
+);
+CREATE INDEX decision_order_by_customer ON decision_order (customer_id, sequence) WHERE customer_id <> '';
+
+CREATE TRIGGER decisions_in_order AFTER INSERT ON decisions BEGIN
+    UPDATE decision_counter SET last_sequence = last_sequence + 1 WHERE counter = 1;
+    INSERT INTO decision_order (sequence, customer_id, cluster_id, decision_id)
+    SELECT last_sequence, NEW.customer_id, NEW.cluster_id, NEW.decision_id
+    FROM decision_counter WHERE counter = 1;
+END;

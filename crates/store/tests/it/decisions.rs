@@ -1,6 +1,7 @@
 //! Decisions are kept once, whole, and found again.
 
-use store::{DecisionFilter, DecisionRecord, Part};
+use store::{DecisionFilter, DecisionRecord, OrderPart, OutcomeRow, Part, SaidOutcome, Uuid};
+use units::Usd;
 
 use crate::backends;
 
@@ -104,5 +105,111 @@ async fn a_customer_has_its_own_decisions() {
         let since = jiff::Timestamp::UNIX_EPOCH;
         assert!(store.decision_of_request(Some("zeta"), "r", since).await.unwrap().is_some());
         assert!(store.decision_of_request(Some("other"), "r", since).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn decisions_are_in_one_order_and_filtered() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        let mut of_acme = record(3, Some("third"));
+        of_acme.customer_id = Some("acme".to_owned());
+        of_acme.savings = None;
+        let mut other = record(4, None);
+        other.cluster_id = "other".to_owned();
+        other.savings = Some(Usd::ZERO);
+        for one in [record(1, None), record(2, Some("second")), of_acme, other] {
+            store.keep_decision(one).await.unwrap();
+        }
+        // What is known already gets no second place.
+        store.keep_decision(record(1, None)).await.unwrap();
+        assert_eq!(store.last_decision().await.unwrap(), 4, "{name}");
+        let places = async |filter: &DecisionFilter, part| {
+            let found = store.decisions_in_order(filter, part).await.unwrap();
+            found.iter().map(|one| one.sequence).collect::<Vec<_>>()
+        };
+        let all = DecisionFilter { limit: 10, ..DecisionFilter::default() };
+        let two = DecisionFilter { limit: 2, ..all.clone() };
+        assert_eq!(places(&two, OrderPart::Before(None)).await, [4, 3], "{name}");
+        assert_eq!(places(&two, OrderPart::Before(Some(3))).await, [2, 1], "{name}");
+        assert_eq!(places(&all, OrderPart::Between(1, 3)).await, [2, 3], "{name}");
+
+        let outcome = OutcomeRow {
+            cluster_id: "prod".to_owned(),
+            customer_id: None,
+            outcome_id: Uuid::from_u128(7),
+            decision_id: record(2, None).decision_id.parse().unwrap(),
+            decision_type: "bin_pack".to_owned(),
+            outcome: "applied".to_owned(),
+            asked: String::new(),
+            findings: Vec::new(),
+            detail: serde_json::json!({}),
+            savings: None,
+            noted_at: record(9, None).decided_at,
+            noted_by: "ana".to_owned(),
+        };
+        let note = store::AuditRow {
+            happened_at: outcome.noted_at,
+            actor: "ana".to_owned(),
+            action: "test".to_owned(),
+            subject: String::new(),
+            detail: serde_json::json!({}),
+        };
+        store.add_outcome(&outcome, None, &note).await.unwrap();
+        let check = async |filter: DecisionFilter, expected: &[u64]| {
+            assert_eq!(
+                places(&filter, OrderPart::Before(None)).await,
+                expected,
+                "{name} {filter:?}"
+            );
+            let (rows, total) = store.decisions(&filter).await.unwrap();
+            assert_eq!((rows.len(), total), (expected.len(), expected.len() as u64), "{name}");
+            for one in store.decisions_in_order(&all, OrderPart::Before(None)).await.unwrap() {
+                let said = matches!(filter.outcome, Some(SaidOutcome::This(_)));
+                let told = expected.contains(&one.sequence);
+                assert!(said || one.outcome.is_some() || filter.holds(&one.summary) == told);
+            }
+        };
+        let text = |text: &str| Some(text.to_owned());
+        check(DecisionFilter { cluster_id: text("other"), ..all.clone() }, &[4]).await;
+        check(DecisionFilter { request_id: text("second"), ..all.clone() }, &[2]).await;
+        check(DecisionFilter { customer_id: text("acme"), ..all.clone() }, &[3]).await;
+        check(DecisionFilter { engine_name: text("none"), ..all.clone() }, &[]).await;
+        let instant = Some(record(2, None).decided_at);
+        check(DecisionFilter { from: instant, ..all.clone() }, &[4, 3, 2]).await;
+        check(DecisionFilter { until: instant, ..all.clone() }, &[1]).await;
+        check(DecisionFilter { has_savings: Some(true), ..all.clone() }, &[2, 1]).await;
+        check(DecisionFilter { has_savings: Some(false), ..all.clone() }, &[4, 3]).await;
+        let least = |nanos| Some(Usd::from_nanos(nanos));
+        check(DecisionFilter { least_savings: least(0), ..all.clone() }, &[4, 2, 1]).await;
+        check(DecisionFilter { least_savings: least(1_500_000_001), ..all.clone() }, &[]).await;
+        let said = SaidOutcome::This("applied".to_owned());
+        check(DecisionFilter { outcome: Some(said), ..all.clone() }, &[2]).await;
+        let nothing = Some(SaidOutcome::Nothing);
+        check(DecisionFilter { outcome: nothing, ..all.clone() }, &[4, 3, 1]).await;
+    }
+}
+
+#[tokio::test]
+async fn decisions_that_come_together_get_places_without_gaps() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        let mut keeping = tokio::task::JoinSet::new();
+        for number in 0..60 {
+            let store = store.clone();
+            // Every third one is there already, or will be.
+            keeping.spawn(async move {
+                store.keep_decision(record(number / 3 * 2 + number % 2, None)).await
+            });
+        }
+        while let Some(kept) = keeping.join_next().await {
+            kept.unwrap().unwrap();
+        }
+        let all = DecisionFilter { limit: 100, ..DecisionFilter::default() };
+        let count = store.decisions(&all).await.unwrap().1;
+        let found = store.decisions_in_order(&all, OrderPart::Between(0, 100)).await.unwrap();
+        let places: Vec<u64> = found.iter().map(|one| one.sequence).collect();
+        assert_eq!(places, (1..=count).collect::<Vec<_>>(), "{name}");
+        assert_eq!(store.last_decision().await.unwrap(), count, "{name}");
     }
 }
