@@ -117,7 +117,7 @@ impl Bundle {
             stop_after: self.work.stopped_at,
             cancelled: None,
         };
-        let outcome = finish(prepared.as_ref(), evidence, &run, self.input.get())?;
+        let outcome = finish(prepared.as_ref(), evidence, &run, &self.input.get().into())?;
         let digest = blake3::hash(&outcome.json).to_hex().to_string();
         Ok(Replay {
             identical: digest == self.answer_digest,

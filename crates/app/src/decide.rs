@@ -26,7 +26,7 @@ pub struct Outcome {
     /// The same as the bytes that leave.
     pub json: Vec<u8>,
     /// The cluster as it was sent.
-    pub input: Box<str>,
+    pub input: Arc<str>,
     /// Its digest.
     pub input_digest: Digest,
     /// The policy in effect.
@@ -35,6 +35,18 @@ pub struct Outcome {
     pub evidence: AnyEvidence,
     /// What the plan checker found.
     pub violations: Vec<checker::Violation>,
+}
+
+/// A cluster as it was sent, with its digest.
+pub(crate) struct Input {
+    text: Arc<str>,
+    digest: Digest,
+}
+
+impl Input {
+    pub(crate) fn of(text: &str) -> Input {
+        Input { text: text.into(), digest: blake3::hash(text.as_bytes()) }
+    }
 }
 
 /// The market that decisions are made on, with evidence that was gathered from it before.
@@ -157,18 +169,33 @@ impl Desk {
         cancelled: Option<&dyn Fn() -> bool>,
         records: Option<&Records>,
     ) -> Result<Outcome, DecodeError> {
+        let input = Input::of(request.current_state.get());
+        self.complete_on(engine, prepared, request, &input, now, cancelled, records)
+    }
+
+    /// Decides on a request that has been read, about a cluster as it was sent.
+    #[expect(clippy::too_many_arguments, reason = "each is another part of one decision")]
+    pub(crate) fn complete_on(
+        &self,
+        engine: &dyn AnyEngine,
+        prepared: &dyn Prepared,
+        request: &DecisionRequest<'_>,
+        input: &Input,
+        now: Timestamp,
+        cancelled: Option<&dyn Fn() -> bool>,
+        records: Option<&Records>,
+    ) -> Result<Outcome, DecodeError> {
         let evidence = self.evidence(engine, prepared, now, records);
-        let input = request.current_state.get();
         let run = Run {
             now,
             build: BUILD,
             request_id: request.request_id.as_deref(),
             cluster_id: request.cluster_id.as_deref(),
-            input_digest: blake3::hash(input.as_bytes()),
+            input_digest: input.digest,
             stop_after: None,
             cancelled,
         };
-        finish(prepared, evidence, &run, input)
+        finish(prepared, evidence, &run, &input.text)
     }
 }
 
@@ -177,7 +204,7 @@ pub(crate) fn finish(
     prepared: &dyn Prepared,
     evidence: AnyEvidence,
     run: &Run<'_>,
-    input: &str,
+    input: &Arc<str>,
 ) -> Result<Outcome, DecodeError> {
     let broken =
         |message: &str| DecodeError { pointer: String::new(), message: message.to_owned() };
@@ -190,7 +217,7 @@ pub(crate) fn finish(
     Ok(Outcome {
         decision,
         json,
-        input: input.into(),
+        input: Arc::clone(input),
         input_digest: run.input_digest,
         policy: prepared.policy_json().to_owned(),
         evidence,

@@ -6,11 +6,12 @@
 //! outside of it count with the first engine that names them.
 
 mod carried_out;
+mod cluster;
 pub(crate) mod items;
 
 use std::collections::BTreeMap;
 
-use engines::prepared::ErasedDecision;
+use engines::prepared::{AnyEngine, ErasedDecision};
 use engines::registry::{self, BUILT_IN};
 use engines::request::DecisionRequest;
 use facts::action::Target;
@@ -25,6 +26,7 @@ use units::{Confidence, Usd};
 
 use crate::decide::{Desk, Outcome};
 use crate::records::Records;
+use cluster::Cluster;
 
 /// A request for everything at once: one cluster, and policies and limits by decision.
 #[derive(Clone, Debug, Deserialize)]
@@ -231,13 +233,13 @@ impl<'a> JointRequest<'a> {
         self.requirements.insert(decision.to_owned(), policy);
     }
 
-    /// The request for one decision, on this or on another cluster.
-    fn of(&self, decision: &str, state: &'a RawValue) -> DecisionRequest<'a> {
+    /// The request for one decision.
+    fn of(&self, decision: &str) -> DecisionRequest<'a> {
         DecisionRequest {
             request_id: None,
             cluster_id: self.cluster_id.clone(),
             decision_type: None,
-            current_state: state,
+            current_state: self.current_state,
             requirements: of_decision(&self.requirements, decision),
             constraints: of_decision(&self.constraints, decision),
         }
@@ -265,9 +267,10 @@ impl Desk {
         records: Option<&Records>,
     ) -> Result<Joint, DecodeError> {
         let mut outcomes = Vec::new();
+        let cluster = Cluster::read(request.current_state)?;
         for engine in BUILT_IN.iter().filter(|engine| request.wants(engine.decision())) {
-            let one = request.of(engine.decision(), request.current_state);
-            let outcome = self.decide(*engine, &one, now, cancelled, records).map_err(|error| {
+            let asked = Asked { request, cluster: &cluster, now, cancelled };
+            let outcome = self.one_of_all(*engine, &asked, records).map_err(|error| {
                 // The parts of this request are one level deeper.
                 let pointer = error.pointer.replacen(
                     "/requirements",
@@ -278,7 +281,7 @@ impl Desk {
             })?;
             outcomes.push(outcome);
         }
-        let counted = self.count(request, &outcomes, now, cancelled)?;
+        let counted = self.count(request, &cluster, &outcomes, now, cancelled)?;
         let report = items::report(request, &outcomes, &counted, now);
         Ok(Joint { report, outcomes })
     }
@@ -288,6 +291,7 @@ impl Desk {
     fn count(
         &self,
         request: &JointRequest<'_>,
+        cluster: &Cluster,
         outcomes: &[Outcome],
         now: Timestamp,
         cancelled: Option<&dyn Fn() -> bool>,
@@ -295,13 +299,20 @@ impl Desk {
         let decision = |name: &str| {
             outcomes.iter().map(|one| &one.decision).find(|one| one.decision_type == name)
         };
+        let again = |decision: &str, cluster: &Cluster| {
+            let engine = registry::for_decision(decision).ok_or_else(|| DecodeError {
+                pointer: String::new(),
+                message: format!("nobody decides `{decision}`"),
+            })?;
+            let asked = Asked { request, cluster, now, cancelled };
+            Ok::<_, DecodeError>(self.one_of_all(engine, &asked, None)?.decision)
+        };
         let mut counted = BTreeMap::new();
         let plans: Vec<&ErasedDecision> =
             ["rightsize", "bin_pack"].iter().filter_map(|name| decision(name)).collect();
         let changes = plans.iter().any(|one| !one.verdict.execution_plan.is_empty());
-        let after =
-            changes.then(|| carried_out::carried_out(request.current_state, &plans)).transpose()?;
-        let state = after.as_deref().unwrap_or(request.current_state);
+        let after = changes.then(|| cluster.after(&plans)).transpose()?;
+        let after = after.as_ref().unwrap_or(cluster);
         let mut left = 1.0;
         match (decision("rightsize"), decision("bin_pack")) {
             (Some(sized), Some(_)) => {
@@ -309,8 +320,8 @@ impl Desk {
                 // the same machines would save the same dollars again.
                 counted.insert("rightsize".to_owned(), Counted::NOTHING);
                 if !sized.verdict.execution_plan.is_empty() {
-                    let smaller = carried_out::carried_out(request.current_state, &[sized])?;
-                    let again = self.again(request, "bin_pack", &smaller, now, cancelled)?;
+                    let smaller = cluster.after(&[sized])?;
+                    let again = again("bin_pack", &smaller)?;
                     counted.insert("bin_pack".to_owned(), Counted::of(&again));
                 }
             }
@@ -318,33 +329,38 @@ impl Desk {
             _ => {}
         }
         if decision("spot_optimize").is_some() {
-            let again = self.again(request, "spot_optimize", state, now, cancelled)?;
+            let again = again("spot_optimize", after)?;
             counted.insert("spot_optimize".to_owned(), Counted::of(&again).scaled(left));
             left *= share_left(&again);
         }
         if decision("schedule").is_some() {
-            let again = self.again(request, "schedule", state, now, cancelled)?;
+            let again = again("schedule", after)?;
             // An hour that is not run saves what it costs after the changes before.
             counted.insert("schedule".to_owned(), Counted::of(&again).scaled(left));
         }
         Ok(counted)
     }
 
-    fn again(
+    fn one_of_all(
         &self,
-        request: &JointRequest<'_>,
-        decision: &str,
-        state: &RawValue,
-        now: Timestamp,
-        cancelled: Option<&dyn Fn() -> bool>,
-    ) -> Result<ErasedDecision, DecodeError> {
-        let engine = registry::for_decision(decision).ok_or_else(|| DecodeError {
-            pointer: String::new(),
-            message: format!("nobody decides `{decision}`"),
-        })?;
-        let one = request.of(decision, state);
-        Ok(self.decide(engine, &one, now, cancelled, None)?.decision)
+        engine: &dyn AnyEngine,
+        asked: &Asked<'_>,
+        records: Option<&Records>,
+    ) -> Result<Outcome, DecodeError> {
+        let Asked { request, cluster, now, cancelled } = *asked;
+        let one = request.of(engine.decision());
+        let prepared = engine.prepare_on(&one, &cluster.read)?;
+        let (prepared, input) = (prepared.as_ref(), &cluster.input);
+        self.complete_on(engine, prepared, &one, input, now, cancelled, records)
     }
+}
+
+/// What one engine of several is asked.
+struct Asked<'a> {
+    request: &'a JointRequest<'a>,
+    cluster: &'a Cluster,
+    now: Timestamp,
+    cancelled: Option<&'a dyn Fn() -> bool>,
 }
 
 /// The share of what is paid now that is still paid after a decision, 0 to 1.

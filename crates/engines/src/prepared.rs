@@ -45,6 +45,15 @@ pub trait AnyEngine: Send + Sync {
     /// # Errors
     /// The first part that cannot be read, named by pointer into the request.
     fn prepare(&self, request: &DecisionRequest<'_>) -> Result<Box<dyn Prepared>, DecodeError>;
+    /// The same on a cluster that was read before, whatever cluster the request has.
+    ///
+    /// # Errors
+    /// The first part that cannot be read, named by pointer into the request.
+    fn prepare_on(
+        &self,
+        request: &DecisionRequest<'_>,
+        cluster: &ReadCluster,
+    ) -> Result<Box<dyn Prepared>, DecodeError>;
     /// Reads the parts of a recorded decision.
     ///
     /// # Errors
@@ -58,6 +67,31 @@ pub trait AnyEngine: Send + Sync {
     fn read_evidence(&self, json: &str) -> Result<AnyEvidence, DecodeError>;
     /// The name of the decision that a run gives with a policy and evidence of these digests.
     fn decision_id(&self, run: &Run<'_>, policy: Digest, evidence: Digest) -> String;
+}
+
+/// A cluster that was read once, for every engine that is asked about it.
+#[derive(Clone, Debug)]
+pub struct ReadCluster {
+    /// The cluster.
+    pub state: Arc<ClusterState>,
+    unknown: Arc<UnknownFields>,
+}
+
+impl ReadCluster {
+    /// Reads a cluster.
+    ///
+    /// # Errors
+    /// The first part that cannot be read, named by pointer into the cluster.
+    pub fn read(json: &str) -> Result<ReadCluster, DecodeError> {
+        let decoded = ClusterState::from_json(json.as_bytes())?;
+        Ok(ReadCluster { state: Arc::new(decoded.value), unknown: Arc::new(decoded.unknown) })
+    }
+
+    /// Another cluster, with the same to say about what was not understood.
+    #[must_use]
+    pub fn changed(&self, state: ClusterState) -> ReadCluster {
+        ReadCluster { state: Arc::new(state), unknown: Arc::clone(&self.unknown) }
+    }
 }
 
 /// A request that has been read.
@@ -146,21 +180,18 @@ impl<E: Engine> AnyEngine for E {
     }
 
     fn prepare(&self, request: &DecisionRequest<'_>) -> Result<Box<dyn Prepared>, DecodeError> {
-        let text = |part: Option<&RawValue>| part.map(|raw| raw.get().to_owned());
-        let requirements = text(request.requirements);
-        let limits = text(request.constraints);
-        let mut effective: E::Policy = policy::overlay("/requirements", requirements.as_deref())?;
-        let limits: E::Constraints = policy::constraints("/constraints", limits.as_deref())?;
-        E::tighten(&mut effective, limits);
-        let decoded = ClusterState::from_json(request.current_state.get().as_bytes())
+        let policy = effective::<E>(request)?;
+        let cluster = ReadCluster::read(request.current_state.get())
             .map_err(|error| error.below("/current_state"))?;
-        let policy_json = policy::canonical(&effective);
-        Ok(Box::new(Typed::<E> {
-            state: decoded.value,
-            unknown: decoded.unknown,
-            policy: effective,
-            policy_json,
-        }))
+        Ok(Box::new(Typed::<E>::of(&cluster, policy)))
+    }
+
+    fn prepare_on(
+        &self,
+        request: &DecisionRequest<'_>,
+        cluster: &ReadCluster,
+    ) -> Result<Box<dyn Prepared>, DecodeError> {
+        Ok(Box::new(Typed::<E>::of(cluster, effective::<E>(request)?)))
     }
 
     fn prepare_recorded(
@@ -168,14 +199,9 @@ impl<E: Engine> AnyEngine for E {
         input: &str,
         policy: &str,
     ) -> Result<Box<dyn Prepared>, DecodeError> {
-        let decoded = ClusterState::from_json(input.as_bytes())?;
-        let effective: E::Policy = policy::overlay("/policy", Some(policy))?;
-        Ok(Box::new(Typed::<E> {
-            state: decoded.value,
-            unknown: decoded.unknown,
-            policy_json: policy::canonical(&effective),
-            policy: effective,
-        }))
+        let cluster = ReadCluster::read(input)?;
+        let policy: E::Policy = policy::overlay("/policy", Some(policy))?;
+        Ok(Box::new(Typed::<E>::of(&cluster, policy)))
     }
 
     fn read_evidence(&self, json: &str) -> Result<AnyEvidence, DecodeError> {
@@ -195,16 +221,33 @@ impl<E: Engine> AnyEngine for E {
     }
 }
 
+/// The policy in effect for a request.
+fn effective<E: Engine>(request: &DecisionRequest<'_>) -> Result<E::Policy, DecodeError> {
+    let text = |part: Option<&RawValue>| part.map(|raw| raw.get().to_owned());
+    let requirements = text(request.requirements);
+    let limits = text(request.constraints);
+    let mut policy: E::Policy = policy::overlay("/requirements", requirements.as_deref())?;
+    let limits: E::Constraints = policy::constraints("/constraints", limits.as_deref())?;
+    E::tighten(&mut policy, limits);
+    Ok(policy)
+}
+
 struct Typed<E: Engine> {
-    state: ClusterState,
-    unknown: UnknownFields,
+    cluster: ReadCluster,
     policy: E::Policy,
     policy_json: String,
 }
 
+impl<E: Engine> Typed<E> {
+    fn of(cluster: &ReadCluster, policy: E::Policy) -> Typed<E> {
+        let policy_json = policy::canonical(&policy);
+        Typed { cluster: cluster.clone(), policy, policy_json }
+    }
+}
+
 impl<E: Engine> Prepared for Typed<E> {
     fn state(&self) -> &ClusterState {
-        &self.state
+        &self.cluster.state
     }
 
     fn policy_json(&self) -> &str {
@@ -216,15 +259,15 @@ impl<E: Engine> Prepared for Typed<E> {
     }
 
     fn is_steady(&self, now: Timestamp) -> bool {
-        E::is_steady(&self.state, &self.policy, now)
+        E::is_steady(&self.cluster.state, &self.policy, now)
     }
 
     fn need(&self, now: Timestamp) -> String {
-        policy::canonical(&E::need(&self.state, &self.policy, now))
+        policy::canonical(&E::need(&self.cluster.state, &self.policy, now))
     }
 
     fn gather(&self, now: Timestamp, sources: &Sources<'_>) -> AnyEvidence {
-        let evidence = E::gather(&E::need(&self.state, &self.policy, now), sources);
+        let evidence = E::gather(&E::need(&self.cluster.state, &self.policy, now), sources);
         let json = policy::canonical(&evidence);
         let digest = blake3::hash(json.as_bytes());
         AnyEvidence { value: Arc::new(evidence), json: json.into(), digest }
@@ -245,11 +288,11 @@ impl<E: Engine> Prepared for Typed<E> {
                 replays_a_cut: run.stop_after.is_some(),
             },
         };
-        let mut verdict = E::decide(&self.state, &self.policy, &given);
-        warn_of_input(&mut verdict, &self.unknown);
-        let undone = undone::warnings(&self.state, &verdict.execution_plan);
+        let mut verdict = E::decide(&self.cluster.state, &self.policy, &given);
+        warn_of_input(&mut verdict, &self.cluster.unknown);
+        let undone = undone::warnings(&self.cluster.state, &verdict.execution_plan);
         verdict.warnings.extend(undone);
-        let cluster_id = run.cluster_id.or(self.state.cluster_id.as_deref());
+        let cluster_id = run.cluster_id.or(self.cluster.state.cluster_id.as_deref());
         let run = Run { cluster_id, ..*run };
         let identity = identity::<E>(&run, policy_digest, evidence.digest);
         let record = Evidence {
@@ -265,8 +308,8 @@ impl<E: Engine> Prepared for Typed<E> {
                 // A replay gives the recorded count as the budget and is not cut short itself.
                 stopped_at: run.stop_after.or(verdict.work_cut.then_some(verdict.work_used)),
             },
-            sections: sections(&self.state),
-            unknown_fields: self.unknown.clone(),
+            sections: sections(&self.cluster.state),
+            unknown_fields: (*self.cluster.unknown).clone(),
             data: std::mem::take(&mut verdict.sources),
             profile: verdict.profile.take(),
             bound: verdict.bound.take(),

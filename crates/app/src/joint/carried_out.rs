@@ -4,26 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engines::prepared::ErasedDecision;
 use facts::action::{Action, LaunchNode, Target};
-use facts::cluster::{ClusterState, DecodeError, Node, Pod};
-use serde_json::value::RawValue;
+use facts::cluster::{ClusterState, Node, Pod};
 
 /// The snapshot after the plans of these decisions, one after the other.
-pub(super) fn carried_out(
-    state: &RawValue,
-    decisions: &[&ErasedDecision],
-) -> Result<Box<RawValue>, DecodeError> {
-    let state = ClusterState::from_json(state.get().as_bytes())
-        .map_err(|error| error.below("/current_state"))?
-        .value;
-    let mut changed = Changed::of(state);
+pub(super) fn carried_out(state: &ClusterState, decisions: &[&ErasedDecision]) -> ClusterState {
+    let mut changed = Changed::of(state.clone());
     for step in decisions.iter().flat_map(|decision| &decision.verdict.execution_plan) {
         changed.apply(&step.target, &step.action);
     }
-    let broken = |error: serde_json::Error| DecodeError {
-        pointer: String::new(),
-        message: error.to_string(),
-    };
-    serde_json::value::to_raw_value(&changed.into_state()).map_err(broken)
+    changed.into_state()
 }
 
 /// A snapshot while steps are applied, with its pods by name and by whom they belong to: a plan has as
