@@ -13,6 +13,9 @@ use axum::response::{IntoResponse, Response};
 
 use crate::problem::Problem;
 
+/// Names the customer whose cluster a call is about, for keys that speak for several.
+const CUSTOMER: &str = "x-customer-id";
+
 /// What stands before a route.
 #[derive(Clone)]
 pub(crate) struct Door {
@@ -35,6 +38,13 @@ pub(crate) async fn guard(
     }
     let refusal = match app.admit(sent, right).await {
         Ok(Ok(caller)) => {
+            let caller = match customer_of(request.headers()) {
+                None => caller,
+                Some(customer) => match caller.speaking_for(customer) {
+                    Ok(caller) => caller,
+                    Err(error) => return Problem::from(error).into_response(),
+                },
+            };
             request.extensions_mut().insert(caller);
             return next.run(request).await;
         }
@@ -72,6 +82,12 @@ fn key_of(headers: &HeaderMap) -> Option<&str> {
         if scheme.eq_ignore_ascii_case("bearer") { key.trim() } else { "" }
     });
     bearer.or_else(|| headers.get("x-api-key").map(|value| value.to_str().unwrap_or_default()))
+}
+
+/// The customer that the call says it is about.
+fn customer_of(headers: &HeaderMap) -> Option<&str> {
+    // What is no text names nobody, and is refused as such.
+    headers.get(CUSTOMER).map(|value| value.to_str().unwrap_or_default())
 }
 
 fn refused(refusal: &Refusal, right: Right) -> Response {

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::AuditRow;
 
-use crate::App;
+use crate::{App, Error, FieldError};
 
 pub(crate) use gate::Gate;
 pub use gate::Refusal;
@@ -138,6 +138,25 @@ impl Caller {
         Caller { name: "command line".to_owned(), role: Role::Admin, customer_id: None }
     }
 
+    /// The same caller, about the cluster of a customer: what it keeps is that customer's. A tenant is its
+    /// own customer and nobody else's.
+    ///
+    /// # Errors
+    /// A name that is none; another customer than a tenant's own.
+    pub fn speaking_for(self, customer: &str) -> Result<Caller, Error> {
+        let wrong = |code, detail: &str| {
+            let pointer = "X-Customer-ID".to_owned();
+            Error::Invalid(vec![FieldError { pointer, code, detail: detail.to_owned() }])
+        };
+        if !keys::is_name(customer) {
+            return Err(wrong("invalid", "expected the name of a customer, 1 to 200 bytes"));
+        }
+        if self.role == Role::Tenant && self.customer_id.as_deref() != Some(customer) {
+            return Err(wrong("mismatch", "the key speaks for another customer"));
+        }
+        Ok(Caller { customer_id: Some(customer.to_owned()), ..self })
+    }
+
     /// The customer to whose decisions the caller is confined; `None` when it sees all.
     #[must_use]
     pub fn confined_to(&self) -> Option<&str> {
@@ -184,6 +203,25 @@ mod tests {
         check(Right::Administer, "admin");
         for role in Role::ALL {
             assert_eq!(Role::from_name(role.name()), Some(role));
+        }
+    }
+
+    #[test]
+    fn a_platform_speaks_for_whom_it_names_and_a_tenant_for_itself() {
+        let caller = |role, customer: Option<&str>| Caller {
+            name: String::new(),
+            role,
+            customer_id: customer.map(str::to_owned),
+        };
+        let named = caller(Role::Platform, None).speaking_for("acme").unwrap();
+        assert_eq!(named.customer_id.as_deref(), Some("acme"));
+        assert_eq!(named.confined_to(), None, "it sees everything all the same");
+        assert!(caller(Role::Tenant, Some("acme")).speaking_for("acme").is_ok());
+        for (customer, other) in [(Some("acme"), "other"), (None, "acme"), (Some("a"), "A")] {
+            assert!(caller(Role::Tenant, customer).speaking_for(other).is_err(), "{other}");
+        }
+        for wrong in ["", " ", "a\n", &"x".repeat(201)] {
+            assert!(caller(Role::Platform, None).speaking_for(wrong).is_err(), "{wrong}");
         }
     }
 

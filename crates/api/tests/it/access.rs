@@ -322,3 +322,35 @@ async fn pages_of_other_sites_do_not_reach_a_server_without_keys() {
     check("same-origin", StatusCode::BAD_REQUEST).await;
     check("none", StatusCode::BAD_REQUEST).await;
 }
+
+#[tokio::test]
+async fn a_platform_keeps_what_is_of_a_customer_for_that_customer() {
+    let (app, router) = app_and_router().await;
+    make(&app, Role::Admin, "root").await;
+    let platform = make(&app, Role::Platform, "core").await.key;
+    let (acme, other) =
+        (make(&app, Role::Tenant, "acme").await.key, make(&app, Role::Tenant, "other").await.key);
+    let send = async |path: &str, key: &str, customer: &str, body: &str| {
+        let request = Request::post(path)
+            .header("content-type", "application/json")
+            .header("authorization", format!("Bearer {key}"))
+            .header("x-customer-id", customer);
+        ask(&router, request.body(Body::from(body.to_owned())).unwrap()).await
+    };
+    let snapshots = "/api/v1/ml/clusters/shop/snapshots";
+    let kept = send(snapshots, &platform, "acme", r#"{"nodes":[]}"#).await;
+    assert_eq!(json_of(kept).await["customer_id"], "acme");
+    let decided = send("/api/v1/ml/decision/bin-pack", &platform, "acme", &two_nodes(None)).await;
+    let id = json_of(decided).await["decision_id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/ml/decisions/{id}");
+    for (key, seen) in [(&acme, true), (&other, false), (&platform, true)] {
+        let status = call(&router, "get", &path, Some(key)).await.status();
+        assert_eq!(status == StatusCode::OK, seen, "{status}");
+        let listed = json_of(call(&router, "get", "/api/v1/ml/clusters", Some(key)).await).await;
+        assert_eq!(listed.as_array().unwrap().len(), usize::from(seen), "{listed}");
+    }
+    let foreign = send(snapshots, &other, "acme", r#"{"nodes":[]}"#).await;
+    assert_eq!(json_of(foreign).await["errors"][0]["pointer"], "X-Customer-ID");
+    let own = send(snapshots, &acme, "acme", r#"{"nodes":[]}"#).await;
+    assert_eq!(own.status(), StatusCode::CREATED);
+}

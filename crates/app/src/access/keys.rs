@@ -142,24 +142,26 @@ impl App {
     }
 }
 
+/// Whether a text can be a label, or the name of a customer.
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= LONGEST_NAME && !text.contains(char::is_control)
+}
+
 /// When the key ends, where everything about it is right.
 fn checked(wanted: &NewKey, now: Timestamp) -> Result<Option<Timestamp>, Error> {
     let mut errors = Vec::new();
     let mut wrong = |pointer: &str, detail: String| {
         errors.push(FieldError { pointer: pointer.to_owned(), code: "invalid", detail });
     };
-    let fits = |text: &str| {
-        !text.trim().is_empty() && text.len() <= LONGEST_NAME && !text.contains(char::is_control)
-    };
     let names = format!("expected 1 to {LONGEST_NAME} bytes of text without control characters");
-    if !fits(&wanted.label) {
+    if !is_name(&wanted.label) {
         wrong("/label", names.clone());
     }
     match (wanted.role, wanted.customer_id.as_deref()) {
         (Role::Tenant, None) => {
             wrong("/customer_id", "a tenant's key speaks for a customer; name it".to_owned());
         }
-        (Role::Tenant, Some(customer)) if !fits(customer) => wrong("/customer_id", names),
+        (Role::Tenant, Some(customer)) if !is_name(customer) => wrong("/customer_id", names),
         (Role::Tenant, Some(_)) | (_, None) => {}
         (role, Some(_)) => {
             let detail = format!("a key of the role {} speaks for no single customer", role.name());
