@@ -4,11 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engines::volume_cleanup::{UNATTACHED, is_unattached};
 use facts::cluster::ClusterState;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::{Seen, Sighting};
 
 use crate::notifications::spot_pools;
 use crate::{App, Error};
+
+/// Between snapshots that lie further apart a volume may have been in use: a week and a day, so that
+/// whoever sends one a week is heard.
+const LONGEST_SILENCE: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// Since when things have been in the state they are in, of one cluster and customer.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +58,7 @@ fn unattached_volumes(state: &ClusterState, taken_at: Timestamp) -> Option<Seen>
         inside: names(inside),
         outside: names(outside),
         complete: section.complete,
+        longest_silence: Some(LONGEST_SILENCE),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::database::reading;
 use crate::values::At;
@@ -21,6 +21,9 @@ pub struct Seen {
     pub outside: BTreeSet<String>,
     /// Whether what was not seen is gone.
     pub complete: bool,
+    /// After how long without a sight nobody can say that a thing was in the state all the time, so that
+    /// it begins anew; `None` where any time will do.
+    pub longest_silence: Option<SignedDuration>,
 }
 
 /// A thing that has been in a state since.
@@ -37,6 +40,12 @@ pub struct Sighting {
 }
 
 impl Seen {
+    /// What was last seen before this instant begins anew.
+    pub(crate) fn heard_since(&self) -> Timestamp {
+        let silence = self.longest_silence;
+        silence.and_then(|silence| self.at.checked_sub(silence).ok()).unwrap_or(Timestamp::MIN)
+    }
+
     /// Whether this ends what was seen of a thing before.
     pub(crate) fn ends(&self, object_id: &str) -> bool {
         !self.inside.contains(object_id) && (self.complete || self.outside.contains(object_id))
@@ -90,9 +99,12 @@ macro_rules! note_seen {
                     .push_bind($crate::values::At(seen.at));
             });
             insert.push(
-                " ON CONFLICT (cluster_id, customer_id, state, object_id) \
-                 DO UPDATE SET last_seen_at = excluded.last_seen_at",
+                " ON CONFLICT (cluster_id, customer_id, state, object_id) DO UPDATE SET \
+                 last_seen_at = excluded.last_seen_at, first_seen_at = CASE \
+                 WHEN sightings.last_seen_at < ",
             );
+            insert.push_bind($crate::values::At(seen.heard_since()));
+            insert.push(" THEN excluded.first_seen_at ELSE sightings.first_seen_at END");
             insert.build().execute(&mut *$transaction).await?;
         }
     }};

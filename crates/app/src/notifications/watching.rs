@@ -271,6 +271,7 @@ pub(crate) fn spot_pools(state: &ClusterState, taken_at: Timestamp) -> Option<Se
         inside: section.items.iter().filter_map(pool).collect(),
         outside: BTreeSet::new(),
         complete: section.complete,
+        longest_silence: None,
     })
 }
 

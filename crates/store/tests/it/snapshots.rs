@@ -40,6 +40,7 @@ fn seen(number: i64, inside: &[&str], outside: &[&str], complete: bool) -> Seen 
         inside: set(inside),
         outside: set(outside),
         complete,
+        longest_silence: None,
     }
 }
 
@@ -107,6 +108,15 @@ async fn what_is_seen_lasts_until_something_contradicts_it() {
         keep(store, 5, &[seen(5, &["d"], &["c"], true)]).await;
         assert_eq!(since("c").await, Some(day(6)), "{name}");
         assert_eq!(since("d").await, None, "{name}");
+        // Of a long silence nobody can say what was in between.
+        let heard = |number| Seen {
+            longest_silence: Some(SignedDuration::from_hours(8 * 24)),
+            ..seen(number, &["c"], &[], true)
+        };
+        keep(store, 14, &[heard(14)]).await;
+        assert_eq!(since("c").await, Some(day(6)), "{name}: eight days");
+        keep(store, 23, &[heard(23)]).await;
+        assert_eq!(since("c").await, Some(day(23)), "{name}: nine days");
         assert!(store.sightings("prod", None).await.unwrap().is_empty(), "{name}: of nobody");
     }
 }
