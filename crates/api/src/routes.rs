@@ -32,6 +32,7 @@ use crate::pages;
 use crate::table::FormatQuery;
 use app::access::{KeyItem, MadeKey, NewKey};
 use app::clusters::{ClusterItem, SnapshotItem};
+use app::feature_usage::FeatureUsage;
 use app::fetch::LogLine;
 use app::findings::{FindingChange, FindingItem};
 use app::gaps::{Analysis, AnalyzeRequest, FillRequest, FillStarted, GapItem, GapStatus};
@@ -56,7 +57,7 @@ use costs::CostsQuery;
 use decision_lists::{DecisionsQuery, LiveDecisionsQuery};
 use engines::cost_allocation::CostReport;
 use facts::cluster::ClusterState;
-use findings::FindingQuery;
+use findings::{FindingQuery, UsageQuery};
 use keys::AuditItem;
 use live::LiveQuery;
 use models::{ModelDetails, ModelQuery, TypeQuery};
@@ -253,6 +254,8 @@ pub const ROUTES: &[Route] = routes! {
         "What happened that somebody might want to hear of, newest first.";
     get "/api/v1/ml/features/toggles" "getToggles" LookAtOwn Nothing One<ToggleItems> findings::toggles,
         "Which features are switched on, how often they scan, and their thresholds; with an ETag.";
+    get "/api/v1/ml/features/usage" "getFeatureUsage" LookAtOwn Query<UsageQuery> Many<FeatureUsage> findings::usage,
+        "How much each feature is used, and what becomes of what it finds.";
     put "/api/v1/ml/features/toggles" "setToggles" Operate Body<ToggleChanges> One<ToggleItems> findings::set_toggles,
         "Change features; what is absent stays, and If-Match refuses it where they were changed since.";
     post "/api/v1/ml/clusters/{cluster_id}/snapshots" "keepSnapshot" Decide Body<ClusterState> Created<SnapshotItem> clusters::keep,

@@ -10,6 +10,7 @@ pub mod costs;
 pub mod coverage;
 pub mod decide;
 pub mod error;
+pub mod feature_usage;
 pub mod fetch;
 mod finding_costs;
 pub mod findings;

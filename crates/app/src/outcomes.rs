@@ -191,7 +191,7 @@ impl App {
 
 /// The sum of what was measured, the newest first: what a newer measurement is about is not counted
 /// again.
-fn realised(measured: &[OutcomeRow]) -> Option<Usd> {
+pub(crate) fn realised(measured: &[OutcomeRow]) -> Option<Usd> {
     let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
     let mut decisions: BTreeSet<Uuid> = BTreeSet::new();
     let mut sum = None;

@@ -9,6 +9,7 @@ mod commit;
 mod coverage;
 mod database;
 mod decisions;
+mod feature_usage;
 mod findings;
 mod gaps;
 mod job_log;
@@ -38,6 +39,7 @@ pub use decisions::{
     DecisionFilter, DecisionRecord, DecisionSummary, OrderPart, OrderedDecision, Part, SaidOutcome,
     StoredDecision,
 };
+pub use feature_usage::{FindingCount, UsageRow};
 pub use findings::{FindingFilter, FindingRow, FindingState, Settlement};
 pub use gaps::{GapRow, RefreshRow};
 pub use jobs::{JobEnd, JobFilter, JobRow, JobState, NewJob, Progress};

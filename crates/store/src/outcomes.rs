@@ -42,7 +42,7 @@ pub struct OutcomeRow {
 }
 
 #[derive(FromRow)]
-struct Raw {
+pub(crate) struct Raw {
     cluster_id: String,
     customer_id: String,
     outcome_id: Uuid,

@@ -13,6 +13,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::FindingFilter;
@@ -46,6 +47,25 @@ const FINDINGS: Table = Table {
         "last_seen",
     ],
 };
+
+const USAGE: Table = Table {
+    name: "feature-usage",
+    first: &["feature", "decision_type", "decisions", "decisions_with_savings", "clusters"],
+};
+
+/// Of which days, and how.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UsageQuery {
+    /// The first day (UTC); 30 days when absent.
+    from: Option<Date>,
+    /// The last day (UTC); today when absent.
+    until: Option<Date>,
+    /// Only of this customer; a tenant sees its own whatever this says.
+    customer_id: Option<String>,
+    /// `json`, `csv` or `jsonl`; by `Accept` when absent.
+    format: Option<ListFormat>,
+}
 
 /// The most findings of one export.
 const LARGEST_EXPORT: u64 = 100_000;
@@ -174,6 +194,19 @@ pub(crate) async fn outcome(
         response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// `GET /features/usage`.
+pub(crate) async fn usage(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    listing: Listing,
+    query: Result<Query<UsageQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
+    let days = (query.from, query.until);
+    let items = app.feature_usage(days, query.customer_id.as_deref(), &caller).await?;
+    listing.whole(USAGE, query.format, &items)
 }
 
 /// `GET /features/toggles`.

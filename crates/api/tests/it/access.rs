@@ -30,6 +30,7 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("post", "/api/v1/ml/notifications/deliveries/{delivery_id}/replay", "operator admin"),
     ("get", "/api/v1/ml/notifications/events", "viewer operator admin platform tenant"),
     ("get", "/api/v1/ml/features/toggles", "viewer operator admin platform tenant"),
+    ("get", "/api/v1/ml/features/usage", "viewer operator admin platform tenant"),
     ("put", "/api/v1/ml/features/toggles", "operator admin"),
     ("post", "/api/v1/ml/clusters/{cluster_id}/snapshots", "operator admin platform tenant"),
     ("get", "/api/v1/ml/clusters", "viewer operator admin platform tenant"),
@@ -157,7 +158,8 @@ async fn refusals_say_why_and_are_noted() {
     let none = call(&router, "get", "/api/v1/ml/pricing/stats", None).await;
     assert_eq!(none.headers()["www-authenticate"], "Bearer realm=\"cloudoptim\"");
     assert_eq!(json_of(none).await["code"], "key_required");
-    let unknown = format!("{}x", &admin[..admin.len() - 1]);
+    let other = if admin.ends_with('x') { 'y' } else { 'x' };
+    let unknown = format!("{}{other}", &admin[..admin.len() - 1]);
     let bad = call(&router, "get", "/api/v1/ml/pricing/stats", Some(&unknown)).await;
     assert_eq!(json_of(bad).await["code"], "key_invalid");
     let role = call(&router, "get", "/api/v1/ml/keys", Some(&viewer)).await;

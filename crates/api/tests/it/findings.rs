@@ -128,6 +128,41 @@ pub(super) async fn found(app: &App, decision_id: &str, names: &[(&str, Option<f
 }
 
 #[tokio::test]
+async fn use_of_features_is_counted_with_what_became_of_findings() {
+    let (app, server) = app_and_router().await;
+    let decision = post(&server, "/api/v1/ml/decision/bin-pack", &two_nodes(None)).await;
+    let id = json_of(decision).await["decision_id"].as_str().unwrap().to_owned();
+    post(&server, "/api/v1/ml/decision/bin-pack", &two_nodes(Some("again"))).await;
+    found(&app, &id, &[("node:a", Some(146.0)), ("node:b", None), ("node:c", Some(2.5))]).await;
+    let accepted = json!({ "state": "accepted" });
+    let path = "/api/v1/ml/findings/00000000-0000-0000-0000-000000000001";
+    assert_eq!(patch(&server, path, &accepted).await.status(), StatusCode::OK);
+    let measured = json!({ "outcome": "measured", "savings_usd_per_month": 100,
+        "window": { "from": "2026-07-01T00:00:00Z", "until": "2026-07-31T00:00:00Z" } });
+    let noted = format!("/api/v1/ml/decisions/{id}/outcome");
+    assert_eq!(post(&server, &noted, &measured.to_string()).await.status(), StatusCode::CREATED);
+    let usage = json_of(get(&server, "/api/v1/ml/features/usage").await).await;
+    assert_eq!(usage.as_array().unwrap().len(), 12, "one for each engine");
+    let of = |name: &str| {
+        usage.as_array().unwrap().iter().find(|one| one["decision_type"] == name).unwrap()
+    };
+    let expected = json!({
+        "feature": "bin_pack", "decision_type": "bin_pack", "decisions": 2,
+        "decisions_with_savings": 2, "clusters": 1, "last_day": "2026-08-01", "open": 2,
+        "accepted": 1, "dismissed": 0, "applied": 0, "resolved": 0, "acceptance_ratio": 1.0,
+        "open_savings_usd_per_month": 148.5, "open_unknown_savings": 1,
+        "realised_savings_usd_per_month": 100.0,
+    });
+    assert_eq!(of("bin_pack"), &expected);
+    assert_eq!(of("ipv4_cost")["last_day"], Value::Null);
+    let before = get(&server, "/api/v1/ml/features/usage?from=2026-07-01&until=2026-07-31").await;
+    let before = json_of(before).await;
+    assert!(before.as_array().unwrap().iter().all(|one| one["decisions"] == 0), "{before}");
+    let wrong = get(&server, "/api/v1/ml/features/usage?from=2026-08-02").await;
+    assert_eq!(json_of(wrong).await["errors"][0]["pointer"], "/from");
+}
+
+#[tokio::test]
 async fn findings_are_listed_exported_and_settled() {
     let (app, server) = app_and_router().await;
     let decision = post(&server, "/api/v1/ml/decision/bin-pack", &two_nodes(None)).await;

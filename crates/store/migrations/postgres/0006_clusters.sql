@@ -128,15 +128,30 @@ CREATE TABLE feature_toggle_counter (
 );
 INSERT INTO feature_toggle_counter (counter, revision) VALUES (1, 0);
 
--- What each decision was asked for and found, per cluster and day; kept in step with the decisions.
+-- How often each decision was made, per cluster and day (UTC); kept in step with the decisions.
 CREATE TABLE feature_usage (
-    cluster_id      TEXT   NOT NULL,
-    decision_type   TEXT   NOT NULL,
-    day             DATE   NOT NULL,
-    customer_id     TEXT   NOT NULL,
-    decisions       BIGINT NOT NULL,
-    recommendations BIGINT NOT NULL,
-    savings_nanos   BIGINT NOT NULL,
-    unknown_savings BIGINT NOT NULL,
-    PRIMARY KEY (cluster_id, decision_type, day)
+    cluster_id    TEXT   NOT NULL,
+    customer_id   TEXT   NOT NULL,
+    decision_type TEXT   NOT NULL,
+    day           DATE   NOT NULL,
+    decisions     BIGINT NOT NULL,
+    with_savings  BIGINT NOT NULL,
+    PRIMARY KEY (cluster_id, customer_id, decision_type, day)
 );
+
+CREATE FUNCTION count_decisions() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- In one order everywhere, so that two writers do not wait for each other.
+    INSERT INTO feature_usage (cluster_id, customer_id, decision_type, day, decisions, with_savings)
+    SELECT cluster_id, customer_id, decision_type, (decided_at AT TIME ZONE 'UTC')::date,
+           count(*), count(*) FILTER (WHERE savings_nanos > 0)
+    FROM added GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+    ON CONFLICT (cluster_id, customer_id, decision_type, day) DO UPDATE SET
+        decisions = feature_usage.decisions + excluded.decisions,
+        with_savings = feature_usage.with_savings + excluded.with_savings;
+    RETURN NULL;
+END;
+$$;
+
+CREATE TRIGGER decisions_are_counted AFTER INSERT ON decisions REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION count_decisions();

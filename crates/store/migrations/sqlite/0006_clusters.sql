@@ -128,15 +128,21 @@ CREATE TABLE feature_toggle_counter (
 );
 INSERT INTO feature_toggle_counter (counter, revision) VALUES (1, 0);
 
--- What each decision was asked for and found, per cluster and day; kept in step with the decisions.
+-- How often each decision was made, per cluster and day (UTC); kept in step with the decisions.
 CREATE TABLE feature_usage (
-    cluster_id      TEXT   NOT NULL,
-    decision_type   TEXT   NOT NULL,
-    day             TEXT   NOT NULL,
-    customer_id     TEXT   NOT NULL,
-    decisions       INTEGER NOT NULL,
-    recommendations INTEGER NOT NULL,
-    savings_nanos   INTEGER NOT NULL,
-    unknown_savings INTEGER NOT NULL,
-    PRIMARY KEY (cluster_id, decision_type, day)
-);
+    cluster_id    TEXT    NOT NULL,
+    customer_id   TEXT    NOT NULL,
+    decision_type TEXT    NOT NULL,
+    day           TEXT    NOT NULL,
+    decisions     INTEGER NOT NULL,
+    with_savings  INTEGER NOT NULL,
+    PRIMARY KEY (cluster_id, customer_id, decision_type, day)
+) WITHOUT ROWID;
+
+CREATE TRIGGER decisions_are_counted AFTER INSERT ON decisions BEGIN
+    INSERT INTO feature_usage (cluster_id, customer_id, decision_type, day, decisions, with_savings)
+    VALUES (NEW.cluster_id, NEW.customer_id, NEW.decision_type,
+            date(NEW.decided_at / 1000000, 'unixepoch'), 1, coalesce(NEW.savings_nanos, 0) > 0)
+    ON CONFLICT (cluster_id, customer_id, decision_type, day) DO UPDATE SET
+        decisions = decisions + 1, with_savings = with_savings + excluded.with_savings;
+END;
