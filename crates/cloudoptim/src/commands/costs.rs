@@ -2,15 +2,22 @@
 
 use app::costs::costs;
 use clock::Clock;
+use engines::cost_allocation::CostRow;
 use engines::price_book::PriceBook;
 use facts::cluster::ClusterState;
+use serde_json::{Map, Value, json};
+use units::{Usd, UsdPerHour};
 
 use crate::cli::{Costs, Format};
 use crate::commands::decide;
 use crate::exit::{Exit, Failure};
 use crate::{input, market_files, output};
 
-/// The columns of tables for people; files have all.
+/// The columns of tables for people.
+const SHOWN: [&str; 8] =
+    ["Whose", "Pods", "$/month", "Share", "Paid $/month", "Cores", "Memory GiB", "Why unknown"];
+
+/// The first columns of files.
 const COLUMNS: [&str; 9] = [
     "group",
     "pods",
@@ -67,13 +74,34 @@ pub(crate) fn run(arguments: &Costs) -> Result<Exit, Failure> {
             output::rows(&[&COLUMNS[..], &PARTS[..]].concat(), &report.rows, Format::Csv)?
         }
         Format::Table => {
-            let mut rows = report.rows;
-            rows.push(report.total);
-            output::rows(&COLUMNS, &rows, Format::Table)?;
+            let whole = report.total.usd_per_month;
+            let rows = report.rows.iter().chain([&report.total]);
+            let rows: Vec<Value> = rows.map(|row| shown(row, whole)).collect();
+            output::rows(&SHOWN, &rows, Format::Table)?;
             for warning in &report.warnings {
                 eprintln!("note: {}", warning.message);
             }
         }
     }
     Ok(Exit::Success)
+}
+
+/// A row as people read it: cents and shares, where files have every digit.
+fn shown(row: &CostRow, whole: Option<Usd>) -> Value {
+    let dollars = |amount: Option<Usd>| amount.map(|amount| format!("{:.2}", amount.dollars()));
+    let paid = row.effective_usd_per_hour.map(UsdPerHour::per_month);
+    let share = row.usd_per_month.zip(whole).filter(|(_, whole)| *whole > Usd::ZERO);
+    let share =
+        share.map(|(part, whole)| format!("{:.1} %", 100.0 * part.dollars() / whole.dollars()));
+    let cells: [Value; 8] = [
+        json!(row.group),
+        json!(row.pods),
+        json!(dollars(row.usd_per_month)),
+        json!(share),
+        json!(dollars(paid)),
+        json!(format!("{:.1}", row.cpu_cores)),
+        json!(format!("{:.1}", row.memory_gib)),
+        json!(row.reason),
+    ];
+    SHOWN.iter().map(|name| (*name).to_owned()).zip(cells).collect::<Map<_, _>>().into()
 }

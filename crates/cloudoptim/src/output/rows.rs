@@ -38,7 +38,9 @@ pub(crate) fn rows<T: Serialize>(
 }
 
 fn cell(thing: &Value, column: &str, format: Format) -> String {
-    let pointer = format!("/{}", column.replace('.', "/"));
+    // A dot leads into an object; what JSON Pointer reads otherwise stands for itself.
+    let escaped = column.replace('~', "~0").replace('/', "~1");
+    let pointer = format!("/{}", escaped.replace('.', "/"));
     match thing.pointer(&pointer).unwrap_or(&Value::Null) {
         Value::Null if format == Format::Table => "—".to_owned(),
         Value::Null => String::new(),
