@@ -23,6 +23,7 @@ const PLACES: &[(&str, Place)] = &[
     ("cluster_snapshots", Place::By("cluster_id")),
     ("clusters", Place::By("cluster_id")),
     ("customers", Place::Everywhere),
+    ("forgotten_predictions", Place::By("model_id")),
     ("gap_fills", Place::Local),
     ("dataset_totals", Place::Local),
     ("decision_counter", Place::Local),

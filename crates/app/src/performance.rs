@@ -19,6 +19,9 @@ use measures::{Resolved, of_probabilities, of_values, stability_index};
 /// Predictions that are looked at for one answer: the newest.
 const MOST_LOOKED_AT: u64 = 20_000;
 
+/// Newest predictions that are compared with the first ones.
+const RECENT: u64 = 1_000;
+
 /// How often prices that have become known are laid beside what was said of them.
 const LOOK: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -68,9 +71,9 @@ pub struct Noted {
 pub struct Performance {
     /// The model; `null` for the baseline.
     pub model_id: Option<String>,
-    /// All of its predictions.
+    /// All of its predictions, also those that were forgotten since.
     pub predictions_count: u64,
-    /// Those whose outcome is known.
+    /// Those whose outcome is known, or was when they were forgotten.
     pub resolved_count: u64,
     /// Outcomes that the measures are made of: the newest.
     pub measured_count: usize,
@@ -157,14 +160,14 @@ impl App {
         };
         let of_model = PredictionFilter { model_id: Some(model), ..PredictionFilter::default() };
         let known = PredictionFilter { resolved: Some(true), ..of_model.clone() };
-        let predictions_count = self.store.count_predictions(&of_model).await?;
-        let resolved_count = self.store.count_predictions(&known).await?;
+        let forgotten = self.store.forgotten_predictions(model).await?;
+        let kept_count = self.store.count_predictions(&of_model).await?;
+        let kept_resolved = self.store.count_predictions(&known).await?;
         let newest = PredictionFilter { limit: MOST_LOOKED_AT, ..known };
         let resolved = self.store.predictions(&newest).await?;
-        let recent = PredictionFilter { limit: 1000, ..of_model.clone() };
+        let recent = PredictionFilter { limit: RECENT, ..of_model };
         let recent = self.store.predictions(&recent).await?;
-        let reference = PredictionFilter { after_sequence: Some(0), limit: 1000, ..of_model };
-        let reference = self.store.predictions(&reference).await?;
+        let reference = self.store.first_predictions(model).await?;
         let (events, values): (Vec<_>, Vec<_>) =
             resolved.iter().partition(|row| is_probability(row));
         let probabilities = of_probabilities(&pairs(&events));
@@ -184,8 +187,8 @@ impl App {
         }
         Ok(Performance {
             model_id: model_id.map(str::to_owned),
-            predictions_count,
-            resolved_count,
+            predictions_count: kept_count + forgotten.predictions,
+            resolved_count: kept_resolved + forgotten.resolved,
             measured_count: resolved.len(),
             as_of: self.clock.now(),
             accuracy: probabilities.as_ref().map(|found| found.accuracy),

@@ -52,6 +52,7 @@ pub use notifications::deliveries::{
 pub use notifications::events::{EventFilter, EventRow};
 pub use notifications::pending::{Offer, Pending};
 pub use outcomes::OutcomeRow;
+pub use predictions::forgotten::{FIRST_PREDICTIONS, ForgottenPredictions};
 pub use predictions::{PredictedPool, PredictionFilter, PredictionRow};
 pub use prices::{Ingested, PriceBatch, PriceFilter, PricePoint, PriceSeries, SpotPriceRow};
 pub use quarantine::QuarantinedRow;

@@ -370,6 +370,10 @@ impl Store {
                     if deleted == 0 {
                         Err(NotDeleted::Active)
                     } else {
+                        sqlx::query("DELETE FROM forgotten_predictions WHERE model_id = $1")
+                            .bind(model_id)
+                            .execute(&mut *transaction)
+                            .await?;
                         audit!(transaction, note);
                         Ok(digest.filter(|_| !shared))
                     }

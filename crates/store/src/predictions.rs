@@ -1,6 +1,7 @@
 //! Predictions as they were made, in one order for everybody, and what became of them.
 
 mod copied;
+pub(crate) mod forgotten;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -87,7 +88,7 @@ pub struct PredictionFilter {
 }
 
 #[derive(FromRow)]
-struct Raw {
+pub(super) struct Raw {
     model_id: Uuid,
     prediction_id: Uuid,
     sequence: i64,

@@ -130,6 +130,7 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
 /// Has the store know what the settings ask for: what is forgotten, renewed, scanned, watched and told.
 async fn see_to_settings(arguments: &Serve, app: &Arc<App>) -> Result<(), Failure> {
     app.keep_spot_prices_for(arguments.price_retention_days).await?;
+    app.keep_predictions_for(arguments.prediction_retention_days).await?;
     app.see_to_auto_refresh(&arguments.refresh.wanted()).await?;
     app.see_to_scans(!arguments.clusters.no_scans).await?;
     app.see_to_watching().await?;

@@ -136,6 +136,13 @@ CREATE TABLE predictions (
 CREATE INDEX predictions_by_time ON predictions (model_id, created_at);
 CREATE INDEX predictions_by_sequence ON predictions (sequence);
 
+-- How many predictions of each model were forgotten: counts of all of them stay right.
+CREATE TABLE forgotten_predictions (
+    model_id         UUID   NOT NULL PRIMARY KEY,
+    prediction_count BIGINT NOT NULL,
+    resolved_count   BIGINT NOT NULL
+);
+
 -- The last sequence number that was given out; whoever adds predictions holds its row until the end.
 CREATE TABLE prediction_counter (
     counter       INTEGER NOT NULL PRIMARY KEY,

@@ -8,7 +8,7 @@ use crate::access::note;
 use crate::backends;
 use crate::prices::at;
 
-fn prediction(model: u128, number: u128, second: i64) -> PredictionRow {
+pub(crate) fn prediction(model: u128, number: u128, second: i64) -> PredictionRow {
     PredictionRow {
         model_id: Uuid::from_u128(model),
         prediction_id: Uuid::from_u128(number),
@@ -137,7 +137,7 @@ async fn every_writer_waits_for_the_one_before() {
     }
 }
 
-fn model(number: u128, digest: &str) -> ModelRow {
+pub(crate) fn model(number: u128, digest: &str) -> ModelRow {
     ModelRow {
         model_id: Uuid::from_u128(number),
         name: "spot".to_owned(),
