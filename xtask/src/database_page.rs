@@ -32,6 +32,8 @@ const PLACES: &[(&str, Place)] = &[
     ("decision_outcomes", Place::By("cluster_id")),
     ("decision_parts", Place::By("digest")),
     ("decisions", Place::By("cluster_id")),
+    ("feature_counts", Place::By("model_id")),
+    ("feature_references", Place::By("model_id")),
     ("feature_toggle_counter", Place::Local),
     ("feature_toggles", Place::Everywhere),
     ("feature_usage", Place::By("cluster_id")),

@@ -2,6 +2,8 @@
 //!
 //! Only what was measured is answered: a measure without outcomes is `null`, with the counts beside it.
 
+mod comparison;
+pub(crate) mod features;
 mod measures;
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +15,8 @@ use tokio::sync::watch;
 use crate::access::Caller;
 use crate::predict::BASELINE;
 use crate::{App, Error, FieldError};
+pub use comparison::Comparison;
+pub use features::FeatureDrift;
 pub use measures::{CalibrationBin, ProbabilityMeasures, ValueMeasures};
 use measures::{Resolved, of_probabilities, of_values, stability_index};
 
@@ -94,6 +98,10 @@ pub struct Performance {
     pub values: Option<ValueMeasures>,
     /// Without outcomes: what the model expects of itself, and whether its answers have moved.
     pub drift: Drift,
+    /// Whether what the model is asked with has moved, feature by feature.
+    pub features: Vec<FeatureDrift>,
+    /// As a shadow: what it said beside what was answered, for each model that answered.
+    pub comparisons: Vec<Comparison>,
     /// What passed a limit.
     pub alerts: Vec<String>,
 }
@@ -172,9 +180,19 @@ impl App {
             resolved.iter().partition(|row| is_probability(row));
         let probabilities = of_probabilities(&pairs(&events));
         let drift = drift(&reference, &recent);
+        let features = self.feature_drift(model).await?;
+        let comparisons = comparison::of(&self.store.shadow_pairs(model, MOST_LOOKED_AT).await?);
         let mut alerts = Vec::new();
         if let Some(index) = drift.stability_index.filter(|index| *index > DRIFTED) {
             alerts.push(format!("drift: the stability index is {index:.2}, above {DRIFTED}"));
+        }
+        for feature in &features {
+            if let Some(index) = feature.stability_index.filter(|index| *index > DRIFTED) {
+                let name = &feature.name;
+                alerts.push(format!(
+                    "drift of feature `{name}`: the stability index is {index:.2}, above {DRIFTED}"
+                ));
+            }
         }
         if let Some(found) = &probabilities
             && events.len() >= ENOUGH
@@ -198,6 +216,8 @@ impl App {
             probabilities,
             values: of_values(&pairs(&values)),
             drift,
+            features,
+            comparisons,
             alerts,
         })
     }
@@ -227,6 +247,8 @@ impl App {
         let filter = PredictionFilter {
             model_id: model,
             customer_id: caller.confined_to().map(str::to_owned),
+            // A history is one of answers; a model that is asked for by name may have given none.
+            shadows: model_id.is_none().then_some(false),
             limit,
             offset,
             ..PredictionFilter::default()
@@ -246,6 +268,9 @@ impl App {
             }
             if let Err(error) = self.resolve_prices().await {
                 tracing::warn!(%error, "predicted prices are not compared");
+            }
+            if let Err(error) = self.keep_seen_features().await {
+                tracing::warn!(%error, "what was seen of features is not kept");
             }
             let mut found = Vec::new();
             for model in self.served_models() {
@@ -274,7 +299,7 @@ impl App {
         let now = self.clock.now();
         let desk = self.desk();
         let mut outcomes = Vec::new();
-        let models = self.served_models().into_iter().map(|model| model.model_id);
+        let models = self.asked_models().into_iter().map(|model| model.model_id);
         for model_id in models.chain([BASELINE]) {
             let open = PredictionFilter {
                 model_id: Some(model_id),

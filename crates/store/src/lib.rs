@@ -9,6 +9,7 @@ mod commit;
 mod coverage;
 mod database;
 mod decisions;
+mod features;
 mod findings;
 mod gaps;
 mod job_log;
@@ -38,6 +39,7 @@ pub use decisions::{
     DecisionFilter, DecisionRecord, DecisionSummary, OrderPart, OrderedDecision, Part, SaidOutcome,
     StoredDecision,
 };
+pub use features::FeatureCounts;
 pub use findings::{FindingFilter, FindingRow, FindingState, Settlement};
 pub use gaps::{GapRow, RefreshRow};
 pub use jobs::{JobEnd, JobFilter, JobRow, JobState, NewJob, Progress};
@@ -53,6 +55,7 @@ pub use notifications::events::{EventFilter, EventRow};
 pub use notifications::pending::{Offer, Pending};
 pub use outcomes::OutcomeRow;
 pub use predictions::forgotten::{FIRST_PREDICTIONS, ForgottenPredictions};
+pub use predictions::shadows::ShadowPair;
 pub use predictions::{PredictedPool, PredictionFilter, PredictionRow};
 pub use prices::{Ingested, PriceBatch, PriceFilter, PricePoint, PriceSeries, SpotPriceRow};
 pub use quarantine::QuarantinedRow;

@@ -88,6 +88,7 @@ fn predictions(count: u64, days: i64, now: Timestamp) -> Vec<PredictionRow> {
         created_at,
         outcome: None,
         outcome_at: None,
+        shadow_of: None,
     };
     (0..count).map(row).collect()
 }
