@@ -1,9 +1,10 @@
 //! The stream of predictions with thousands of readers.
 //!
-//! `cargo bench -p benches --bench stream [-- READERS]` starts the server on the embedded database and
+//! `cargo bench -p benches --bench stream [-- CLIENTS]` starts the server on the embedded database and
 //! opens 5,000 streams where nothing else is said, every second one over WebSocket. Predictions come
-//! at a steady rate; readers say how long each took from the request for it to its frame. A few
-//! readers stand still meanwhile, and are asked afterwards what they were told. Readers live in
+//! at a steady rate; readers say how long each took from the request for it to its frame: first those
+//! who read by themselves, and then beside the fifth of all clients that never reads. A few readers
+//! stand still meanwhile, and are asked afterwards what they were told. Readers live in
 //! this process, on the same processors as the server. Says a table in Markdown.
 
 use std::io::{Read, Write};
@@ -14,14 +15,21 @@ use benches::scratch::{self, Failure, REGION, Scratch};
 use benches::{Connection, Server, build, post};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
-const READERS: usize = 5_000;
+const CLIENTS: usize = 5_000;
 
 /// Readers that stand still while predictions come.
 const SLOW: usize = 20;
+
+/// One of so many clients never reads what it asked for.
+const ONE_OF: usize = 5;
+
+/// The room that such a client has, in bytes, and predictions that fill it and the server's side of it.
+const ROOM: u32 = 2_048;
+const FILLING: usize = 400;
 
 /// How many predictions a second come, and for how long.
 const RATES: &[(usize, u64)] = &[(1, 15), (5, 15)];
@@ -47,10 +55,10 @@ fn main() -> Result<(), Failure> {
             .status()?;
         return if status.success() { Ok(()) } else { Err(format!("ended with {status}").into()) };
     }
-    let readers = arguments.first().map_or(Ok(READERS), |text| text.parse())?;
+    let clients = arguments.first().map_or(Ok(CLIENTS), |text| text.parse())?;
     build()?;
     let scratch = Scratch::new("stream")?;
-    let outcome = measure(&scratch, readers);
+    let outcome = measure(&scratch, clients);
     scratch.remove()?;
     outcome
 }
@@ -58,7 +66,7 @@ fn main() -> Result<(), Failure> {
 /// What a reader saw: the number of a prediction, and when.
 type Seen = (u64, Instant);
 
-fn measure(scratch: &Scratch, readers: usize) -> Result<(), Failure> {
+fn measure(scratch: &Scratch, clients: usize) -> Result<(), Failure> {
     scratch.fill()?;
     let server = scratch.serve()?;
     let runtime =
@@ -66,38 +74,75 @@ fn measure(scratch: &Scratch, readers: usize) -> Result<(), Failure> {
     let before = server.resident_mb()?;
     let slow: Vec<Blocking> =
         (0..SLOW).map(|_| stands_still(server.port)).collect::<Result<_, _>>()?;
-    let (into, mut seen) = unbounded_channel();
+    let never = clients / ONE_OF;
+    let (into, seen) = unbounded_channel();
     let started = Instant::now();
-    let all = runtime.block_on(open_all(server.port, readers, &into))?;
+    let all = runtime.block_on(open_all(server.port, clients - never, &into))?;
     let opened = all.len();
     let opening = started.elapsed().as_secs_f64();
     let with_readers = server.resident_mb()?;
     println!(
         "{opened} readers, every second one over WebSocket, opened within {opening:.1} s; the server on \
          SQLite. Latency is from sending the request for a prediction to the frame of it at a reader, with \
-         readers and server on the same machine.\n"
+         readers and server on the same machine. Then {never} clients come that ask for the stream and \
+         never read it.\n"
     );
     println!(
-        "| predictions a second | seconds | frames | missing | p50 ms | p99 ms | largest ms | server CPU, share of one processor | server MB |"
+        "| clients that never read | predictions a second | seconds | frames | missing | p50 ms | p99 ms | largest ms | server CPU, share of one processor | server MB |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|");
-    let mut connection = Connection::open(server.port)?;
-    let mut number = 0;
-    for (rate, seconds) in RATES {
-        let cpu = server.cpu()?;
+    println!("|---|---|---|---|---|---|---|---|---|---|");
+    let connection = Connection::open(server.port)?;
+    let mut run = Run { server, connection, seen, opened, number: 0 };
+    let alone = run.rates(0)?;
+    let held = runtime.block_on(never_read(run.server.port, never))?;
+    run.fill()?;
+    let beside = run.rates(held.len())?;
+    for ((rate, _), (alone, beside)) in RATES.iter().zip(alone.iter().zip(&beside)) {
+        println!(
+            "\nAt {rate} a second the p99 of those who read is {:.2} times what it is without the others.",
+            beside / alone
+        );
+    }
+    println!(
+        "\nMemory of the server: {before} MB without readers, {with_readers} MB with them: {:.0} kB a reader.",
+        (with_readers as f64 - before as f64) * 1e3 / opened as f64
+    );
+    // The readers go; those that stood still stay, and more comes than a reader may be behind.
+    drop((all, held));
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    burst(&run.server, &mut run.connection, slow)
+}
+
+/// The server with its readers, and how many predictions have come.
+struct Run {
+    server: Server,
+    connection: Connection,
+    seen: UnboundedReceiver<Seen>,
+    opened: usize,
+    number: u64,
+}
+
+impl Run {
+    /// Publishes at every rate. The p99 of each.
+    fn rates(&mut self, never: usize) -> Result<Vec<f64>, Failure> {
+        RATES.iter().map(|(rate, seconds)| self.rate(*rate, *seconds, never)).collect()
+    }
+
+    fn rate(&mut self, rate: usize, seconds: u64, never: usize) -> Result<f64, Failure> {
+        let cpu = self.server.cpu()?;
         let began = Instant::now();
         let mut asked: Vec<Instant> = Vec::new();
-        let from = number;
-        for at in 0..*rate as u64 * seconds {
-            let due = began + Duration::from_secs_f64(at as f64 / *rate as f64);
+        let from = self.number;
+        for at in 0..rate as u64 * seconds {
+            let due = began + Duration::from_secs_f64(at as f64 / rate as f64);
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
             asked.push(Instant::now());
-            number += publish(&mut connection, 1)?;
+            self.number += publish(&mut self.connection, 1)?;
         }
         std::thread::sleep(Duration::from_secs(3));
         let took = began.elapsed().as_secs_f64() * 1e6;
         let mut latencies = Vec::new();
-        while let Ok((number, when)) = seen.try_recv() {
+        while let Ok((number, when)) = self.seen.try_recv() {
             let sent = (number.checked_sub(from + 1)).and_then(|at| asked.get(at as usize));
             if let Some(sent) = sent {
                 latencies.push(when.duration_since(*sent).as_secs_f64() * 1e3);
@@ -109,24 +154,50 @@ fn measure(scratch: &Scratch, readers: usize) -> Result<(), Failure> {
             latencies.get(at.min(latencies.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
         };
         println!(
-            "| {rate} | {seconds} | {} | {} | {:.1} | {:.1} | {:.1} | {:.2} | {} |",
+            "| {never} | {rate} | {seconds} | {} | {} | {:.1} | {:.1} | {:.1} | {:.2} | {} |",
             latencies.len(),
-            (asked.len() * opened).saturating_sub(latencies.len()),
+            (asked.len() * self.opened).saturating_sub(latencies.len()),
             share(0.5),
             share(0.99),
             share(1.0),
-            (server.cpu()? - cpu) / took,
-            server.resident_mb()?,
+            (self.server.cpu()? - cpu) / took,
+            self.server.resident_mb()?,
         );
+        Ok(share(0.99))
     }
-    println!(
-        "\nMemory of the server: {before} MB without readers, {with_readers} MB with them: {:.0} kB a reader.",
-        (with_readers as f64 - before as f64) * 1e3 / opened as f64
-    );
-    // The readers go; those that stood still stay, and more comes than a reader may be behind.
-    drop(all);
-    runtime.shutdown_timeout(Duration::from_secs(5));
-    burst(&server, &mut connection, slow)
+
+    /// Publishes what no client has room for that does not read, and waits until the others have it.
+    fn fill(&mut self) -> Result<(), Failure> {
+        self.number += publish(&mut self.connection, FILLING)?;
+        let patience = Instant::now() + Duration::from_secs(60);
+        let mut left = FILLING * self.opened;
+        while left > 0 {
+            if Instant::now() > patience {
+                return Err(format!("{left} frames did not come within a minute").into());
+            }
+            match self.seen.try_recv() {
+                Ok(_) => left -= 1,
+                Err(_) => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Clients that ask for the stream, have next to no room for it, and read nothing.
+async fn never_read(port: u16, clients: usize) -> Result<Vec<TcpStream>, Failure> {
+    let mut held = Vec::with_capacity(clients);
+    for at in 0..clients {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(ROOM)?;
+        let mut stream = socket.connect(([127, 0, 0, 1], port).into()).await?;
+        stream.write_all(request(at % 2 == 0).as_bytes()).await?;
+        held.push(stream);
+        if at % 50 == 49 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    Ok(held)
 }
 
 /// Publishes much at once to readers that stand still, and reads what they were told.
@@ -234,14 +305,7 @@ async fn reader(
     into: UnboundedSender<Seen>,
     hello: UnboundedSender<()>,
 ) -> std::io::Result<()> {
-    let upgrade = if socket {
-        "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
-         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    } else {
-        ""
-    };
-    let request = format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\n{upgrade}\r\n");
-    stream.write_all(request.as_bytes()).await?;
+    stream.write_all(request(socket).as_bytes()).await?;
     // Frames are found by the words in them: both ways carry the same JSON as it stands.
     let mut kept = Vec::with_capacity(2_048);
     loop {
@@ -268,6 +332,17 @@ async fn reader(
         }
         kept.drain(..from);
     }
+}
+
+/// The request for a stream, over WebSocket or as server-sent events.
+fn request(socket: bool) -> String {
+    let upgrade = if socket {
+        "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    } else {
+        ""
+    };
+    format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\n{upgrade}\r\n")
 }
 
 fn find(bytes: &[u8], word: &[u8]) -> Option<usize> {

@@ -40,6 +40,7 @@ use app::history::ListedDecision;
 use app::joint::{JointReport, JointRequestSchema};
 use app::meters::Metrics;
 use app::models::activation::{ActivateRequest, Activated, ActivationItem, RollbackRequest};
+use app::models::shadowing::Shadowed;
 use app::models::upload::Deleted;
 use app::models::{ModelItem, NewModel};
 use app::notifications::{
@@ -296,6 +297,10 @@ pub const ROUTES: &[Route] = routes! {
         "Models, the newest first.";
     post "/api/v1/ml/models/activate" "activateModel" Operate Body<ActivateRequest> One<Activated> models::activate,
         "Have a model answer for its type, in the place of the one that does.";
+    post "/api/v1/ml/models/{model_id}/shadow" "beginShadow" Operate Nothing One<Shadowed> models::begin_shadow,
+        "Ask a model what the active one of its type is asked, behind the answers.";
+    delete "/api/v1/ml/models/{model_id}/shadow" "endShadow" Operate Nothing One<Shadowed> models::end_shadow,
+        "Ask a model no longer behind the answers.";
     post "/api/v1/ml/models/rollback" "rollBackModel" Operate Body<RollbackRequest> One<Activated> models::roll_back,
         "Go back to the model that answered before.";
     get "/api/v1/ml/models/activations" "listActivations" LookAtOperations Query<TypeQuery> Many<ActivationItem> models::activations,

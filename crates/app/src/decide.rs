@@ -133,7 +133,7 @@ impl Desk {
         match &self.model {
             None => prepared.gather(now, &sources),
             Some(model) => {
-                let ask = |market: &Market, slice: &MarketSlice| model.ask(market, slice, now);
+                let ask = |_: &Market, slice: &MarketSlice| model.ask(&self.market, slice, now);
                 let spot_model = Some(SpotModel { identity: &model.identity, ask: &ask });
                 prepared.gather(now, &Sources { spot_model, ..sources })
             }

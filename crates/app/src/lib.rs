@@ -37,7 +37,7 @@ pub mod stored_market;
 pub mod toggles;
 pub mod work;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use cache::Cache;
@@ -80,6 +80,9 @@ pub struct App {
     models: models::serving::Models,
     tables: predict::Tables,
     keeper: Option<predict::keeper::Keeper>,
+    shadows: Option<predict::shadow::Shadows>,
+    seen_features: Arc<performance::features::SeenFeatures>,
+    writer: OnceLock<store::Uuid>,
     threads: usize,
     live: live::Live,
     meters: meters::Meters,
@@ -104,6 +107,9 @@ impl App {
             models: models::serving::Models::default(),
             tables: predict::Tables::default(),
             keeper: None,
+            shadows: None,
+            seen_features: Arc::default(),
+            writer: OnceLock::new(),
             threads: cores,
             live: live::Live::default(),
             meters: meters::Meters::default(),
@@ -132,6 +138,17 @@ impl App {
     #[must_use]
     pub fn with_keeper(self, keeper: predict::keeper::Keeper) -> App {
         App { keeper: Some(keeper), ..self }
+    }
+
+    /// The same, asking shadows what was answered.
+    #[must_use]
+    pub fn with_shadows(self, shadows: predict::shadow::Shadows) -> App {
+        App { shadows: Some(shadows), ..self }
+    }
+
+    /// The way to the shadow of a type, where there is one.
+    fn shadows_of(&self, kind: models::ModelType) -> Option<&predict::shadow::Shadows> {
+        self.shadows.as_ref().filter(|shadows| shadows.wanted(kind))
     }
 
     /// What keeps predictions; `None` where nothing does.
@@ -176,8 +193,10 @@ impl App {
         let mut desk = self.desk.write().unwrap_or_else(PoisonError::into_inner);
         let market = market.unwrap_or_else(|| Arc::clone(desk.shared_market()));
         let served = self.active_model(models::ModelType::SpotPredictor);
-        let asked =
-            served.and_then(|served| models::asking::AskedModel::of(&served, self.keeper.as_ref()));
+        let asked = served.and_then(|served| {
+            let (keeper, shadows) = (self.keeper.as_ref(), self.shadows.as_ref());
+            models::asking::AskedModel::of(&served, keeper, shadows, &self.seen_features)
+        });
         *desk = Arc::new(Desk::over(market).asking(asked));
     }
 

@@ -34,6 +34,8 @@ pub struct LiveEvent {
 enum Subject {
     /// The customer whose key asked for a prediction; empty for others.
     Prediction(Arc<str>),
+    /// What a shadow said: nobody watches it, but its place in the order is taken.
+    Shadow,
     Decision(Arc<DecisionSummary>),
 }
 
@@ -262,6 +264,9 @@ fn prediction(row: &PredictionRow) -> LiveEvent {
     LiveEvent {
         sequence: row.sequence,
         json: serde_json::to_string(&shown).unwrap_or_default().into(),
-        subject: Subject::Prediction(Arc::clone(&row.customer_id)),
+        subject: match row.shadow_of {
+            Some(_) => Subject::Shadow,
+            None => Subject::Prediction(Arc::clone(&row.customer_id)),
+        },
     }
 }

@@ -54,6 +54,10 @@ pub struct Metrics {
     pub predictions_kept: u64,
     /// Predictions that found no room and were not kept, since the start.
     pub predictions_dropped: u64,
+    /// Predictions of shadows that were kept since the start.
+    pub shadow_predictions_made: u64,
+    /// Answers about which a shadow was not asked because there was no room, since the start.
+    pub shadow_predictions_dropped: u64,
 }
 
 impl Meters {
@@ -121,6 +125,14 @@ impl App {
                 .keeper
                 .as_ref()
                 .map_or(0, crate::predict::keeper::Keeper::dropped),
+            shadow_predictions_made: self
+                .shadows
+                .as_ref()
+                .map_or(0, crate::predict::shadow::Shadows::made),
+            shadow_predictions_dropped: self
+                .shadows
+                .as_ref()
+                .map_or(0, crate::predict::shadow::Shadows::dropped),
         }
     }
 }

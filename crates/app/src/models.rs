@@ -8,6 +8,7 @@ pub mod golden;
 pub mod inspection;
 pub mod reading;
 pub mod serving;
+pub mod shadowing;
 pub mod table;
 pub mod upload;
 
@@ -114,6 +115,9 @@ pub struct ModelItem {
     pub trained_until: Date,
     /// Whether it answers for its type; one of a type does at the most.
     pub active: bool,
+    /// Whether it is asked what the active one is asked, behind the answers; one of a type is at the
+    /// most.
+    pub shadow: bool,
     /// When it was recorded.
     pub uploaded_at: Timestamp,
     /// By whom.
@@ -167,6 +171,7 @@ impl App {
             last_refresh_at: None,
             file: None,
             description: None,
+            shadow: false,
         };
         let detail = json!({
             "name": model.name, "version": model.version, "model_type": model.model_type,
@@ -253,6 +258,7 @@ fn item(model: ModelRow) -> ModelItem {
         model_type: model.model_type,
         trained_until: model.trained_until,
         active: model.active,
+        shadow: model.shadow,
         uploaded_at: model.uploaded_at,
         uploaded_by: model.uploaded_by,
         last_refresh_date: model.last_refresh_at,

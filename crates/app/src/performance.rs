@@ -2,6 +2,8 @@
 //!
 //! Only what was measured is answered: a measure without outcomes is `null`, with the counts beside it.
 
+mod comparison;
+pub(crate) mod features;
 mod measures;
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,11 +15,16 @@ use tokio::sync::watch;
 use crate::access::Caller;
 use crate::predict::BASELINE;
 use crate::{App, Error, FieldError};
+pub use comparison::Comparison;
+pub use features::FeatureDrift;
 pub use measures::{CalibrationBin, ProbabilityMeasures, ValueMeasures};
 use measures::{Resolved, of_probabilities, of_values, stability_index};
 
 /// Predictions that are looked at for one answer: the newest.
 const MOST_LOOKED_AT: u64 = 20_000;
+
+/// Newest predictions that are compared with the first ones.
+const RECENT: u64 = 1_000;
 
 /// How often prices that have become known are laid beside what was said of them.
 const LOOK: std::time::Duration = std::time::Duration::from_secs(60);
@@ -68,9 +75,9 @@ pub struct Noted {
 pub struct Performance {
     /// The model; `null` for the baseline.
     pub model_id: Option<String>,
-    /// All of its predictions.
+    /// All of its predictions, also those that were forgotten since.
     pub predictions_count: u64,
-    /// Those whose outcome is known.
+    /// Those whose outcome is known, or was when they were forgotten.
     pub resolved_count: u64,
     /// Outcomes that the measures are made of: the newest.
     pub measured_count: usize,
@@ -91,6 +98,10 @@ pub struct Performance {
     pub values: Option<ValueMeasures>,
     /// Without outcomes: what the model expects of itself, and whether its answers have moved.
     pub drift: Drift,
+    /// Whether what the model is asked with has moved, feature by feature.
+    pub features: Vec<FeatureDrift>,
+    /// As a shadow: what it said beside what was answered, for each model that answered.
+    pub comparisons: Vec<Comparison>,
     /// What passed a limit.
     pub alerts: Vec<String>,
 }
@@ -157,21 +168,31 @@ impl App {
         };
         let of_model = PredictionFilter { model_id: Some(model), ..PredictionFilter::default() };
         let known = PredictionFilter { resolved: Some(true), ..of_model.clone() };
-        let predictions_count = self.store.count_predictions(&of_model).await?;
-        let resolved_count = self.store.count_predictions(&known).await?;
+        let forgotten = self.store.forgotten_predictions(model).await?;
+        let kept_count = self.store.count_predictions(&of_model).await?;
+        let kept_resolved = self.store.count_predictions(&known).await?;
         let newest = PredictionFilter { limit: MOST_LOOKED_AT, ..known };
         let resolved = self.store.predictions(&newest).await?;
-        let recent = PredictionFilter { limit: 1000, ..of_model.clone() };
+        let recent = PredictionFilter { limit: RECENT, ..of_model };
         let recent = self.store.predictions(&recent).await?;
-        let reference = PredictionFilter { after_sequence: Some(0), limit: 1000, ..of_model };
-        let reference = self.store.predictions(&reference).await?;
+        let reference = self.store.first_predictions(model).await?;
         let (events, values): (Vec<_>, Vec<_>) =
             resolved.iter().partition(|row| is_probability(row));
         let probabilities = of_probabilities(&pairs(&events));
         let drift = drift(&reference, &recent);
+        let features = self.feature_drift(model).await?;
+        let comparisons = comparison::of(&self.store.shadow_pairs(model, MOST_LOOKED_AT).await?);
         let mut alerts = Vec::new();
         if let Some(index) = drift.stability_index.filter(|index| *index > DRIFTED) {
             alerts.push(format!("drift: the stability index is {index:.2}, above {DRIFTED}"));
+        }
+        for feature in &features {
+            if let Some(index) = feature.stability_index.filter(|index| *index > DRIFTED) {
+                let name = &feature.name;
+                alerts.push(format!(
+                    "drift of feature `{name}`: the stability index is {index:.2}, above {DRIFTED}"
+                ));
+            }
         }
         if let Some(found) = &probabilities
             && events.len() >= ENOUGH
@@ -184,8 +205,8 @@ impl App {
         }
         Ok(Performance {
             model_id: model_id.map(str::to_owned),
-            predictions_count,
-            resolved_count,
+            predictions_count: kept_count + forgotten.predictions,
+            resolved_count: kept_resolved + forgotten.resolved,
             measured_count: resolved.len(),
             as_of: self.clock.now(),
             accuracy: probabilities.as_ref().map(|found| found.accuracy),
@@ -195,6 +216,8 @@ impl App {
             probabilities,
             values: of_values(&pairs(&values)),
             drift,
+            features,
+            comparisons,
             alerts,
         })
     }
@@ -224,6 +247,8 @@ impl App {
         let filter = PredictionFilter {
             model_id: model,
             customer_id: caller.confined_to().map(str::to_owned),
+            // A history is one of answers; a model that is asked for by name may have given none.
+            shadows: model_id.is_none().then_some(false),
             limit,
             offset,
             ..PredictionFilter::default()
@@ -243,6 +268,9 @@ impl App {
             }
             if let Err(error) = self.resolve_prices().await {
                 tracing::warn!(%error, "predicted prices are not compared");
+            }
+            if let Err(error) = self.keep_seen_features().await {
+                tracing::warn!(%error, "what was seen of features is not kept");
             }
             let mut found = Vec::new();
             for model in self.served_models() {
@@ -271,7 +299,7 @@ impl App {
         let now = self.clock.now();
         let desk = self.desk();
         let mut outcomes = Vec::new();
-        let models = self.served_models().into_iter().map(|model| model.model_id);
+        let models = self.asked_models().into_iter().map(|model| model.model_id);
         for model_id in models.chain([BASELINE]) {
             let open = PredictionFilter {
                 model_id: Some(model_id),

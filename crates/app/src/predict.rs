@@ -9,6 +9,7 @@ mod interruptions;
 pub mod keeper;
 mod pool;
 mod prices;
+pub mod shadow;
 mod written;
 
 use std::sync::{Arc, Mutex, PoisonError};

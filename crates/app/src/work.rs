@@ -10,8 +10,13 @@ use crate::fetch::{self, PriceSources};
 use crate::{App, gaps, notifications, refresh, retention, scans};
 
 /// The kinds of jobs that [`work`] can do without an application.
-pub const KINDS: &[&str] =
-    &[fetch::FETCH_PRICES, gaps::FILL_GAP, refresh::REFRESH_MODEL, retention::FORGET_PRICES];
+pub const KINDS: &[&str] = &[
+    fetch::FETCH_PRICES,
+    gaps::FILL_GAP,
+    refresh::REFRESH_MODEL,
+    retention::FORGET_PRICES,
+    retention::FORGET_PREDICTIONS,
+];
 
 /// The kinds that need one: they decide.
 pub const DECIDING_KINDS: &[&str] =
@@ -43,6 +48,9 @@ pub fn work_with(
                 (gaps::FILL_GAP, _) => gaps::fill_gap(&sources, &running).await,
                 (refresh::REFRESH_MODEL, _) => refresh::refresh_model(&sources, &running).await,
                 (retention::FORGET_PRICES, _) => retention::forget_prices(&sources, &running).await,
+                (retention::FORGET_PREDICTIONS, _) => {
+                    retention::forget_predictions(&sources, &running).await
+                }
                 (scans::PLAN_SCANS, Some(app)) => scans::plan_scans(app, &running).await,
                 (scans::SCAN_CLUSTER, Some(app)) => scans::scan_cluster(app, &running).await,
                 (notifications::WATCH_CONDITIONS, Some(app)) => {

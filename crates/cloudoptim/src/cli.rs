@@ -104,6 +104,15 @@ pub(crate) struct Serve {
         value_parser = clap::value_parser!(u32).range(i64::from(app::retention::SHORTEST_DAYS)..)
     )]
     pub(crate) price_retention_days: Option<u32>,
+    /// Forget predictions that are older than so many days, 7 or more; kept for ever when absent.
+    #[arg(
+        long,
+        env = "PREDICTION_RETENTION_DAYS",
+        value_name = "DAYS",
+        value_parser = clap::value_parser!(u32)
+            .range(i64::from(app::retention::SHORTEST_DAYS_OF_PREDICTIONS)..)
+    )]
+    pub(crate) prediction_retention_days: Option<u32>,
     #[command(flatten)]
     pub(crate) aws: AwsSettings,
     #[command(flatten)]

@@ -10,6 +10,7 @@ mod coverage;
 mod database;
 mod decisions;
 mod feature_usage;
+mod features;
 mod findings;
 mod gaps;
 mod job_log;
@@ -40,6 +41,7 @@ pub use decisions::{
     StoredDecision,
 };
 pub use feature_usage::{FindingCount, UsageRow};
+pub use features::FeatureCounts;
 pub use findings::{FindingFilter, FindingRow, FindingState, Settlement};
 pub use gaps::{GapRow, RefreshRow};
 pub use jobs::{JobEnd, JobFilter, JobRow, JobState, NewJob, Progress};
@@ -54,6 +56,8 @@ pub use notifications::deliveries::{
 pub use notifications::events::{EventFilter, EventRow};
 pub use notifications::pending::{Offer, Pending};
 pub use outcomes::OutcomeRow;
+pub use predictions::forgotten::{FIRST_PREDICTIONS, ForgottenPredictions};
+pub use predictions::shadows::ShadowPair;
 pub use predictions::{PredictedPool, PredictionFilter, PredictionRow};
 pub use prices::{Ingested, PriceBatch, PriceFilter, PricePoint, PriceSeries, SpotPriceRow};
 pub use quarantine::QuarantinedRow;

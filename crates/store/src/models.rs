@@ -37,6 +37,8 @@ pub struct ModelRow {
     pub file: Option<ModelFile>,
     /// What was read out of the file: format, signature, sizes.
     pub description: Option<serde_json::Value>,
+    /// Whether it is asked what the active one is asked, behind the answers.
+    pub shadow: bool,
 }
 
 /// The file of a model. Files are kept by digest: two models of equal bytes share one.
@@ -74,6 +76,8 @@ pub enum NotDeleted {
     Unknown,
     /// It answers for its type.
     Active,
+    /// It is the shadow of its type.
+    Shadow,
     /// Gaps, refreshes or predictions were made for it.
     InUse,
 }
@@ -83,6 +87,8 @@ pub enum NotDeleted {
 pub struct ModelFilter {
     /// Only active ones, or only others.
     pub active: Option<bool>,
+    /// Only those that are asked: active ones and shadows.
+    pub asked: bool,
     /// Only versions of this name.
     pub name: Option<String>,
     /// Only those of this type.
@@ -110,6 +116,7 @@ struct Raw {
     file_digest: Option<String>,
     file_bytes: Option<i64>,
     description: Option<Json<serde_json::Value>>,
+    shadow: bool,
 }
 
 impl From<Raw> for ModelRow {
@@ -134,25 +141,30 @@ impl From<Raw> for ModelRow {
             last_refresh_at: raw.last_refresh_date.map(|at| at.0),
             file,
             description: raw.description.map(|json| json.0),
+            shadow: raw.shadow,
         }
     }
 }
 
 const COLUMNS: &str = "model_id, model_name, model_version, model_type, trained_until_date, \
      upload_date, uploaded_by, active, model_metadata, last_refresh_date, \
-     model_file_path, file_name, file_digest, file_bytes, description";
+     model_file_path, file_name, file_digest, file_bytes, description, shadow";
+
+/// Whoever changes which models of a type are asked at the same time waits here.
+const WAIT_FOR_OTHERS: &str = "UPDATE ml_models SET active = active WHERE model_id = ( \
+     SELECT model_id FROM ml_models WHERE model_type = $1 ORDER BY model_id LIMIT 1)";
+
+/// What is said of a model alone.
+const GO_WITH_A_MODEL: &[&str] = &[
+    "DELETE FROM forgotten_predictions WHERE model_id = $1",
+    "DELETE FROM feature_references WHERE model_id = $1",
+    "DELETE FROM feature_counts WHERE model_id = $1",
+];
 
 /// Makes a model the active one of its type; gives the one that was.
 macro_rules! activate {
     ($transaction:ident, $model_id:expr, $kind:expr, $note:expr) => {{
-        // Whoever activates a model of this type at the same time waits here.
-        sqlx::query(
-            "UPDATE ml_models SET active = active WHERE model_id = ( \
-               SELECT model_id FROM ml_models WHERE model_type = $1 ORDER BY model_id LIMIT 1)",
-        )
-        .bind($kind.as_str())
-        .execute(&mut *$transaction)
-        .await?;
+        sqlx::query(WAIT_FOR_OTHERS).bind($kind.as_str()).execute(&mut *$transaction).await?;
         let before: Option<(Uuid,)> = sqlx::query_as(
             "UPDATE ml_models SET active = $1 WHERE model_type = $2 AND active RETURNING model_id",
         )
@@ -161,6 +173,14 @@ macro_rules! activate {
         .fetch_optional(&mut *$transaction)
         .await?;
         let before = before.map(|row| row.0);
+        if before != Some($model_id) {
+            // A shadow is compared with the model that answers: with another one it begins anew.
+            sqlx::query("UPDATE ml_models SET shadow = $1 WHERE model_type = $2 AND shadow")
+                .bind(false)
+                .bind($kind.as_str())
+                .execute(&mut *$transaction)
+                .await?;
+        }
         sqlx::query("UPDATE ml_models SET active = $1 WHERE model_id = $2")
             .bind(true)
             .bind($model_id)
@@ -190,6 +210,9 @@ macro_rules! push_conditions {
         let mut and = || std::mem::replace(&mut word, " AND ");
         if let Some(active) = $filter.active {
             $query.push(and()).push("active = ").push_bind(active);
+        }
+        if $filter.asked {
+            $query.push(and()).push("(active OR shadow)");
         }
         if let Some(name) = &$filter.name {
             $query.push(and()).push("model_name = ").push_bind(name.as_str());
@@ -337,11 +360,12 @@ impl Store {
         note: &AuditRow,
     ) -> Result<Result<Option<String>, NotDeleted>, StoreError> {
         Ok(writing!(self, transaction => {
-            let found: Option<(bool, Option<String>)> =
-                sqlx::query_as("SELECT active, file_digest FROM ml_models WHERE model_id = $1")
-                    .bind(model_id)
-                    .fetch_optional(&mut *transaction)
-                    .await?;
+            let found: Option<(bool, bool, Option<String>)> = sqlx::query_as(
+                "SELECT active, shadow, file_digest FROM ml_models WHERE model_id = $1",
+            )
+            .bind(model_id)
+            .fetch_optional(&mut *transaction)
+            .await?;
             let (used,): (bool,) = sqlx::query_as(
                 "SELECT EXISTS (SELECT 1 FROM gap_fills WHERE model_id = $1) \
                    OR EXISTS (SELECT 1 FROM refreshes WHERE model_id = $1)",
@@ -351,16 +375,18 @@ impl Store {
             .await?;
             match found {
                 None => Err(NotDeleted::Unknown),
-                Some((true, _)) => Err(NotDeleted::Active),
+                Some((true, _, _)) => Err(NotDeleted::Active),
+                Some((_, true, _)) => Err(NotDeleted::Shadow),
                 Some(_) if used => Err(NotDeleted::InUse),
-                Some((false, digest)) => {
-                    // It may have become active since; then this deletes nothing.
-                    let deleted =
-                        sqlx::query("DELETE FROM ml_models WHERE model_id = $1 AND NOT active")
-                            .bind(model_id)
-                            .execute(&mut *transaction)
-                            .await?
-                            .rows_affected();
+                Some((false, false, digest)) => {
+                    // It may be asked since; then this deletes nothing.
+                    let deleted = sqlx::query(
+                        "DELETE FROM ml_models WHERE model_id = $1 AND NOT active AND NOT shadow",
+                    )
+                    .bind(model_id)
+                    .execute(&mut *transaction)
+                    .await?
+                    .rows_affected();
                     let (shared,): (bool,) = sqlx::query_as(
                         "SELECT EXISTS (SELECT 1 FROM ml_models WHERE file_digest = $1)",
                     )
@@ -370,6 +396,9 @@ impl Store {
                     if deleted == 0 {
                         Err(NotDeleted::Active)
                     } else {
+                        for what in GO_WITH_A_MODEL {
+                            sqlx::query(*what).bind(model_id).execute(&mut *transaction).await?;
+                        }
                         audit!(transaction, note);
                         Ok(digest.filter(|_| !shared))
                     }
@@ -400,6 +429,62 @@ impl Store {
                     let before = activate!(transaction, model_id, &kind, note);
                     audit!(transaction, note);
                     Some(before)
+                }
+            }
+        }))
+    }
+
+    /// Makes a model that is not active the shadow of its type, in the place of another one, or ends
+    /// that. Whether it is one now, or was one; `None` when there is no such model.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn set_shadow(
+        &self,
+        model_id: Uuid,
+        shadow: bool,
+        note: &AuditRow,
+    ) -> Result<Option<bool>, StoreError> {
+        Ok(writing!(self, transaction => {
+            let kind: Option<(String,)> =
+                sqlx::query_as("SELECT model_type FROM ml_models WHERE model_id = $1")
+                    .bind(model_id)
+                    .fetch_optional(&mut *transaction)
+                    .await?;
+            match kind {
+                None => None,
+                Some((kind,)) => {
+                    sqlx::query(WAIT_FOR_OTHERS)
+                        .bind(kind.as_str())
+                        .execute(&mut *transaction)
+                        .await?;
+                    if shadow {
+                        sqlx::query(
+                            "UPDATE ml_models SET shadow = $1 WHERE model_type = $2 AND shadow \
+                             AND model_id <> $3 AND EXISTS (SELECT 1 FROM ml_models m WHERE m.model_id = $3 \
+                               AND NOT m.active)",
+                        )
+                        .bind(false)
+                        .bind(kind.as_str())
+                        .bind(model_id)
+                        .execute(&mut *transaction)
+                        .await?;
+                    }
+                    let changed = sqlx::query(
+                        "UPDATE ml_models SET shadow = $1, \
+                           shadowed_at = CASE WHEN $1 THEN $2 ELSE shadowed_at END \
+                         WHERE model_id = $3 AND NOT active AND shadow <> $1",
+                    )
+                    .bind(shadow)
+                    .bind(At(note.happened_at))
+                    .bind(model_id)
+                    .execute(&mut *transaction)
+                    .await?
+                    .rows_affected();
+                    if changed > 0 {
+                        audit!(transaction, note);
+                    }
+                    Some(changed > 0)
                 }
             }
         }))

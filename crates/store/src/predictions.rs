@@ -1,6 +1,8 @@
 //! Predictions as they were made, in one order for everybody, and what became of them.
 
 mod copied;
+pub(crate) mod forgotten;
+pub(crate) mod shadows;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -48,6 +50,8 @@ pub struct PredictionRow {
     pub outcome: Option<f64>,
     /// When that was known.
     pub outcome_at: Option<Timestamp>,
+    /// The model that answered, where this was no answer but a shadow of one: both have one name.
+    pub shadow_of: Option<Uuid>,
 }
 
 /// What a prediction is about; empty where it says nothing of it.
@@ -78,6 +82,8 @@ pub struct PredictionFilter {
     pub until: Option<Timestamp>,
     /// Only those whose outcome is known, or only others.
     pub resolved: Option<bool>,
+    /// Only answers, or only shadows of them.
+    pub shadows: Option<bool>,
     /// Only those behind this place, in order; without it the newest come first.
     pub after_sequence: Option<u64>,
     /// How many are passed over.
@@ -87,7 +93,7 @@ pub struct PredictionFilter {
 }
 
 #[derive(FromRow)]
-struct Raw {
+pub(super) struct Raw {
     model_id: Uuid,
     prediction_id: Uuid,
     sequence: i64,
@@ -107,6 +113,7 @@ struct Raw {
     created_at: At,
     outcome: Option<f64>,
     outcome_at: Option<At>,
+    shadow_of: Option<Uuid>,
 }
 
 impl From<Raw> for PredictionRow {
@@ -133,6 +140,7 @@ impl From<Raw> for PredictionRow {
             created_at: raw.created_at.0,
             outcome: raw.outcome,
             outcome_at: raw.outcome_at.map(|at| at.0),
+            shadow_of: raw.shadow_of,
         }
     }
 }
@@ -140,7 +148,7 @@ impl From<Raw> for PredictionRow {
 /// What is written of a prediction when it is made.
 const COLUMNS: &str = "(model_id, prediction_id, sequence, prediction_type, customer_id, instance_type, \
      region, zone, operating_system, horizon_seconds, value, low, high, last_value, confidence_score, \
-     features, created_at)";
+     features, created_at, shadow_of)";
 
 /// The rows that one statement takes: far below the variables that either database allows.
 const ROWS_AT_ONCE: usize = 1000;
@@ -184,6 +192,11 @@ macro_rules! push_conditions {
         match $filter.resolved {
             Some(true) => drop($query.push(and()).push("outcome IS NOT NULL")),
             Some(false) => drop($query.push(and()).push("outcome IS NULL")),
+            None => {}
+        }
+        match $filter.shadows {
+            Some(true) => drop($query.push(and()).push("shadow_of IS NOT NULL")),
+            Some(false) => drop($query.push(and()).push("shadow_of IS NULL")),
             None => {}
         }
         if let Some(after) = $filter.after_sequence {
@@ -232,7 +245,8 @@ impl Store {
                             .push_bind(row.last_value)
                             .push_bind(row.confidence)
                             .push_bind(row.features.as_ref().map(Json))
-                            .push_bind(At(row.created_at));
+                            .push_bind(At(row.created_at))
+                            .push_bind(row.shadow_of);
                     });
                     insert.push(" ON CONFLICT (model_id, prediction_id) DO NOTHING");
                     insert.build().execute(&mut *transaction).await?;
@@ -292,8 +306,8 @@ impl Store {
         Ok(unsigned(count))
     }
 
-    /// Notes what became of predictions, each by model, name and outcome. How many were still open;
-    /// the first outcome of a prediction stands.
+    /// Notes what became of predictions, each by model, name and outcome, and of their shadows. How many
+    /// were still open, shadows apart; the first outcome of a prediction stands.
     ///
     /// # Errors
     /// The database does not answer; none is noted then.
@@ -304,6 +318,7 @@ impl Store {
     ) -> Result<u64, StoreError> {
         Ok(writing!(self, transaction => {
             let mut resolved = 0;
+            let shadows: Vec<(Uuid,)> = sqlx::query_as(shadows::EVER).fetch_all(&mut *transaction).await?;
             for (model_id, prediction_id, outcome) in outcomes {
                 resolved += sqlx::query(
                     "UPDATE predictions SET outcome = $1, outcome_at = $2 \
@@ -316,6 +331,16 @@ impl Store {
                 .execute(&mut *transaction)
                 .await?
                 .rows_affected();
+                for (shadow,) in &shadows {
+                    sqlx::query(shadows::RESOLVE)
+                        .bind(outcome)
+                        .bind(At(now))
+                        .bind(shadow)
+                        .bind(prediction_id)
+                        .bind(model_id)
+                        .execute(&mut *transaction)
+                        .await?;
+                }
             }
             resolved
         }))

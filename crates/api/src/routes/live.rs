@@ -131,7 +131,9 @@ impl Frames {
             Ok(events) => {
                 for event in events {
                     self.seen = event.sequence;
-                    self.ready.push_back((Some(event.sequence), event.json));
+                    if self.watched.holds(&event) {
+                        self.ready.push_back((Some(event.sequence), event.json));
+                    }
                 }
             }
             Err(_) => self.missed(self.replay_until + 1),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use app::App;
 use app::access::Caller;
 use app::models::activation::{ActivateRequest, Activated, ActivationItem, RollbackRequest};
+use app::models::shadowing::Shadowed;
 use app::models::upload::Deleted;
 use app::models::{ModelItem, ModelType, NewModel};
 use app::performance::Performance;
@@ -134,6 +135,24 @@ pub(crate) async fn roll_back(
 ) -> Result<Json<Activated>, Problem> {
     let wanted: RollbackRequest = body::json(&headers, &body?)?;
     Ok(Json(app.roll_back_model(&wanted, &caller).await?))
+}
+
+/// `POST /models/{model_id}/shadow`.
+pub(crate) async fn begin_shadow(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(model_id): Path<String>,
+) -> Result<Json<Shadowed>, Problem> {
+    Ok(Json(app.begin_shadow(&model_id, &caller).await?))
+}
+
+/// `DELETE /models/{model_id}/shadow`.
+pub(crate) async fn end_shadow(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(model_id): Path<String>,
+) -> Result<Json<Shadowed>, Problem> {
+    Ok(Json(app.end_shadow(&model_id, &caller).await?))
 }
 
 /// `GET /models/activations`.

@@ -75,6 +75,8 @@ pub(crate) struct PredictionItem {
     /// What happened, 1 or 0 for an event; `null` while it is not known.
     outcome: Option<f64>,
     outcome_at: Option<Timestamp>,
+    /// Whether it was no answer, but what a shadow said beside the answer of the same name.
+    shadow: bool,
 }
 
 /// What is asked of a model of any type.
@@ -235,5 +237,6 @@ fn item(row: PredictionRow) -> PredictionItem {
         created_at: row.created_at,
         outcome: row.outcome,
         outcome_at: row.outcome_at,
+        shadow: row.shadow_of.is_some(),
     }
 }

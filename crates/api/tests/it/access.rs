@@ -76,6 +76,8 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("delete", "/api/v1/ml/schedules/{schedule_id}", "operator admin"),
     ("post", "/api/v1/ml/models/upload", "operator admin"),
     ("post", "/api/v1/ml/models/activate", "operator admin"),
+    ("post", "/api/v1/ml/models/{model_id}/shadow", "operator admin"),
+    ("delete", "/api/v1/ml/models/{model_id}/shadow", "operator admin"),
     ("post", "/api/v1/ml/models/rollback", "operator admin"),
     ("get", "/api/v1/ml/models/activations", "viewer operator admin platform"),
     ("delete", "/api/v1/ml/models/{model_id}", "operator admin"),

@@ -55,3 +55,15 @@ async fn wrong_fields_of_a_model_are_named() {
     check(|body| body["trained_until_date"] = json!("July"), "/trained_until_date").await;
     check(|body| body["metadata"]["regions"] = json!("us-east-1"), "/metadata/regions").await;
 }
+
+#[tokio::test]
+async fn a_shadow_needs_a_file_and_a_model() {
+    let server = server().await;
+    let made = json_of(post(&server, "/api/v1/ml/models", &model("1", false)).await).await;
+    assert_eq!(made["shadow"], false);
+    let own = format!("/api/v1/ml/models/{}/shadow", made["model_id"].as_str().unwrap());
+    let refused = post(&server, &own, "").await;
+    assert_eq!(refused.status(), StatusCode::CONFLICT, "it is known by record only");
+    let unknown = "/api/v1/ml/models/019b8082-9480-7ca5-9a1c-5271be8264b1/shadow";
+    assert_eq!(post(&server, unknown, "").await.status(), StatusCode::NOT_FOUND);
+}

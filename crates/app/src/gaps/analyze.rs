@@ -305,6 +305,7 @@ mod tests {
             last_refresh_at: None,
             file: None,
             description: None,
+            shadow: false,
         };
         let check = |model: Option<&ModelRow>, expected: &str| {
             assert_eq!(needed(model, 15, now).from.to_string(), expected);

@@ -155,7 +155,7 @@ impl App {
         })
     }
 
-    async fn must_load(&self, model: &ModelRow) -> Result<(), Error> {
+    pub(super) async fn must_load(&self, model: &ModelRow) -> Result<(), Error> {
         if model.file.is_none() {
             return Err(Error::Taken(
                 "the model was recorded without a file, so it cannot answer; upload it".to_owned(),

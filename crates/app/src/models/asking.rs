@@ -6,13 +6,17 @@ use std::sync::Arc;
 use engines::spot_model::ModelIdentity;
 use facts::names::Zone;
 use jiff::Timestamp;
-use market::{Market, MarketSlice, NO_EVENTS, Place, SliceRequest};
+use market::{Market, MarketSlice, Place, SliceRequest};
 use store::{PredictedPool, PredictionRow};
 
+use super::ModelType;
 use super::reading::Input;
 use super::serving::ServedModel;
 use crate::access::{Caller, ITSELF, Role};
+use crate::performance::features::SeenFeatures;
+use crate::predict::features::Told;
 use crate::predict::keeper::Keeper;
+use crate::predict::shadow::{About, Question, Shadows};
 use crate::predict::{Ids, features};
 
 /// Threads that answer for a slice: decisions run beside each other already.
@@ -24,11 +28,18 @@ pub(crate) struct AskedModel {
     served: Arc<ServedModel>,
     pub(crate) identity: ModelIdentity,
     keeper: Option<Keeper>,
+    shadows: Option<Shadows>,
+    seen: Arc<SeenFeatures>,
 }
 
 impl AskedModel {
     /// `None` for a model that needs features which only a caller has.
-    pub(crate) fn of(served: &Arc<ServedModel>, keeper: Option<&Keeper>) -> Option<AskedModel> {
+    pub(crate) fn of(
+        served: &Arc<ServedModel>,
+        keeper: Option<&Keeper>,
+        shadows: Option<&Shadows>,
+        seen: &Arc<SeenFeatures>,
+    ) -> Option<AskedModel> {
         if served.input == Input::Given {
             return None;
         }
@@ -42,13 +53,15 @@ impl AskedModel {
             },
             served: Arc::clone(served),
             keeper: keeper.cloned(),
+            shadows: shadows.cloned(),
+            seen: Arc::clone(seen),
         })
     }
 
     /// The probability of an interruption within the model's horizon, for each pool of a slice.
     pub(crate) fn ask(
         &self,
-        market: &Market,
+        market: &Arc<Market>,
         slice: &MarketSlice,
         now: Timestamp,
     ) -> Vec<Option<f64>> {
@@ -61,13 +74,12 @@ impl AskedModel {
             Vec::with_capacity(slice.len() * self.served.engine.signature().features.len());
         for pool in slice.pools() {
             let place = pool.zone.map(|zone| Place::Zone(zone.clone()));
-            let row = place.and_then(|place| table.row(pool.instance_type, &place));
-            let known =
-                row.and_then(|row| table.spot_features(row, &NO_EVENTS)).unwrap_or_else(|| {
-                    market.spot_features_without_price(pool.instance_type, &request, &NO_EVENTS)
-                });
+            let named = (pool.instance_type, place.as_ref());
+            let nothing = Told::default();
+            let (known, _) = features::of_spot(market, &table, named, &nothing, || request.clone());
             features::push(&self.served, &known, &mut rows);
         }
+        self.seen.look(&self.served, &rows, now);
         let outputs = self.served.engine.outputs().max(1);
         let Ok(found) = self.served.engine.predict(&rows, THREADS) else { return Vec::new() };
         let answers: Vec<Option<f64>> = found
@@ -76,11 +88,16 @@ impl AskedModel {
             // A regression may say more than a certainty.
             .map(|answer| answer.map(|number| number.clamp(0.0, 1.0)))
             .collect();
-        self.keep(slice, &answers, now);
+        self.keep((market, slice), &answers, now);
         answers
     }
 
-    fn keep(&self, slice: &MarketSlice, answers: &[Option<f64>], now: Timestamp) {
+    fn keep(
+        &self,
+        (market, slice): (&Arc<Market>, &MarketSlice),
+        answers: &[Option<f64>],
+        now: Timestamp,
+    ) {
         let Some(keeper) = &self.keeper else { return };
         let asker = Caller { name: ITSELF.to_owned(), role: Role::Viewer, customer_id: None };
         let ids = Ids::new(now, &asker, answers.len());
@@ -109,8 +126,18 @@ impl AskedModel {
                 created_at: now,
                 outcome: None,
                 outcome_at: None,
+                shadow_of: None,
             })
         });
-        keeper.keep(rows.collect());
+        let rows: Vec<PredictionRow> = rows.collect();
+        let kind = ModelType::SpotPredictor;
+        if let Some(shadows) = self.shadows.as_ref().filter(|shadows| shadows.wanted(kind)) {
+            shadows.ask(rows.len(), || {
+                let told = vec![Told::default(); rows.len()];
+                let about = About::Pools { market: Arc::clone(market), as_of: slice.as_of, told };
+                Question { kind, answers: rows.clone(), about }
+            });
+        }
+        keeper.keep(rows);
     }
 }

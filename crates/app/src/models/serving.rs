@@ -25,12 +25,19 @@ const AGAIN: SignedDuration = SignedDuration::from_secs(10);
 #[derive(Default)]
 pub(crate) struct Models {
     pub(super) folder: Option<ModelFolder>,
-    active: RwLock<Arc<BTreeMap<ModelType, Arc<ServedModel>>>>,
+    asked: RwLock<Arc<Asked>>,
     /// What is read from the store last is exchanged last. Models that did not load, and when that was.
     pub(super) reloading: tokio::sync::Mutex<BTreeMap<Uuid, Timestamp>>,
 }
 
-/// A model that answers.
+/// The models that are asked, one of a type.
+#[derive(Clone, Debug, Default)]
+struct Asked {
+    active: BTreeMap<ModelType, Arc<ServedModel>>,
+    shadows: BTreeMap<ModelType, Arc<ServedModel>>,
+}
+
+/// A model that answers, or is asked behind the answers.
 #[derive(Debug)]
 pub struct ServedModel {
     /// Its name in all other records.
@@ -68,8 +75,8 @@ impl Models {
         Models { folder: Some(folder), ..Models::default() }
     }
 
-    fn all(&self) -> Arc<BTreeMap<ModelType, Arc<ServedModel>>> {
-        Arc::clone(&self.active.read().unwrap_or_else(PoisonError::into_inner))
+    fn all(&self) -> Arc<Asked> {
+        Arc::clone(&self.asked.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -77,19 +84,31 @@ impl App {
     /// The model that answers for a type; `None` where none is active or its file cannot be read.
     #[must_use]
     pub fn active_model(&self, kind: ModelType) -> Option<Arc<ServedModel>> {
-        self.models.all().get(&kind).cloned()
+        self.models.all().active.get(&kind).cloned()
     }
 
     /// Every model that answers.
     #[must_use]
     pub fn served_models(&self) -> Vec<Arc<ServedModel>> {
-        self.models.all().values().cloned().collect()
+        self.models.all().active.values().cloned().collect()
+    }
+
+    /// The model that is asked behind the answers of a type.
+    #[must_use]
+    pub fn shadow_model(&self, kind: ModelType) -> Option<Arc<ServedModel>> {
+        self.models.all().shadows.get(&kind).cloned()
+    }
+
+    /// Every model that answers or is a shadow.
+    pub(crate) fn asked_models(&self) -> Vec<Arc<ServedModel>> {
+        let all = self.models.all();
+        all.active.values().chain(all.shadows.values()).cloned().collect()
     }
 
     /// How many models answer.
     #[must_use]
     pub fn models_loaded(&self) -> usize {
-        self.models.all().len()
+        self.models.all().active.len()
     }
 
     /// Loads what is active in the store and was not loaded yet, and lets go of what is not. Whether
@@ -102,15 +121,18 @@ impl App {
         let Some(folder) = self.models.folder.clone() else { return Ok(false) };
         let mut failed = self.models.reloading.lock().await;
         let looked_at = self.clock.now();
-        let filter = ModelFilter { active: Some(true), limit: 100, ..ModelFilter::default() };
+        let filter = ModelFilter { asked: true, limit: 100, ..ModelFilter::default() };
         let (rows, _) = self.store.models(&filter).await?;
         let before = self.models.all();
-        let mut now = BTreeMap::new();
+        let mut now = Asked::default();
         for row in rows {
             let Some(kind) = ModelType::from_name(&row.model_type) else { continue };
-            let loaded = before.get(&kind).filter(|served| served.model_id == row.model_id);
+            let loaded = [before.active.get(&kind), before.shadows.get(&kind)];
+            let loaded =
+                loaded.into_iter().flatten().find(|served| served.model_id == row.model_id);
+            let place = if row.active { &mut now.active } else { &mut now.shadows };
             if let Some(served) = loaded {
-                now.insert(kind, Arc::clone(served));
+                place.insert(kind, Arc::clone(served));
                 continue;
             }
             let Some(file) = row.file.clone() else { continue };
@@ -126,20 +148,26 @@ impl App {
             match finished(work).await?.and_then(|read| served(&row, kind, read)) {
                 Ok(model) => {
                     failed.remove(&row.model_id);
-                    now.insert(kind, Arc::new(model));
+                    place.insert(kind, Arc::new(model));
                 }
                 Err(error) => {
                     failed.insert(row.model_id, looked_at);
-                    tracing::error!(model.id = %row.model_id, %error, "an active model does not load");
+                    tracing::error!(model.id = %row.model_id, %error, "a model that is asked does not load");
                 }
             }
         }
         let ids = |all: &BTreeMap<ModelType, Arc<ServedModel>>| -> Vec<Uuid> {
             all.values().map(|model| model.model_id).collect()
         };
-        let changed = ids(&before) != ids(&now);
+        let changed = ids(&before.active) != ids(&now.active);
+        let other_shadows = ids(&before.shadows) != ids(&now.shadows);
+        if changed || other_shadows {
+            if let Some(shadows) = &self.shadows {
+                shadows.are_of(now.shadows.keys().copied());
+            }
+            *self.models.asked.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
+        }
         if changed {
-            *self.models.active.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
             self.renew_desk();
         }
         Ok(changed)

@@ -95,6 +95,7 @@ impl App {
             last_refresh_at: None,
             file: Some(file.clone()),
             description: Some(description),
+            shadow: false,
         };
         let detail = json!({
             "name": model.name, "version": model.version, "model_type": model.model_type,
@@ -149,6 +150,9 @@ impl App {
             Err(NotDeleted::Active) => Err(Error::Taken(
                 "the model answers for its type; activate another one first".to_owned(),
             )),
+            Err(NotDeleted::Shadow) => {
+                Err(Error::Taken("the model is the shadow of its type; end that first".to_owned()))
+            }
             Err(NotDeleted::InUse) => Err(Error::Taken(
                 "gaps were filled or data refreshed for the model, and their history names it; it \
                  stays"

@@ -140,17 +140,25 @@ pub(crate) fn stability_index(earlier: &[f64], recent: &[f64]) -> Option<f64> {
     sorted.sort_by(f64::total_cmp);
     let mut cuts: Vec<f64> = (1..10).map(|bin| sorted[bin * sorted.len() / 10]).collect();
     cuts.dedup();
-    let shares = |all: &[f64]| -> Vec<f64> {
-        let mut counts = vec![0.0_f64; cuts.len() + 1];
+    let counts = |all: &[f64]| -> Vec<u64> {
+        let mut counts = vec![0; cuts.len() + 1];
         for value in all {
-            counts[cuts.partition_point(|cut| cut <= value)] += 1.0;
+            counts[cuts.partition_point(|cut| cut <= value)] += 1;
         }
-        // Half a prediction in each bin keeps an empty one from being infinitely surprising.
-        let total = all.len() as f64 + 0.5 * counts.len() as f64;
-        counts.iter().map(|count| (count + 0.5) / total).collect()
+        counts
+    };
+    Some(index_of_counts(&counts(earlier), &counts(recent)))
+}
+
+/// The same index of numbers that were counted in the same bins.
+pub(crate) fn index_of_counts(earlier: &[u64], recent: &[u64]) -> f64 {
+    let shares = |counts: &[u64]| -> Vec<f64> {
+        // Half a number in each bin keeps an empty one from being infinitely surprising.
+        let total = counts.iter().sum::<u64>() as f64 + 0.5 * counts.len() as f64;
+        counts.iter().map(|count| (*count as f64 + 0.5) / total).collect()
     };
     let (before, after) = (shares(earlier), shares(recent));
-    Some(before.iter().zip(&after).map(|(old, new)| (new - old) * (new / old).ln()).sum())
+    before.iter().zip(&after).map(|(old, new)| (new - old) * (new / old).ln()).sum()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use store::{PredictedPool, PredictionRow, Uuid};
 
 use super::AnsweringModel;
 use super::pool::{Ids, MOST_POOLS, answering};
+use super::shadow::{About, Question};
 use crate::access::Caller;
 use crate::models::ModelType;
 use crate::models::serving::ServedModel;
@@ -79,6 +80,9 @@ impl App {
         })?;
         let width = model.engine.signature().features.len();
         let rows = flat(&request.rows, &model, width)?;
+        self.seen_features.look(&model, &rows, self.clock.now());
+        let shadows = self.shadows_of(kind);
+        let mut for_shadow = Vec::new();
         let answers = model.engine.predict(&rows, self.threads);
         let answers = answers.map_err(|error| Error::Internal(error.to_string()))?;
         let now = self.clock.now();
@@ -91,6 +95,9 @@ impl App {
             let value = Some(model.number(answer)).filter(|value| value.is_finite());
             let prediction_id = ids.of(at);
             if let Some(value) = value {
+                if shadows.is_some() {
+                    for_shadow.extend_from_slice(row);
+                }
                 kept.push(PredictionRow {
                     model_id: model.model_id,
                     prediction_id,
@@ -112,12 +119,19 @@ impl App {
                     created_at: now,
                     outcome: None,
                     outcome_at: None,
+                    shadow_of: None,
                 });
             }
             predictions.push(PredictedRow {
                 prediction_id,
                 value,
                 outputs: (outputs > 1).then(|| answer.to_vec()),
+            });
+        }
+        if let Some(shadows) = shadows {
+            shadows.ask(kept.len(), || {
+                let about = About::Rows { values: for_shadow, asked: Arc::clone(&model) };
+                Question { kind, answers: kept.clone(), about }
             });
         }
         self.keep_predictions(kept);

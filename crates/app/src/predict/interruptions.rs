@@ -1,5 +1,7 @@
 //! How likely capacity of pools is taken back, and what to do about it.
 
+use std::sync::Arc;
+
 use engines::scoring::Horizon;
 use jiff::Timestamp;
 use market::Market;
@@ -10,6 +12,7 @@ use store::{PredictionRow, Uuid};
 use super::baseline::Hazard;
 use super::features::{self, Told};
 use super::pool::{Ids, Known, PoolQuery, PredictedPools, Recorded, answering, understood};
+use super::shadow::{About, Question};
 use super::{BASELINE, Basis, TablesOfCall, request, to_the_minute};
 use crate::access::Caller;
 use crate::models::ModelType;
@@ -132,6 +135,14 @@ impl App {
             });
             predictions.push(prediction);
         }
+        if let Some(shadows) = self.shadows_of(ModelType::SpotPredictor) {
+            shadows.ask(rows.len(), || {
+                let told = known.iter().map(|pool| told(market, pool, now)).collect();
+                let market = Arc::clone(desk.shared_market());
+                let about = About::Pools { market, as_of: to_the_minute(now), told };
+                Question { kind: ModelType::SpotPredictor, answers: rows.clone(), about }
+            });
+        }
         self.keep_predictions(rows);
         self.meters.predictions(now, self.clock.now(), predictions.len());
         Ok(PredictedPools {
@@ -159,17 +170,15 @@ impl App {
             let system = pool.query.operating_system;
             let table = tables.of(&pool.region, system);
             let told = told(market, pool, now);
-            let events = features::events(&told);
-            let row = pool.zone.as_ref().and_then(|zone| {
-                table.spot_features(table.row(&pool.instance_type, zone)?, &events)
+            let named = (&pool.instance_type, pool.zone.as_ref());
+            let (row, has_price) = features::of_spot(market, &table, named, &told, || {
+                request(&pool.region, system, to_the_minute(now))
             });
-            let row = row.unwrap_or_else(|| {
+            if !has_price {
                 remarks[at] =
                     Some("the pool has no spot price here: its market features are unknown");
-                let request = request(&pool.region, system, to_the_minute(now));
-                market.spot_features_without_price(&pool.instance_type, &request, &events)
-            });
-            if features::push(model, &features::overlaid(row, &told), &mut rows) {
+            }
+            if features::push(model, &row, &mut rows) {
                 asked.push(at);
             } else {
                 remarks[at] = Some(
@@ -178,6 +187,7 @@ impl App {
             }
         }
         let threads = if asked.len() >= ROWS_FOR_THREADS { self.threads } else { 1 };
+        self.seen_features.look(model, &rows, now);
         let outputs = model.engine.outputs();
         if let Ok(found) = model.engine.predict(&rows, threads) {
             for (at, answer) in asked.into_iter().zip(found.chunks(outputs.max(1))) {

@@ -60,6 +60,16 @@ impl Keeper {
         }
     }
 
+    /// Hands over predictions of which none is an answer: they take no room that answers may need.
+    /// Whether there was room.
+    pub(crate) fn keep_if_quiet(&self, rows: Vec<PredictionRow>) -> bool {
+        let quiet = self.waiting.load(Ordering::Acquire) + rows.len() as u64 <= MOST_WAITING / 2;
+        if quiet {
+            self.keep(rows);
+        }
+        quiet
+    }
+
     /// How many were kept.
     #[must_use]
     pub fn kept(&self) -> u64 {

@@ -277,6 +277,7 @@ impl Recorded {
             created_at: self.now,
             outcome: None,
             outcome_at: None,
+            shadow_of: None,
         }
     }
 }

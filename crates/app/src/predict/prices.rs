@@ -1,10 +1,14 @@
 //! What pools will cost.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{PredictionRow, Uuid};
 
+use super::features::Told;
 use super::pool::{Ids, PoolQuery, PredictedPools, Recorded, answering, understood};
+use super::shadow::{About, Question};
 use super::{BASELINE, Basis, TablesOfCall, features, to_the_minute};
 use crate::access::Caller;
 use crate::models::ModelType;
@@ -87,6 +91,9 @@ impl App {
                 },
             });
         }
+        if let Some(model) = &served {
+            self.seen_features.look(model, &rows, now);
+        }
         if let Some(model) = &served
             && let Ok(found) = model.engine.predict(&rows, 1)
         {
@@ -109,6 +116,14 @@ impl App {
                 confidence: 0.5,
                 horizon_seconds: (horizon_hours * 3600.0) as u64,
                 ..recorded.row(pool, prediction.prediction_id)
+            });
+        }
+        if let Some(shadows) = self.shadows_of(ModelType::PricePredictor) {
+            shadows.ask(kept.len(), || {
+                let market = Arc::clone(desk.shared_market());
+                let told = vec![Told::default(); kept.len()];
+                let about = About::Pools { market, as_of: to_the_minute(now), told };
+                Question { kind: ModelType::PricePredictor, answers: kept.clone(), about }
             });
         }
         self.keep_predictions(kept);

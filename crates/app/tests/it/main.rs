@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod clusters;
+mod feature_drift;
 mod fetch;
 mod gaps;
 mod golden_vectors;
@@ -14,3 +15,4 @@ mod refresh;
 mod registry;
 mod retention;
 mod scans;
+mod shadows;

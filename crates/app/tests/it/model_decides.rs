@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::registry::{Registry, new, spot};
 use app::access::Caller;
 
-async fn decided(place: &Registry) -> Value {
+pub(crate) async fn decided(place: &Registry) -> Value {
     let body = serde_json::json!({
         "current_state": { "region": "us-east-1", "nodes": [], "pods": [] },
         "requirements": { "allocate": false, "top": 3, "model_as_advisor": true },

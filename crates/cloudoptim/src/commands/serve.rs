@@ -11,6 +11,7 @@ use app::access::Caller;
 use app::decide::Desk;
 use app::fetch::PriceSources;
 use app::predict::keeper::Keeper;
+use app::predict::shadow::Shadows;
 use app::stored_market::{PutBy, StoredMarket};
 use clock::Clock;
 use facts::names::Region;
@@ -58,12 +59,14 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let app = App::new(Desk::over(market), store.clone(), clock);
     let app = app.with_cache(arguments.redis.cache()?);
     let (keeper, waiting) = Keeper::new();
+    let (shadows, questions) = Shadows::new();
     let mut app = app
         .with_gap_settings(arguments.gaps.settings())
         .with_cluster_settings(arguments.clusters.settings())
         .with_sender(arguments.notifications.sender()?)
         .with_public_address(arguments.public_url.as_deref())
-        .with_keeper(keeper);
+        .with_keeper(keeper)
+        .with_shadows(shadows);
     if !arguments.demo {
         app = app.with_model_folder(models);
     }
@@ -93,6 +96,7 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let (stop, mut stopped) = watch::channel(false);
     let mut background = JoinSet::new();
     background.spawn(runner(arguments, sources, &app)?.run(stopped.clone()));
+    background.spawn(Arc::clone(&app).ask_shadows(questions, stopped.clone()));
     background.spawn(see_to_public_prices(Arc::clone(&app), arguments.renewed()));
     if let Some(followed) = followed {
         let (app, stopped) = (Arc::clone(&app), stopped.clone());
@@ -130,6 +134,7 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
 /// Has the store know what the settings ask for: what is forgotten, renewed, scanned, watched and told.
 async fn see_to_settings(arguments: &Serve, app: &Arc<App>) -> Result<(), Failure> {
     app.keep_spot_prices_for(arguments.price_retention_days).await?;
+    app.keep_predictions_for(arguments.prediction_retention_days).await?;
     app.see_to_auto_refresh(&arguments.refresh.wanted()).await?;
     app.see_to_scans(!arguments.clusters.no_scans).await?;
     app.see_to_watching().await?;

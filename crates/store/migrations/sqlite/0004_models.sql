@@ -16,9 +16,12 @@ CREATE TABLE ml_models (
     file_digest         TEXT,
     file_bytes          INTEGER,
     description         TEXT,
+    shadow              BOOLEAN  NOT NULL DEFAULT false,
+    shadowed_at         INTEGER,
     UNIQUE (model_name, model_version)
 );
 CREATE UNIQUE INDEX ml_models_active ON ml_models (model_type) WHERE active;
+CREATE UNIQUE INDEX ml_models_shadow ON ml_models (model_type) WHERE shadow;
 
 -- Which model answered for its type from when on; going back is reading this backwards.
 CREATE TABLE model_activations (
@@ -80,7 +83,8 @@ CREATE TABLE refreshes (
 CREATE INDEX refreshes_by_model ON refreshes (model_id, started_at);
 
 -- The model is in every key: a distributed database keeps a model's predictions together. The model
--- of all zeros is the baseline, which answers where no model is active.
+-- of all zeros is the baseline, which answers where no model is active. A prediction with `shadow_of`
+-- was no answer: it has the name of the answer that the model of this column gave.
 CREATE TABLE predictions (
     model_id         BLOB    NOT NULL,
     prediction_id    BLOB    NOT NULL,
@@ -101,10 +105,37 @@ CREATE TABLE predictions (
     created_at       INTEGER NOT NULL,
     outcome          REAL,
     outcome_at       INTEGER,
+    shadow_of        BLOB,
     PRIMARY KEY (model_id, prediction_id)
 ) WITHOUT ROWID;
 CREATE INDEX predictions_by_time ON predictions (model_id, created_at);
 CREATE INDEX predictions_by_sequence ON predictions (sequence);
+
+-- How many predictions of each model were forgotten: counts of all of them stay right.
+CREATE TABLE forgotten_predictions (
+    model_id         BLOB    NOT NULL PRIMARY KEY,
+    prediction_count INTEGER NOT NULL,
+    resolved_count   INTEGER NOT NULL
+);
+
+-- What stood in the features of the first rows that a model was asked about: for each feature where
+-- its bins begin, and how many rows lay in each.
+CREATE TABLE feature_references (
+    model_id  BLOB NOT NULL PRIMARY KEY,
+    row_count INTEGER NOT NULL,
+    features  TEXT NOT NULL,
+    learnt_at INTEGER NOT NULL
+);
+
+-- The same bins, hour by hour, as each server counted them.
+CREATE TABLE feature_counts (
+    model_id  BLOB NOT NULL,
+    hour      INTEGER NOT NULL,
+    writer    BLOB NOT NULL,
+    row_count INTEGER NOT NULL,
+    bins      TEXT NOT NULL,
+    PRIMARY KEY (model_id, hour, writer)
+);
 
 -- The last sequence number that was given out; whoever adds predictions holds its row until the end.
 CREATE TABLE prediction_counter (

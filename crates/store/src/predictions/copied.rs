@@ -17,7 +17,7 @@ const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 
 /// Fields of a row.
-const FIELDS: i16 = 17;
+const FIELDS: i16 = 18;
 
 /// Bytes that are sent at once: between them others have their turn.
 const PIECE: usize = 64 * 1024;
@@ -136,6 +136,10 @@ fn push(piece: &mut Vec<u8>, sequence: i64, row: &PredictionRow) {
         None => numbers.raw(ABSENT),
     }
     numbers.field(At(row.created_at).to_postgres().to_be_bytes());
+    match row.shadow_of {
+        Some(model) => numbers.field(*model.as_bytes()),
+        None => numbers.raw(ABSENT),
+    }
     numbers.flush(piece);
 }
 
@@ -151,13 +155,13 @@ const ABSENT: [u8; 4] = (-1_i32).to_be_bytes();
 
 /// Fields of known sizes, put together before they go into the piece.
 struct Numbers {
-    bytes: [u8; 96],
+    bytes: [u8; 128],
     length: usize,
 }
 
 impl Default for Numbers {
     fn default() -> Numbers {
-        Numbers { bytes: [0; 96], length: 0 }
+        Numbers { bytes: [0; 128], length: 0 }
     }
 }
 

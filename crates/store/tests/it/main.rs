@@ -7,6 +7,7 @@ mod access;
 mod backends;
 mod decisions;
 mod findings;
+mod forgotten;
 mod jobs;
 mod news;
 mod notifications;

@@ -8,7 +8,7 @@ use crate::access::note;
 use crate::backends;
 use crate::prices::at;
 
-fn prediction(model: u128, number: u128, second: i64) -> PredictionRow {
+pub(crate) fn prediction(model: u128, number: u128, second: i64) -> PredictionRow {
     PredictionRow {
         model_id: Uuid::from_u128(model),
         prediction_id: Uuid::from_u128(number),
@@ -31,6 +31,7 @@ fn prediction(model: u128, number: u128, second: i64) -> PredictionRow {
         created_at: at(second),
         outcome: None,
         outcome_at: None,
+        shadow_of: None,
     }
 }
 
@@ -137,7 +138,7 @@ async fn every_writer_waits_for_the_one_before() {
     }
 }
 
-fn model(number: u128, digest: &str) -> ModelRow {
+pub(crate) fn model(number: u128, digest: &str) -> ModelRow {
     ModelRow {
         model_id: Uuid::from_u128(number),
         name: "spot".to_owned(),
@@ -156,6 +157,7 @@ fn model(number: u128, digest: &str) -> ModelRow {
             path: format!("sha256/{digest}"),
         }),
         description: Some(serde_json::json!({"format": "xgboost_json"})),
+        shadow: false,
     }
 }
 
@@ -186,5 +188,82 @@ async fn a_file_goes_with_the_last_model_that_has_it() {
             history.iter().map(|row| (row.model_id, row.previous_id, row.activated_at)).collect();
         let expected = [(id(3), Some(id(1)), at(20)), (id(1), None, at(10))];
         assert_eq!(found, expected, "{name}: what was active already is no change");
+    }
+}
+
+#[tokio::test]
+async fn a_shadow_of_an_answer_has_its_name_and_its_outcome() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        let id = Uuid::from_u128;
+        for number in [1, 2, 3] {
+            store.add_model(&model(number, "aa"), &note("model.upload", 0)).await.unwrap();
+        }
+        store.activate_model(id(1), &note("model.activate", 5)).await.unwrap();
+        let shadow = async |number, shadow| {
+            store.set_shadow(id(number), shadow, &note("model.shadow", 10)).await.unwrap()
+        };
+        assert_eq!(shadow(9, true).await, None, "{name}");
+        assert_eq!(shadow(2, true).await, Some(true), "{name}");
+        assert_eq!(shadow(2, true).await, Some(false), "{name}");
+        assert_eq!(shadow(1, true).await, Some(false), "{name}: it answers");
+        assert!(store.model(id(2)).await.unwrap().unwrap().shadow, "{name}");
+        let refused = store.delete_model(id(2), &note("model.delete", 40)).await.unwrap();
+        assert_eq!(refused, Err(NotDeleted::Shadow), "{name}");
+
+        let of = |number, second| PredictionRow {
+            shadow_of: Some(id(1)),
+            value: 0.75,
+            ..prediction(2, number, second)
+        };
+        let longer = PredictionRow { horizon_seconds: 7200, ..of(6, 10) };
+        let rows = [prediction(1, 4, 10), prediction(1, 5, 10), prediction(1, 6, 10)];
+        store.keep_predictions(&rows).await.unwrap();
+        store.keep_predictions(&[of(4, 10), of(5, 10), longer, of(7, 10)]).await.unwrap();
+        let outcomes = [(id(1), id(4), 1.0), (id(1), id(6), 1.0)];
+        assert_eq!(store.resolve_predictions(&outcomes, at(50)).await.unwrap(), 2, "{name}");
+        let mut pairs = store.shadow_pairs(id(2), 10).await.unwrap();
+        pairs.sort_by_key(|pair| pair.outcome.is_none());
+        let found = pairs.iter();
+        let found = found.map(|pair| (pair.answered_by, pair.answer, pair.shadow, pair.outcome));
+        let wanted = [(id(1), 0.25, 0.75, Some(1.0)), (id(1), 0.25, 0.75, None)];
+        assert_eq!(found.collect::<Vec<_>>(), wanted, "{name}: of one horizon only");
+        let filter = |shadows| PredictionFilter { shadows: Some(shadows), ..Default::default() };
+        assert_eq!(sequences(store, &filter(true)).await.len(), 4, "{name}");
+        assert_eq!(sequences(store, &filter(false)).await.len(), 3, "{name}");
+        let known = PredictionFilter { resolved: Some(true), ..filter(true) };
+        assert_eq!(sequences(store, &known).await.len(), 1, "{name}: its own horizon only");
+
+        store.activate_model(id(3), &note("model.activate", 60)).await.unwrap();
+        assert_eq!(shadow(2, false).await, Some(false), "{name}: it was ended");
+    }
+}
+
+#[tokio::test]
+async fn features_are_counted_by_each_server_for_itself() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        let model = Uuid::from_u128(1);
+        let counts = |second, rows| store::FeatureCounts {
+            hour: at(second),
+            rows,
+            bins: serde_json::json!([[rows, 0]]),
+        };
+        assert_eq!(store.feature_reference(model).await.unwrap(), None, "{name}");
+        let bins = serde_json::json!([{"name": "x"}]);
+        store.learn_features(model, 9, &bins, at(0)).await.unwrap();
+        store.learn_features(model, 8, &serde_json::json!([]), at(1)).await.unwrap();
+        let kept = store.feature_reference(model).await.unwrap();
+        assert_eq!(kept, Some((9, bins)), "{name}: the first stands");
+        let count = async |writer, counts| {
+            let writer = Uuid::from_u128(writer);
+            store.count_features(model, writer, &counts, at(10)).await.unwrap();
+        };
+        count(1, counts(3600, 5)).await;
+        count(2, counts(3600, 7)).await;
+        count(1, counts(3600, 6)).await;
+        count(1, counts(5, 4)).await;
+        let found = store.feature_counts(model, 10).await.unwrap();
+        assert_eq!(found, [counts(3600, 6), counts(3600, 7)], "{name}");
     }
 }

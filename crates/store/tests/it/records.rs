@@ -22,6 +22,7 @@ fn model(number: u128, active: bool) -> ModelRow {
         last_refresh_at: None,
         file: None,
         description: None,
+        shadow: false,
     }
 }
 
