@@ -5,10 +5,20 @@
 //! how they came in, what is decided with a risk and what time it is.
 //! Formulas, their sources and what they were measured to be worth: `docs/learning.md`.
 
+mod class_prior;
 mod elementary;
 mod gamma;
+mod history;
+mod horizon;
+mod isotonic;
+mod pool_risk;
 mod weight;
 
+pub use class_prior::{ClassEvidence, ClassPriors, OVER_DISPERSION};
 pub use elementary::{exp, ln, logistic, logit};
 pub use gamma::{Gamma, Interval};
+pub use history::{Evidence, HALF_LIFE_DAYS, History};
+pub use horizon::Horizon;
+pub use isotonic::{Weighed, never_falling};
+pub use pool_risk::{LearnedRisk, PoolEvidence, Probability};
 pub use weight::{Milestone, Progress, adaptive_weights, feedback_weight, progress};
