@@ -117,7 +117,7 @@ fn lower_share(shape: f64, x: f64) -> f64 {
 
 /// The logarithm of the gamma function for positive numbers: Lanczos' approximation with g = 7 and
 /// nine terms (Godfrey 2001), to about 1e-14.
-fn ln_gamma(x: f64) -> f64 {
+pub(crate) fn ln_gamma(x: f64) -> f64 {
     let x = x - 1.0;
     let sum = LANCZOS
         .iter()

@@ -6,6 +6,7 @@
 //! Formulas, their sources and what they were measured to be worth: `docs/learning.md`.
 
 mod class_prior;
+pub mod cross_customer;
 mod elementary;
 mod gamma;
 mod history;
