@@ -13,6 +13,8 @@ mod history;
 mod horizon;
 mod isotonic;
 mod pool_risk;
+mod recency;
+mod regression;
 mod weight;
 
 pub use class_prior::{ClassEvidence, ClassPriors, OVER_DISPERSION};
@@ -22,4 +24,6 @@ pub use history::{Evidence, HALF_LIFE_DAYS, History};
 pub use horizon::Horizon;
 pub use isotonic::{Weighed, never_falling};
 pub use pool_risk::{LearnedRisk, PoolEvidence, Probability};
+pub use recency::{Known, PoolEvents, Recency, RecencyModel, SETTLED_HOURS, known};
+pub use regression::{Outcome, Ridge, fitted, predicted};
 pub use weight::{Milestone, Progress, adaptive_weights, feedback_weight, progress};

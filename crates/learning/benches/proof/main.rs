@@ -3,10 +3,19 @@
 //! Seeded simulations, and public traces of spot capacity where `CLOUDOPTIM_REFERENCE` names the
 //! folder of the public data.
 
+mod backtest;
+mod backtest_table;
 mod bursts;
+mod measures;
 mod random;
+mod traces;
 
-fn main() {
-    // `cargo bench` hands over options that are of no use here.
-    println!("{}", bursts::table());
+fn main() -> Result<(), std::fmt::Error> {
+    if let Some(reference) = std::env::var_os("CLOUDOPTIM_REFERENCE") {
+        println!("{}", backtest_table::table(std::path::Path::new(&reference))?);
+    }
+    if std::env::var_os("TRACES_ONLY").is_none() {
+        println!("{}", bursts::table());
+    }
+    Ok(())
 }
