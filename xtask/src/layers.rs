@@ -51,6 +51,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer { name: "snapshot", ours: &["facts", "units"], heavy: PURE },
     Layer { name: "checker", ours: &["facts", "units"], heavy: PURE },
     Layer { name: "inference", ours: &["facts", "pickle", "units"], heavy: PURE },
+    Layer { name: "learning", ours: &["market", "units"], heavy: PURE },
     Layer { name: "engines", ours: &["facts", "market", "packing", "units"], heavy: PURE },
     Layer { name: "render", ours: &["facts"], heavy: PURE },
     Layer { name: "store", ours: &["facts", "units"], heavy: &["sqlx", "tokio", "tracing"] },
@@ -125,6 +126,7 @@ pub(crate) const PURE_CRATES: &[&str] = &[
     "snapshot",
     "checker",
     "inference",
+    "learning",
     "engines",
     "render",
 ];

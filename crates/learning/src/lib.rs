@@ -1,0 +1,29 @@
+//! What interruptions teach: how risky a pool is, how sure that is, and whether many customers are
+//! losing capacity at once.
+//!
+//! Functions of reports, exposure and an instant. This crate refuses to know who keeps the reports,
+//! how they came in, what is decided with a risk and what time it is.
+//! Formulas, their sources and what they were measured to be worth: `docs/learning.md`.
+
+mod class_prior;
+pub mod cross_customer;
+mod elementary;
+mod gamma;
+mod history;
+mod horizon;
+mod isotonic;
+mod pool_risk;
+mod recency;
+mod regression;
+mod weight;
+
+pub use class_prior::{ClassEvidence, ClassPriors, OVER_DISPERSION};
+pub use elementary::{exp, ln, logistic, logit};
+pub use gamma::{Gamma, Interval};
+pub use history::{Evidence, HALF_LIFE_DAYS, History};
+pub use horizon::Horizon;
+pub use isotonic::{Weighed, never_falling};
+pub use pool_risk::{LearnedRisk, PoolEvidence, Probability};
+pub use recency::{Known, PoolEvents, Recency, RecencyModel, SETTLED_HOURS, known};
+pub use regression::{Outcome, Ridge, fitted, predicted};
+pub use weight::{Milestone, Progress, adaptive_weights, feedback_weight, progress};
