@@ -4,6 +4,7 @@
 
 mod fake_aws;
 mod fuzzing;
+mod learning;
 mod models;
 mod packing;
 mod price_list;
@@ -30,6 +31,7 @@ const PROOFS: &[Proof] = &[
     Proof { name: "packing", run: packing::run, program: true, public_data: true },
     Proof { name: "pricing", run: pricing::run, program: true, public_data: false },
     Proof { name: "rightsizing", run: rightsizing::run, program: false, public_data: true },
+    Proof { name: "learning", run: learning::run, program: false, public_data: true },
     Proof { name: "models", run: models::run, program: false, public_data: false },
 ];
 

@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use units::{Fraction, PoolRisk};
 
 use crate::gamma::Gamma;
+use crate::pool_risk::LearnedRisk;
 use counted::{CountedReport, counted};
 use improbable::{Crowd, MINUTES};
 
@@ -53,7 +54,8 @@ pub struct AlarmBudget {
 pub struct PoolExposure {
     /// How many instances each customer has in the pool, those that were just lost included.
     pub instances: BTreeMap<Customer, u32>,
-    /// The pool's hazard per instance-hour, as it was believed before the burst: two hours ago.
+    /// The pool's hazard per instance-hour, as it was believed before the burst: two hours ago. Where
+    /// the true one is higher, false alarms exceed their budget many times over.
     pub hazard: f64,
 }
 
@@ -97,6 +99,15 @@ pub struct Assessment {
     pub basis: Basis,
     /// Reports that do not count, and why.
     pub ignored: Ignored,
+}
+
+impl PoolExposure {
+    /// With the upper end of the 90 % interval of what is believed, so that a pool of which little is
+    /// known does not cry wolf; the more is known, the nearer it is to the expected hazard.
+    #[must_use]
+    pub fn cautious(instances: BTreeMap<Customer, u32>, risk: &LearnedRisk) -> PoolExposure {
+        PoolExposure { instances, hazard: risk.hazard_interval().high.max(risk.hazard()) }
+    }
 }
 
 impl Default for AlarmBudget {

@@ -12,6 +12,7 @@ mod gamma;
 mod history;
 mod horizon;
 mod isotonic;
+pub mod patterns;
 mod pool_risk;
 mod recency;
 mod regression;

@@ -6,16 +6,17 @@
 mod backtest;
 mod backtest_table;
 mod bursts;
+mod draws;
 mod measures;
 mod random;
+mod ranking;
 mod traces;
 
 fn main() -> Result<(), std::fmt::Error> {
     if let Some(reference) = std::env::var_os("CLOUDOPTIM_REFERENCE") {
         println!("{}", backtest_table::table(std::path::Path::new(&reference))?);
     }
-    if std::env::var_os("TRACES_ONLY").is_none() {
-        println!("{}", bursts::table());
-    }
+    println!("{}", ranking::table()?);
+    println!("{}", bursts::table());
     Ok(())
 }

@@ -89,6 +89,22 @@ fn a_flood_of_one_customer_is_one_report() {
 }
 
 #[test]
+fn where_little_is_known_more_is_needed() {
+    let class = market::AdvisorBucket::ALL[4];
+    let needed = |evidence: crate::PoolEvidence| {
+        let risk = crate::LearnedRisk::of(&crate::ClassPriors::published(), class, &evidence);
+        let pool = PoolExposure::cautious(exposure(100, 5).instances, &risk);
+        let expected = PoolExposure { hazard: risk.hazard(), ..pool.clone() };
+        [pool, expected].map(|pool| assess(&[], &pool, 0).needed.confirmed[2])
+    };
+    let [cautious, expected] = needed(crate::PoolEvidence::default());
+    assert!(cautious > expected, "{cautious} {expected}");
+    let own = crate::Evidence { interruptions: 1180.0, exposure_hours: 2e6 };
+    let [cautious, expected] = needed(crate::PoolEvidence { own, ..Default::default() });
+    assert_eq!(cautious, expected);
+}
+
+#[test]
 fn levels_raise_risk_by_tenths() {
     let risk = PoolRisk::new(Fraction::clamped(0.85));
     assert_eq!(Level::Normal.raised(risk), risk);
