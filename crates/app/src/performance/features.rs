@@ -99,6 +99,7 @@ struct Hour {
 #[derive(Debug)]
 struct Seen {
     names: Vec<String>,
+    /// Features that are looked at.
     width: usize,
     first: Vec<f64>,
     learnt: Option<Arc<Vec<Bins>>>,
@@ -122,16 +123,17 @@ impl SeenFeatures {
         if width == 0 || rows.is_empty() {
             return;
         }
+        let looked_at = width.min(MOST_FEATURES);
         let mut models = self.lock();
         let seen = models.entry(model.model_id).or_insert_with(|| Seen {
-            names: names(model, width.min(MOST_FEATURES)),
-            width,
+            names: names(model, looked_at),
+            width: looked_at,
             first: Vec::new(),
             learnt: None,
             hours: BTreeMap::new(),
         });
         let step = (rows.len() / width).div_ceil(ROWS_OF_A_CALL).max(1);
-        for row in rows.chunks_exact(width).step_by(step) {
+        for row in rows.chunks_exact(width).step_by(step).map(|row| &row[..looked_at]) {
             match &seen.learnt {
                 Some(learnt) => {
                     let hour = seen.hours.entry(to_the_hour(now)).or_insert_with(|| Hour {
@@ -144,7 +146,9 @@ impl SeenFeatures {
                         counts[bins.of(*value)] += 1;
                     }
                 }
-                None if seen.first.len() < FIRST_ROWS * width => seen.first.extend_from_slice(row),
+                None if seen.first.len() < FIRST_ROWS * looked_at => {
+                    seen.first.extend_from_slice(row)
+                }
                 None => {}
             }
         }

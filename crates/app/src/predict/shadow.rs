@@ -209,7 +209,8 @@ fn push_pool(
     let table = tables.of(&region, system);
     let pushed = match kind {
         ModelType::SpotPredictor => {
-            let named = (&instance_type, place.as_ref());
+            let row = place.and_then(|place| table.row(&instance_type, &place));
+            let named = (&instance_type, row);
             let (row, _) =
                 features::of_spot(market, &table, named, told, || request(&region, system, as_of));
             features::push(shadow, &row, rows)
