@@ -80,22 +80,6 @@ impl FeatureTable {
         self.pools.binary_search_by(|(kind, at)| (kind, at).cmp(&(instance_type, place))).ok()
     }
 
-    /// The same, looking first behind the row that was found last: who asks for many pools mostly names
-    /// the zones of a type one after another.
-    #[must_use]
-    pub fn row_behind(
-        &self,
-        last: Option<usize>,
-        instance_type: &InstanceType,
-        place: &Place,
-    ) -> Option<usize> {
-        let next = last.map_or(0, |last| last + 1);
-        match self.pools.get(next) {
-            Some((kind, at)) if at == place && kind == instance_type => Some(next),
-            _ => self.row(instance_type, place),
-        }
-    }
-
     /// The spot price of a row.
     #[must_use]
     pub fn price(&self, row: usize) -> Option<UsdPerHour> {

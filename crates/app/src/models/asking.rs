@@ -72,12 +72,9 @@ impl AskedModel {
         let table = market.features(&request);
         let mut rows =
             Vec::with_capacity(slice.len() * self.served.engine.signature().features.len());
-        let mut last = None;
         for pool in slice.pools() {
             let place = pool.zone.map(|zone| Place::Zone(zone.clone()));
-            let row = place.and_then(|place| table.row_behind(last, pool.instance_type, &place));
-            last = row.or(last);
-            let named = (pool.instance_type, row);
+            let named = (pool.instance_type, place.as_ref());
             let nothing = Told::default();
             let (known, _) = features::of_spot(market, &table, named, &nothing, || request.clone());
             features::push(&self.served, &known, &mut rows);

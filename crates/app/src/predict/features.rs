@@ -2,7 +2,8 @@
 
 use facts::names::InstanceType;
 use market::{
-    EVENT_FEATURES, EventFeatures, FeatureTable, Market, NO_EVENTS, SPOT_FEATURES, SliceRequest,
+    EVENT_FEATURES, EventFeatures, FeatureTable, Market, NO_EVENTS, Place, SPOT_FEATURES,
+    SliceRequest,
 };
 
 use crate::models::reading::Input;
@@ -39,16 +40,17 @@ fn overlaid(mut features: [f64; SPOT_FEATURES.len()], told: &Told) -> [f64; SPOT
     features
 }
 
-/// What is known of a pool for a spot model, by its row in the table where it has one, and whether the pool has a spot price.
+/// What is known of a pool for a spot model, and whether the pool has a spot price.
 pub(crate) fn of_spot(
     market: &Market,
     table: &FeatureTable,
-    (instance_type, row): (&InstanceType, Option<usize>),
+    (instance_type, place): (&InstanceType, Option<&Place>),
     told: &Told,
     request: impl FnOnce() -> SliceRequest,
 ) -> ([f64; SPOT_FEATURES.len()], bool) {
     let events = events(told);
-    let row = row.and_then(|row| table.spot_features(row, &events));
+    let row =
+        place.and_then(|place| table.spot_features(table.row(instance_type, place)?, &events));
     let has_price = row.is_some();
     let row = row
         .unwrap_or_else(|| market.spot_features_without_price(instance_type, &request(), &events));

@@ -166,15 +166,11 @@ impl App {
         let mut rows = Vec::with_capacity(pools.len() * model.engine.signature().features.len());
         let mut asked = Vec::with_capacity(pools.len());
         let mut tables = TablesOfCall::new(&self.tables, market, now);
-        let mut last = None;
         for (at, pool) in pools.iter().enumerate() {
             let system = pool.query.operating_system;
             let table = tables.of(&pool.region, system);
             let told = told(market, pool, now);
-            let place = pool.zone.as_ref();
-            let row = place.and_then(|place| table.row_behind(last, &pool.instance_type, place));
-            last = row.or(last);
-            let named = (&pool.instance_type, row);
+            let named = (&pool.instance_type, pool.zone.as_ref());
             let (row, has_price) = features::of_spot(market, &table, named, &told, || {
                 request(&pool.region, system, to_the_minute(now))
             });

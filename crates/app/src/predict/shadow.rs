@@ -209,8 +209,7 @@ fn push_pool(
     let table = tables.of(&region, system);
     let pushed = match kind {
         ModelType::SpotPredictor => {
-            let row = place.and_then(|place| table.row(&instance_type, &place));
-            let named = (&instance_type, row);
+            let named = (&instance_type, place.as_ref());
             let (row, _) =
                 features::of_spot(market, &table, named, told, || request(&region, system, as_of));
             features::push(shadow, &row, rows)

@@ -52,29 +52,20 @@ fn write_prediction(into: &mut Vec<u8>, of: &SpotPrediction<'_>) -> serde_json::
         }
         None => text(into, r#"","az":null,"interruption_probability":"#),
     }
-    let from = into.len();
     number(into, Some(of.interruption_probability))?;
-    let asked = from..into.len();
     field(into, r#","horizon":"#, &of.horizon)?;
     text(into, r#","low":"#);
     number(into, of.low)?;
     text(into, r#","high":"#);
     number(into, of.high)?;
-    let all = &of.probabilities;
-    for (name, probability) in [
-        (r#","probabilities":{"1h":"#, all.hour),
-        (r#","6h":"#, all.six_hours),
-        (r#","24h":"#, all.day),
-        (r#","30d":"#, all.month),
-    ] {
-        text(into, name);
-        // The one that was asked for stands there already; a number costs more than its letters.
-        if probability.to_bits() == of.interruption_probability.to_bits() {
-            into.extend_from_within(asked.clone());
-        } else {
-            number(into, Some(probability))?;
-        }
-    }
+    text(into, r#","probabilities":{"1h":"#);
+    number(into, Some(of.probabilities.hour))?;
+    text(into, r#","6h":"#);
+    number(into, Some(of.probabilities.six_hours))?;
+    text(into, r#","24h":"#);
+    number(into, Some(of.probabilities.day))?;
+    text(into, r#","30d":"#);
+    number(into, Some(of.probabilities.month))?;
     text(into, r#"},"confidence":"#);
     number(into, Some(of.confidence))?;
     text(into, r#","recommendation":""#);
@@ -125,12 +116,7 @@ mod tests {
             horizon: if known { Horizon::Hour } else { Horizon::Day },
             low: (!known).then_some(1e-9),
             high: (!known).then_some(1.0),
-            probabilities: Probabilities {
-                hour: 0.012_345_678,
-                six_hours: 0.5,
-                day: f64::NAN,
-                month: 1.0,
-            },
+            probabilities: Probabilities { hour: 0.0, six_hours: 0.5, day: f64::NAN, month: 1.0 },
             confidence: 0.987_654,
             recommendation: "spread",
             basis,

@@ -33,10 +33,6 @@ fn named(market: &Market, kind: &str) -> Vec<(&'static str, f64)> {
     let table = market.features(&request(at(NOON)));
     let place = Place::Zone("us-east-1a".parse().unwrap());
     let row = table.row(&kind.parse().unwrap(), &place).unwrap();
-    for last in [None, row.checked_sub(1), Some(row), Some(table.pools().len())] {
-        let found = table.row_behind(last, &kind.parse().unwrap(), &place);
-        assert_eq!(found, Some(row), "wherever it is looked for first");
-    }
     let spot = table.spot_features(row, &NO_EVENTS).unwrap();
     let price = table.price_features(row).unwrap();
     let names = SPOT_FEATURES.iter().chain(PRICE_FEATURES).map(|feature| feature.name);
