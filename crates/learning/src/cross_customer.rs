@@ -13,7 +13,7 @@ mod shared;
 
 pub use counted::{Ignored, Report, Reporter};
 pub use improbable::Needed;
-pub use shared::{Contribution, ZoneKey, shared_evidence};
+pub use shared::{Contribution, SharedEvidence, ZoneKey};
 
 use std::collections::BTreeMap;
 

@@ -32,30 +32,28 @@ struct Day {
 impl History {
     /// Counts an interruption.
     pub fn interrupted(&mut self, at: Timestamp) {
-        let day = self.days.entry(day_of(at.as_second())).or_default();
-        day.interruptions = day.interruptions.saturating_add(1);
+        self.add(day_of(at.as_second()), 1, 0);
     }
 
     /// Counts so many instances that were at risk from one instant to another; nothing where the
     /// second is not later.
     pub fn exposed(&mut self, instances: u32, from: Timestamp, until: Timestamp) {
-        let (mut from, until) = (from.as_second(), until.as_second());
-        while from < until {
-            let day = day_of(from);
-            let end = until.min((day + 1).saturating_mul(DAY_SECONDS));
-            let seconds = end.abs_diff(from).saturating_mul(u64::from(instances));
-            let entry = self.days.entry(day).or_default();
-            entry.exposure_seconds = entry.exposure_seconds.saturating_add(seconds);
-            from = end;
+        for (day, seconds) in exposed_days(instances, from, until) {
+            self.add(day, 0, seconds);
         }
+    }
+
+    /// Counts what happened on a day; days are numbered from 1970 on, by UTC.
+    pub fn add(&mut self, day: i64, interruptions: u64, exposure_seconds: u64) {
+        let entry = self.days.entry(day).or_default();
+        entry.interruptions = entry.interruptions.saturating_add(interruptions);
+        entry.exposure_seconds = entry.exposure_seconds.saturating_add(exposure_seconds);
     }
 
     /// Counts all of another history too.
     pub fn include(&mut self, other: &History) {
         for (day, counts) in &other.days {
-            let entry = self.days.entry(*day).or_default();
-            entry.interruptions = entry.interruptions.saturating_add(counts.interruptions);
-            entry.exposure_seconds = entry.exposure_seconds.saturating_add(counts.exposure_seconds);
+            self.add(*day, counts.interruptions, counts.exposure_seconds);
         }
     }
 
@@ -87,6 +85,24 @@ impl History {
 }
 
 impl Evidence {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Evidence) -> Evidence {
+        Evidence {
+            interruptions: self.interruptions + other.interruptions,
+            exposure_hours: self.exposure_hours + other.exposure_hours,
+        }
+    }
+
+    /// What is left without a part of it; never less than nothing.
+    #[must_use]
+    pub fn minus(self, part: Evidence) -> Evidence {
+        Evidence {
+            interruptions: (self.interruptions - part.interruptions).max(0.0),
+            exposure_hours: (self.exposure_hours - part.exposure_hours).max(0.0),
+        }
+    }
+
     /// Evidence of which nothing is negative or no number; anything else counts as none.
     #[must_use]
     pub(crate) fn believable(self) -> Evidence {
@@ -104,8 +120,30 @@ pub const HALF_LIFE_DAYS: f64 = 60.0;
 
 const DAY_SECONDS: i64 = 86_400;
 
-fn day_of(second: i64) -> i64 {
+/// The day (UTC) that a second since 1970 lies in, by number.
+#[must_use]
+pub fn day_of(second: i64) -> i64 {
     second.div_euclid(DAY_SECONDS)
+}
+
+/// Instance-seconds by day of so many instances from one instant to another; nothing where the second
+/// is not later.
+pub fn exposed_days(
+    instances: u32,
+    from: Timestamp,
+    until: Timestamp,
+) -> impl Iterator<Item = (i64, u64)> {
+    let (mut from, until) = (from.as_second(), until.as_second());
+    std::iter::from_fn(move || {
+        if from >= until {
+            return None;
+        }
+        let day = day_of(from);
+        let end = until.min((day + 1).saturating_mul(DAY_SECONDS));
+        let seconds = end.abs_diff(from).saturating_mul(u64::from(instances));
+        from = end;
+        Some((day, seconds))
+    })
 }
 
 #[cfg(test)]

@@ -16,15 +16,17 @@ pub mod patterns;
 mod pool_risk;
 mod recency;
 mod regression;
+mod running;
 mod weight;
 
 pub use class_prior::{ClassEvidence, ClassPriors, OVER_DISPERSION};
 pub use elementary::{exp, ln, logistic, logit};
 pub use gamma::{Gamma, Interval};
-pub use history::{Evidence, HALF_LIFE_DAYS, History};
+pub use history::{Evidence, HALF_LIFE_DAYS, History, day_of, exposed_days};
 pub use horizon::Horizon;
 pub use isotonic::{Weighed, never_falling};
 pub use pool_risk::{LearnedRisk, PoolEvidence, Probability};
 pub use recency::{Known, PoolEvents, Recency, RecencyModel, SETTLED_HOURS, known};
 pub use regression::{Outcome, Ridge, fitted, predicted};
+pub use running::{Origin, RunningEvidence};
 pub use weight::{Milestone, Progress, adaptive_weights, feedback_weight, progress};

@@ -42,41 +42,65 @@ impl ZoneKey {
     }
 }
 
-/// What a customer learns of a pool from itself and from all others.
+/// What all customers say of a pool together, as far as each of them is believed.
 ///
-/// Its own reports count in full. Of every other customer, interruptions beyond one a day for each
-/// instance do not count, nor do any of one without exposure; and no single one of them weighs more
-/// than all remaining ones together, or than `least_hours` of exposure where those have less. An
-/// evidence that is cut keeps its rate: its interruptions shrink with its hours.
-#[must_use]
-pub fn shared_evidence(
-    contributions: &[Contribution],
-    learner: Customer,
+/// A customer's own reports count for itself in full. Of every other customer, interruptions beyond one
+/// a day for each instance do not count, nor do any of one without exposure; and no single one of them
+/// weighs more than all remaining ones together, or than `least_hours` of exposure where those have
+/// less. An evidence that is cut keeps its rate: its interruptions shrink with its hours.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SharedEvidence {
+    /// The believable part of everybody, uncut.
+    all: Evidence,
+    /// The two with the most hours: only the first can weigh more than all others.
+    largest: [Option<Contribution>; 2],
     least_hours: f64,
-) -> Evidence {
-    let (own, others): (Vec<&Contribution>, Vec<&Contribution>) =
-        contributions.iter().partition(|part| part.customer == learner);
-    let mut parts: Vec<Evidence> = others.iter().map(|part| plausible(part)).collect();
-    // Floats are added in one order, whatever order the parts came in.
-    parts.sort_unstable_by(|a, b| {
-        let by_hours = a.exposure_hours.total_cmp(&b.exposure_hours);
-        by_hours.then(a.interruptions.total_cmp(&b.interruptions))
-    });
-    let all: f64 = parts.iter().map(|part| part.exposure_hours).sum();
-    let mut own: Vec<Evidence> = own.into_iter().map(|part| part.evidence.believable()).collect();
-    own.sort_unstable_by(|a, b| a.exposure_hours.total_cmp(&b.exposure_hours));
-    let mut sum = Evidence::default();
-    for part in own {
-        sum.interruptions += part.interruptions;
-        sum.exposure_hours += part.exposure_hours;
+}
+
+impl SharedEvidence {
+    /// Of contributions in any order, each of another customer.
+    #[must_use]
+    pub fn of(contributions: &[Contribution], least_hours: f64) -> SharedEvidence {
+        let mut parts: Vec<Contribution> = contributions
+            .iter()
+            .map(|part| Contribution { evidence: plausible(part), ..*part })
+            .collect();
+        // Floats are added in one order, whatever order the parts came in.
+        parts.sort_unstable_by(|a, b| {
+            let by_hours = a.evidence.exposure_hours.total_cmp(&b.evidence.exposure_hours);
+            by_hours.then(a.evidence.interruptions.total_cmp(&b.evidence.interruptions))
+        });
+        let all = parts.iter().fold(Evidence::default(), |sum, part| sum.plus(part.evidence));
+        let mut last = parts.into_iter().rev();
+        SharedEvidence { all, largest: [last.next(), last.next()], least_hours }
     }
-    for part in parts {
-        let most = (all - part.exposure_hours).max(least_hours);
-        let kept = if part.exposure_hours > most { most / part.exposure_hours } else { 1.0 };
-        sum.interruptions += kept * part.interruptions;
-        sum.exposure_hours += kept * part.exposure_hours;
+
+    /// What a customer learns of the pool: its own contribution in full, and what is believed of the
+    /// others.
+    #[must_use]
+    pub fn learned_by(&self, own: Option<&Contribution>) -> Evidence {
+        let Some(own) = own else { return self.cut(self.all, self.largest[0]) };
+        let others = self.all.minus(plausible(own));
+        let is_own = |part: &Contribution| part.customer == own.customer;
+        let [first, second] = self.largest;
+        let largest = if first.as_ref().is_some_and(is_own) { second } else { first };
+        self.cut(others, largest).plus(own.evidence.believable())
     }
-    sum
+
+    /// With the largest part cut to what all remaining ones weigh.
+    fn cut(&self, all: Evidence, largest: Option<Contribution>) -> Evidence {
+        let Some(part) = largest.map(|part| part.evidence) else { return all };
+        let most = (all.exposure_hours - part.exposure_hours).max(self.least_hours);
+        if part.exposure_hours <= most {
+            return all;
+        }
+        let kept = most / part.exposure_hours;
+        let rest = all.minus(part);
+        Evidence {
+            interruptions: rest.interruptions + kept * part.interruptions,
+            exposure_hours: rest.exposure_hours + most,
+        }
+    }
 }
 
 /// One interruption a day for each instance is the most that is believed of others: exposure is
@@ -105,13 +129,18 @@ mod tests {
     fn a_liar_weighs_no_more_than_all_others() {
         let honest = [part(1, 1.0, 5_000.0), part(2, 2.0, 5_000.0)];
         let liar = part(3, 10_000.0, 1e9);
-        let found = shared_evidence(&[honest[0], honest[1], liar], Customer(1), 1_000.0);
+        let found = SharedEvidence::of(&[honest[0], honest[1], liar], 1_000.0)
+            .learned_by(Some(&honest[0]));
         // Its own 5,000 hours, those of the other, and as much as those of the liar.
         assert_eq!(found.exposure_hours, 15_000.0);
         assert!(found.interruptions < 3.1, "{found:?}");
         // A flood without hours at risk is no evidence at all.
-        let found = shared_evidence(&[honest[0], part(3, 1e4, 0.0)], Customer(1), 1_000.0);
+        let flood = part(3, 1e4, 0.0);
+        let found = SharedEvidence::of(&[honest[0], flood], 1_000.0).learned_by(Some(&honest[0]));
         assert_eq!(found, honest[0].evidence);
+        // Who has nothing of its own hears all others, and the liar is cut for it too.
+        let found = SharedEvidence::of(&[honest[0], honest[1], liar], 1_000.0).learned_by(None);
+        assert_eq!(found.exposure_hours, 20_000.0);
     }
 
     #[test]
@@ -129,9 +158,19 @@ mod tests {
                 (0..).zip(&parts).map(|(at, (events, hours))| part(at, *events, *hours)).collect();
             let mut turned = parts.clone();
             turned.rotate_left(turn % parts.len());
-            let found = shared_evidence(&parts, Customer(0), 1_000.0);
-            prop_assert_eq!(found, shared_evidence(&turned, Customer(0), 1_000.0));
-            prop_assert!(found.interruptions >= parts[0].evidence.interruptions);
+            let found = SharedEvidence::of(&parts, 1_000.0).learned_by(Some(&parts[0]));
+            let other = SharedEvidence::of(&turned, 1_000.0).learned_by(Some(&parts[0]));
+            prop_assert_eq!(found, other);
+            prop_assert!(found.interruptions >= parts[0].evidence.interruptions * (1.0 - 1e-12));
+            // The same by adding the others up one by one.
+            let hours = |part: &Contribution| plausible(part).exposure_hours;
+            let all: f64 = parts[1..].iter().map(hours).sum();
+            let kept: f64 = parts[1..]
+                .iter()
+                .map(|part| hours(part).min((all - hours(part)).max(1_000.0)))
+                .sum();
+            let wanted = parts[0].evidence.exposure_hours + kept;
+            prop_assert!((found.exposure_hours - wanted).abs() <= 1e-9 * wanted + 1e-6);
         }
     }
 }
