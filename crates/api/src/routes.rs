@@ -5,6 +5,7 @@ pub(crate) mod costs;
 pub(crate) mod coverage;
 pub(crate) mod decision_lists;
 pub(crate) mod decisions;
+pub(crate) mod feedback;
 pub(crate) mod fetch;
 pub(crate) mod findings;
 pub(crate) mod gaps;
@@ -38,6 +39,15 @@ use app::findings::{FindingChange, FindingItem};
 use app::gaps::{Analysis, AnalyzeRequest, FillRequest, FillStarted, GapItem, GapStatus};
 use app::history::ListedDecision;
 use app::joint::{JointReport, JointRequestSchema};
+use app::learning::calendar::{NewSeason, Season};
+use app::learning::exposure::{ExposureAnswer, NewExposure};
+use app::learning::interruption::{InterruptionItem, NewInterruption, ReportAnswer};
+use app::learning::overriding::{NewOverride, OverriddenPool};
+use app::learning::patterns::Patterns;
+use app::learning::quality::QualityReport;
+use app::learning::rebalance::{JobDone, JobFailed, RebalanceItem};
+use app::learning::stats::{FeedbackWeight, LearningStats};
+use app::learning::status::{LevelChangeItem, PoolStatus};
 use app::meters::Metrics;
 use app::models::activation::{ActivateRequest, Activated, ActivationItem, RollbackRequest};
 use app::models::shadowing::Shadowed;
@@ -58,6 +68,7 @@ use costs::CostsQuery;
 use decision_lists::{DecisionsQuery, LiveDecisionsQuery};
 use engines::cost_allocation::CostReport;
 use facts::cluster::ClusterState;
+use feedback::{InterruptionQuery, JobQuery, LevelQuery, PoolQuery};
 use findings::{FindingQuery, UsageQuery};
 use keys::AuditItem;
 use live::LiveQuery;
@@ -269,6 +280,42 @@ pub const ROUTES: &[Route] = routes! {
         "A snapshot, byte for byte as it was sent.";
     get "/api/v1/ml/clusters/{cluster_id}/costs" "getClusterCosts" LookAtOwn Query<CostsQuery> One<CostReport> costs::costs,
         "What a cluster costs now by namespace, label, workload or pool; rows as a file with `format`.";
+    post "/api/v1/ml/feedback/interruption" "reportInterruption" Decide Body<NewInterruption> One<ReportAnswer> feedback::report,
+        "Report an interruption, a list of them, or an event of EventBridge as it came; each counts once.";
+    get "/api/v1/ml/feedback/interruptions" "listInterruptions" LookAtOwn Query<InterruptionQuery> Many<InterruptionItem> feedback::interruptions,
+        "Reported interruptions, the newest first.";
+    post "/api/v1/ml/feedback/exposure" "reportExposure" Decide Body<NewExposure> One<ExposureAnswer> feedback::expose,
+        "Report how many instances were at risk from when to when, one stretch or a list.";
+    get "/api/v1/ml/feedback/patterns/{instance_type}" "getPatterns" LookAtOwn Nothing One<Patterns> feedback::patterns,
+        "Whether interruptions of a type follow hours, weekdays, workloads or the operator's calendar.";
+    get "/api/v1/ml/feedback/stats" "getLearningStats" LookAtOwn Nothing One<LearningStats> feedback::stats,
+        "What was learned altogether, and how far it is to each milestone.";
+    get "/api/v1/ml/feedback/weight" "getFeedbackWeight" LookAtOwn Nothing One<FeedbackWeight> feedback::weight,
+        "How much reported history counts.";
+    get "/api/v1/ml/feedback/quality" "getLearningQuality" LookAtOperations Nothing One<QualityReport> feedback::quality,
+        "How good learned risks were beside the advisor's class: reliability, Brier, log loss and lift, over time and by part.";
+    get "/api/v1/ml/feedback/pool-status" "getPoolStatus" LookAtOwn Query<PoolQuery> One<PoolStatus> feedback::pool_status,
+        "The level and the risk of a pool now.";
+    put "/api/v1/ml/feedback/pool-status/override" "overridePoolStatus" Operate Body<NewOverride> One<PoolStatus> feedback::set_override,
+        "Say the level of a pool until an instant, whatever reports say.";
+    delete "/api/v1/ml/feedback/pool-status/override" "endPoolStatusOverride" Operate Query<OverriddenPool> One<PoolStatus> feedback::end_override,
+        "Let reports say the level of a pool again.";
+    get "/api/v1/ml/feedback/levels" "listPoolLevels" LookAtOwn Query<LevelQuery> Many<LevelChangeItem> feedback::levels,
+        "Changes of the levels of pools and what each stood on, the newest first.";
+    get "/api/v1/ml/feedback/calendar" "listSeasons" LookAtOwn Query<FormatQuery> Many<Season> feedback::calendar,
+        "Seasons that an operator knows of.";
+    post "/api/v1/ml/feedback/calendar" "addSeason" Operate Body<NewSeason> Created<Season> feedback::add_season,
+        "Have hazards multiplied while a season lasts.";
+    delete "/api/v1/ml/feedback/calendar/{entry_id}" "removeSeason" Operate Nothing One<Season> feedback::remove_season,
+        "Take a season out of the calendar.";
+    get "/api/v1/ml/rebalance/jobs" "listRebalanceJobs" LookAtOwn Query<JobQuery> Many<RebalanceItem> feedback::jobs,
+        "Jobs to move capacity out of pools that are losing it, those that wait first.";
+    post "/api/v1/ml/rebalance/jobs/{job_id}/claim" "claimRebalanceJob" Decide Nothing One<RebalanceItem> feedback::claim,
+        "Claim a job for a while; the same claimer again holds it longer.";
+    post "/api/v1/ml/rebalance/jobs/{job_id}/complete" "completeRebalanceJob" Decide Body<JobDone> One<RebalanceItem> feedback::complete,
+        "Say that the capacity of a job was moved.";
+    post "/api/v1/ml/rebalance/jobs/{job_id}/fail" "failRebalanceJob" Decide Body<JobFailed> One<RebalanceItem> feedback::fail,
+        "Say that a job could not be done, and why.";
     get "/api/v1/ml/pricing/spot" "listSpotPrices" LookAtOwn SpotPriceQuery SpotPrices pricing::spot,
         "Spot prices of one type in one region, the oldest first.";
     get "/api/v1/ml/pricing/on-demand" "listOnDemandPrices" LookAtOwn PriceListQuery OnDemandPrices pricing::on_demand,

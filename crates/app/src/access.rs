@@ -14,6 +14,7 @@ use crate::{App, Error, FieldError};
 
 pub(crate) use gate::Gate;
 pub use gate::Refusal;
+pub(crate) use keys::is_name;
 pub use keys::{KeyItem, MadeKey, NewKey};
 
 /// Who asks for what nobody asked for.

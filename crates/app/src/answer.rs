@@ -10,10 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use store::{DecisionRecord, Part};
 
 use crate::access::Caller;
-use crate::decide::{Desk, Outcome};
+use crate::decide::{Desk, Known, Outcome};
 use crate::joint::{Joint, JointReport, JointRequest};
 use crate::kept::{Front, KeptAnswer, Question};
-use crate::records::Records;
+use crate::learning::Learned;
 use crate::{App, Error, FieldError};
 
 /// How long the name of a request stands for its answer.
@@ -51,7 +51,9 @@ impl App {
         let customer = caller.customer_id.as_deref();
         let request = DecisionRequest::from_json(body.as_ref())?;
         let engine = engine(decision, &request)?;
-        let question = Question::of(engine, &request, customer);
+        let learned = if engine.asks_learned() { self.all_learned(customer).await? } else { None };
+        let mark = learned.as_ref().map_or_else(String::new, Learned::mark);
+        let question = Question::of(engine, &request, customer, &mark);
         if let Some(answer) = self.given_before(engine, &request, question, customer).await? {
             return Ok(answer);
         }
@@ -70,11 +72,12 @@ impl App {
         } else {
             None
         };
+        let known = Known { records, learned };
         let outcome = if prepared.is_quick() {
-            desk.complete(engine, prepared.as_ref(), &request, now, None, records.as_ref())?
+            desk.complete(engine, prepared.as_ref(), &request, now, None, Some(&known))?
         } else {
             drop(request);
-            self.compute_elsewhere(&desk, engine, prepared, body, now, records).await?
+            self.compute_elsewhere(&desk, engine, prepared, body, now, known).await?
         };
         let record = record(&outcome, customer)?;
         if steady && record.work_stopped_at.is_none() {
@@ -121,12 +124,13 @@ impl App {
         let _guard = RaiseOnDrop(gone);
         let cluster = JointRequest::cluster_of(body.as_ref());
         let records = self.records(cluster.as_deref(), customer_id).await?;
+        let known = Known { records, learned: self.all_learned(customer_id).await? };
         let work = tokio::task::spawn_blocking(move || -> Result<Joint, Error> {
             let request = JointRequest::from_json(body.as_ref())?;
             let applied = toggles.applied(&request)?;
             let request = applied.to(request);
             let cancelled = || seen.load(Ordering::Relaxed);
-            Ok(desk.decide_all(&request, now, Some(&cancelled), records.as_ref())?)
+            Ok(desk.decide_all(&request, now, Some(&cancelled), Some(&known))?)
         });
         let joint =
             work.await.map_err(|_| Error::Internal("the decisions failed".to_owned()))??;
@@ -178,7 +182,7 @@ impl App {
         prepared: Box<dyn Prepared>,
         body: impl AsRef<[u8]> + Send + 'static,
         now: Timestamp,
-        records: Option<Records>,
+        known: Known,
     ) -> Result<Outcome, Error> {
         let permit = self.compute.acquire().await;
         let _permit = permit.map_err(|_| Error::Unavailable("shutting down".to_owned()))?;
@@ -190,7 +194,7 @@ impl App {
             let request = DecisionRequest::from_json(body.as_ref())?;
             let cancelled = || seen.load(Ordering::Relaxed);
             let cancelled: Option<&dyn Fn() -> bool> = Some(&cancelled);
-            desk.complete(engine, prepared.as_ref(), &request, now, cancelled, records.as_ref())
+            desk.complete(engine, prepared.as_ref(), &request, now, cancelled, Some(&known))
         });
         let outcome = work.await.map_err(|_| Error::Internal("the decision failed".to_owned()))?;
         Ok(outcome?)

@@ -15,6 +15,7 @@ use store::{ClusterRow, SnapshotRow, Uuid};
 use crate::access::Caller;
 use crate::gaps::field;
 use crate::ids::timed_id;
+use crate::learning::{Between, shown_exposure};
 use crate::records::seen;
 use crate::{App, Error};
 
@@ -117,7 +118,7 @@ impl App {
         let _permit = permit.map_err(|_| Error::Unavailable("shutting down".to_owned()))?;
         let content = body.clone();
         let read = tokio::task::spawn_blocking(move || read(&name, content.as_ref(), now));
-        let (taken_at, sections, shown) =
+        let (taken_at, sections, shown, state) =
             read.await.map_err(|_| Error::Internal("reading a snapshot failed".to_owned()))??;
         let content = body.as_ref();
         let digest = *blake3::hash(content).as_bytes();
@@ -135,6 +136,17 @@ impl App {
                 .map_err(|error| Error::Internal(error.to_string()))?,
         };
         let most = self.cluster_settings.most_snapshots;
+        let before = self.store.newest_snapshot(cluster_id, customer).await?;
+        if let Some(before) = before {
+            let between = Between {
+                cluster_id,
+                customer_id: caller.customer_id.as_deref(),
+                from: before,
+                until: taken_at,
+            };
+            // Before the snapshot is kept: where that fails, the same snapshot shows the same again.
+            self.store.add_exposures(&shown_exposure(&state, &between, now)).await?;
+        }
         let added = self.store.add_snapshot(&row, content, &shown, most).await?;
         Ok(SnapshotItem { known: !added, ..snapshot_item(row) })
     }
@@ -196,7 +208,7 @@ impl App {
     }
 }
 
-type Read = (Timestamp, BTreeMap<SectionName, u64>, Vec<store::Seen>);
+type Read = (Timestamp, BTreeMap<SectionName, u64>, Vec<store::Seen>, ClusterState);
 
 fn read(cluster_id: &str, content: &[u8], now: Timestamp) -> Result<Read, Error> {
     let state = ClusterState::from_json(content)?.value;
@@ -214,7 +226,7 @@ fn read(cluster_id: &str, content: &[u8], now: Timestamp) -> Result<Read, Error>
     let sections = state.sections().into_iter();
     let sections =
         sections.filter_map(|(name, summary)| Some((name, summary?.items as u64))).collect();
-    Ok((taken_at, sections, seen(&state, taken_at)))
+    Ok((taken_at, sections, seen(&state, taken_at), state))
 }
 
 fn counted(sections: serde_json::Value) -> BTreeMap<SectionName, u64> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use engines::engine::{Sightings, Sources};
+use engines::learned::LearnedPools;
 use engines::prepared::{AnyEngine, AnyEvidence, Digest, ErasedDecision, Prepared, Run};
 use engines::request::DecisionRequest;
 use engines::spot_model::SpotModel;
@@ -16,6 +17,7 @@ use market::{Market, MarketSlice};
 use crate::BUILD;
 use crate::bundle::Bundle;
 use crate::kept::KeptAnswers;
+use crate::learning::Learned;
 use crate::models::asking::AskedModel;
 use crate::records::Records;
 
@@ -35,6 +37,15 @@ pub struct Outcome {
     pub evidence: AnyEvidence,
     /// What the plan checker found.
     pub violations: Vec<checker::Violation>,
+}
+
+/// What is known beside the market when a decision is made.
+#[derive(Default)]
+pub struct Known {
+    /// What earlier snapshots of the same cluster showed.
+    pub(crate) records: Option<Records>,
+    /// What the customer has learned from interruptions.
+    pub(crate) learned: Option<Learned>,
 }
 
 /// A cluster as it was sent, with its digest.
@@ -101,18 +112,23 @@ impl Desk {
         engine: &dyn AnyEngine,
         prepared: &dyn Prepared,
         now: Timestamp,
-        records: Option<&Records>,
+        known: Option<&Known>,
     ) -> AnyEvidence {
         if engine.asks_records() {
             // Equal questions have other answers at other clusters.
-            return self.gathered(prepared, now, records);
+            return self.gathered(prepared, now, known);
         }
-        let key = (engine.name(), prepared.need(now));
+        let learned = known.and_then(|known| known.learned.as_ref());
+        let learned = learned.filter(|_| engine.asks_learned());
+        let need = prepared.need(now);
+        // Customers have learned different things, and each report teaches something.
+        let need = learned.map_or_else(|| need.clone(), |learned| need.clone() + &learned.mark());
+        let key = (engine.name(), need);
         let lock = || self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = lock().get(&key) {
             return found.clone();
         }
-        let gathered = self.gathered(prepared, now, None);
+        let gathered = self.gathered(prepared, now, known);
         let mut kept = lock();
         if kept.len() >= MOST_GATHERED {
             kept.clear();
@@ -125,11 +141,17 @@ impl Desk {
         &self,
         prepared: &dyn Prepared,
         now: Timestamp,
-        records: Option<&Records>,
+        known: Option<&Known>,
     ) -> AnyEvidence {
+        let records = known.and_then(|known| known.records.as_ref());
         let first_seen = |state: &str, id: &str| records.and_then(|kept| kept.since(state, id));
         let sightings = records.map(|_| Sightings { first_seen: &first_seen });
-        let sources = Sources { sightings, ..Sources::of(&self.market) };
+        let learned = known.and_then(|known| known.learned.as_ref());
+        let told = |_: &Market, slice: &MarketSlice| {
+            learned.map_or_else(Vec::new, |learned| learned.ask(slice))
+        };
+        let learned = learned.map(|learned| LearnedPools { hours: learned.hours, ask: &told });
+        let sources = Sources { sightings, learned, ..Sources::of(&self.market) };
         match &self.model {
             None => prepared.gather(now, &sources),
             Some(model) => {
@@ -140,7 +162,7 @@ impl Desk {
         }
     }
 
-    /// Decides. `records` are what earlier snapshots of the same cluster showed.
+    /// Decides.
     ///
     /// # Errors
     /// A request that cannot be read, named by pointer.
@@ -150,10 +172,10 @@ impl Desk {
         request: &DecisionRequest<'_>,
         now: Timestamp,
         cancelled: Option<&dyn Fn() -> bool>,
-        records: Option<&Records>,
+        known: Option<&Known>,
     ) -> Result<Outcome, DecodeError> {
         let prepared = engine.prepare(request)?;
-        self.complete(engine, prepared.as_ref(), request, now, cancelled, records)
+        self.complete(engine, prepared.as_ref(), request, now, cancelled, known)
     }
 
     /// Decides on a request that has been read.
@@ -167,10 +189,10 @@ impl Desk {
         request: &DecisionRequest<'_>,
         now: Timestamp,
         cancelled: Option<&dyn Fn() -> bool>,
-        records: Option<&Records>,
+        known: Option<&Known>,
     ) -> Result<Outcome, DecodeError> {
         let input = Input::of(request.current_state.get());
-        self.complete_on(engine, prepared, request, &input, now, cancelled, records)
+        self.complete_on(engine, prepared, request, &input, now, cancelled, known)
     }
 
     /// Decides on a request that has been read, about a cluster as it was sent.
@@ -183,9 +205,9 @@ impl Desk {
         input: &Input,
         now: Timestamp,
         cancelled: Option<&dyn Fn() -> bool>,
-        records: Option<&Records>,
+        known: Option<&Known>,
     ) -> Result<Outcome, DecodeError> {
-        let evidence = self.evidence(engine, prepared, now, records);
+        let evidence = self.evidence(engine, prepared, now, known);
         let run = Run {
             now,
             build: BUILD,

@@ -24,8 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use units::{Confidence, Usd};
 
-use crate::decide::{Desk, Outcome};
-use crate::records::Records;
+use crate::decide::{Desk, Known, Outcome};
 use cluster::Cluster;
 
 /// A request for everything at once: one cluster, and policies and limits by decision.
@@ -264,13 +263,13 @@ impl Desk {
         request: &JointRequest<'_>,
         now: Timestamp,
         cancelled: Option<&dyn Fn() -> bool>,
-        records: Option<&Records>,
+        known: Option<&Known>,
     ) -> Result<Joint, DecodeError> {
         let mut outcomes = Vec::new();
         let cluster = Cluster::read(request.current_state)?;
         for engine in BUILT_IN.iter().filter(|engine| request.wants(engine.decision())) {
             let asked = Asked { request, cluster: &cluster, now, cancelled };
-            let outcome = self.one_of_all(*engine, &asked, records).map_err(|error| {
+            let outcome = self.one_of_all(*engine, &asked, known).map_err(|error| {
                 // The parts of this request are one level deeper.
                 let pointer = error.pointer.replacen(
                     "/requirements",
@@ -345,13 +344,13 @@ impl Desk {
         &self,
         engine: &dyn AnyEngine,
         asked: &Asked<'_>,
-        records: Option<&Records>,
+        known: Option<&Known>,
     ) -> Result<Outcome, DecodeError> {
         let Asked { request, cluster, now, cancelled } = *asked;
         let one = request.of(engine.decision());
         let prepared = engine.prepare_on(&one, &cluster.read)?;
         let (prepared, input) = (prepared.as_ref(), &cluster.input);
-        self.complete_on(engine, prepared, &one, input, now, cancelled, records)
+        self.complete_on(engine, prepared, &one, input, now, cancelled, known)
     }
 }
 

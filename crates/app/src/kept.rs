@@ -36,6 +36,7 @@ impl Question {
         engine: &dyn AnyEngine,
         request: &DecisionRequest<'_>,
         customer_id: Option<&str>,
+        learned: &str,
     ) -> Question {
         let input = blake3::hash(request.current_state.get().as_bytes());
         let mut hasher = blake3::Hasher::new_derive_key("cloudoptim 2026 question");
@@ -48,6 +49,8 @@ impl Question {
             request.cluster_id.as_deref().unwrap_or(""),
             // Nobody hears sooner because somebody else has asked.
             customer_id.unwrap_or(""),
+            // What was reported since is another question.
+            learned,
         ] {
             hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
         }

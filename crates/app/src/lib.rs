@@ -19,6 +19,7 @@ pub mod history;
 mod ids;
 pub mod joint;
 mod kept;
+pub mod learning;
 pub mod live;
 pub mod meters;
 pub mod models;
@@ -86,6 +87,8 @@ pub struct App {
     threads: usize,
     live: live::Live,
     meters: meters::Meters,
+    learning: Arc<learning::Learning>,
+    learning_settings: learning::LearningSettings,
 }
 
 impl App {
@@ -113,6 +116,8 @@ impl App {
             threads: cores,
             live: live::Live::default(),
             meters: meters::Meters::default(),
+            learning: Arc::default(),
+            learning_settings: learning::LearningSettings::default(),
         }
     }
 

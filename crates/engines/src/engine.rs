@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use facts::cluster::ClusterState;
 use facts::decision::Verdict;
 
+use crate::learned::LearnedPools;
 use crate::spot_model::SpotModel;
 
 /// A pure function from a cluster and declared evidence to a verdict.
@@ -60,6 +61,11 @@ pub trait Engine: Copy + Send + Sync + 'static {
         false
     }
 
+    /// Whether it asks what reported interruptions say, which differs between customers.
+    fn asks_learned() -> bool {
+        false
+    }
+
     /// What it asks of the world for this cluster at this instant.
     fn need(state: &ClusterState, policy: &Self::Policy, now: Timestamp) -> Self::Need;
 
@@ -81,6 +87,8 @@ pub struct Sources<'a> {
     pub market: &'a Market,
     /// The model that says how likely capacity is taken back, where one is active.
     pub spot_model: Option<SpotModel<'a>>,
+    /// What reported interruptions say of pools, where somebody keeps reports.
+    pub learned: Option<LearnedPools<'a>>,
     /// Since when things have been in the state they are in, where somebody kept records.
     pub sightings: Option<Sightings<'a>>,
 }
@@ -100,10 +108,10 @@ impl std::fmt::Debug for Sightings<'_> {
 }
 
 impl<'a> Sources<'a> {
-    /// A market, no model and no records.
+    /// A market, no model, no reports and no records.
     #[must_use]
     pub fn of(market: &'a Market) -> Sources<'a> {
-        Sources { market, spot_model: None, sightings: None }
+        Sources { market, spot_model: None, learned: None, sightings: None }
     }
 }
 

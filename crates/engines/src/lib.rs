@@ -15,6 +15,7 @@ pub mod findings;
 pub mod ghost_probe;
 pub mod image_bloat;
 pub mod ipv4_cost;
+pub mod learned;
 pub mod machine_prices;
 pub mod name_index;
 pub mod network_optimizer;

@@ -32,6 +32,8 @@ pub trait AnyEngine: Send + Sync {
     fn summary(&self) -> &'static str;
     /// Whether it asks for the records of earlier snapshots.
     fn asks_records(&self) -> bool;
+    /// Whether it asks what reported interruptions say.
+    fn asks_learned(&self) -> bool;
     /// The schema of its policy, with every default.
     fn policy_schema(&self, generator: &mut schemars::SchemaGenerator) -> Schema;
     /// The schema of its constraints.
@@ -165,6 +167,9 @@ impl<E: Engine> AnyEngine for E {
     }
     fn asks_records(&self) -> bool {
         E::asks_records()
+    }
+    fn asks_learned(&self) -> bool {
+        E::asks_learned()
     }
     fn policy_schema(&self, generator: &mut schemars::SchemaGenerator) -> Schema {
         generator.subschema_for::<E::Policy>()

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use facts::decision::LayerVerdict;
+use learning::cross_customer::Level;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::Fraction;
@@ -50,6 +51,8 @@ pub struct Holding<'a> {
     pub share: f64,
     /// The safety score of a spot pool where known; `None` for On-Demand.
     pub spot: Option<Option<f64>>,
+    /// The live status of a spot pool; `None` where nobody keeps reports.
+    pub level: Option<Level>,
 }
 
 /// Shares are computed in floating point and written with nine decimals.
@@ -126,14 +129,21 @@ pub fn measure(holdings: &[Holding<'_>], limits: &SafetyLimits) -> Vec<LayerVerd
             "the share of the total capacity in its largest spot pool".to_owned(),
         ),
         on_demand_floor(1.0 - total, limits),
-        layer(
-            (5, "pool_status", "at_most"),
-            None,
-            0.0,
-            true,
-            "the live status of the pools is not known; none is confirmed risky".to_owned(),
-        ),
+        pool_status(&spot),
     ]
+}
+
+/// The share of the total capacity in pools that are confirmed to be losing instances.
+fn pool_status(spot: &[&Holding<'_>]) -> LayerVerdict {
+    let which = (5, "pool_status", "at_most");
+    if spot.iter().all(|one| one.level.is_none()) {
+        let detail = "the live status of the pools is not known; none is confirmed risky";
+        return layer(which, None, 0.0, true, detail.to_owned());
+    }
+    let risky = spot.iter().filter(|one| one.level == Some(Level::ConfirmedRisky));
+    let share: f64 = risky.map(|one| one.share).sum();
+    let detail = "the share of the total capacity in pools that are confirmed risky by reports";
+    layer(which, Some(share), 0.0, share <= ROUNDING, detail.to_owned())
 }
 
 /// Whether every layer holds.
@@ -144,7 +154,12 @@ pub fn all_hold(layers: &[LayerVerdict]) -> bool {
 
 /// What the layers that look at single pools say of one spot pool.
 #[must_use]
-pub fn of_pool(share: f64, safety: Option<f64>, limits: &SafetyLimits) -> Vec<LayerVerdict> {
+pub fn of_pool(
+    share: f64,
+    safety: Option<f64>,
+    level: Option<Level>,
+    limits: &SafetyLimits,
+) -> Vec<LayerVerdict> {
     let (least, most) = (limits.min_safety_score.value(), limits.max_pool_share.value());
     vec![
         layer(
@@ -163,10 +178,13 @@ pub fn of_pool(share: f64, safety: Option<f64>, limits: &SafetyLimits) -> Vec<La
         ),
         layer(
             (5, "pool_status", "at_most"),
-            None,
+            level.map(|level| if level == Level::ConfirmedRisky { share } else { 0.0 }),
             0.0,
-            true,
-            "the live status of the pool is not known".to_owned(),
+            level != Some(Level::ConfirmedRisky) || share <= ROUNDING,
+            match level {
+                None => "the live status of the pool is not known".to_owned(),
+                Some(level) => format!("the live status of the pool is {}", level.name()),
+            },
         ),
     ]
 }
@@ -225,7 +243,12 @@ mod tests {
     use super::*;
 
     fn spot(zone: &str, share: f64) -> Holding<'_> {
-        Holding { zone: Some(zone).filter(|zone| !zone.is_empty()), share, spot: Some(Some(0.9)) }
+        Holding {
+            zone: Some(zone).filter(|zone| !zone.is_empty()),
+            share,
+            spot: Some(Some(0.9)),
+            level: None,
+        }
     }
 
     fn broken(holdings: &[Holding<'_>]) -> Vec<String> {
@@ -258,5 +281,10 @@ mod tests {
             &["on_demand_floor"],
         );
         check(&[spot("", 0.2)], &["zones", "zone_concentration"]);
+        let mut watched = good;
+        watched[1].level = Some(Level::Uncertain);
+        check(&watched, &[]);
+        watched[1].level = Some(Level::ConfirmedRisky);
+        check(&watched, &["pool_status"]);
     }
 }

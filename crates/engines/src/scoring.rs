@@ -6,19 +6,14 @@
 //! takes the prior and says so. The tables are explained in `docs/spot-scores.md`.
 
 mod customer;
-mod exponential;
-mod feedback_weight;
 mod interruption;
 mod pool;
 mod profile;
 mod table;
 
-pub use customer::{Observed, component_of_hazard, customer_component, posterior_hazard};
-pub use exponential::exp;
-pub use feedback_weight::feedback_weight;
+pub use customer::{component_of_hazard, safety_of_hazard};
 pub use interruption::{
-    Horizon, InterruptionProbability, RegionPrior, bucket_hazard, class_kept, probabilities,
-    probability,
+    InterruptionProbability, RegionPrior, class_kept, probabilities, probability,
 };
 pub use pool::{Basis, ComponentValue, PoolScore, score_pool};
 pub use profile::{Component, Profile, ProfileError, ProfileName};

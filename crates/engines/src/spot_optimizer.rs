@@ -21,7 +21,9 @@ mod shares;
 
 pub use evidence::{ScoringChoice, SpotEvidence, SpotNeed};
 pub use policy::{CapacityBasis, SpotChoice, SpotConstraints, SpotPolicy, Vcpu};
-pub use recommendation::{AdvisorEvidence, FullCost, ScoreComponent, SpotRecommendation};
+pub use recommendation::{
+    AdvisorEvidence, FullCost, LearnedEvidence, ScoreComponent, SpotRecommendation,
+};
 
 use facts::cluster::ClusterState;
 use facts::decision::{Savings, Verdict, Warning};
@@ -40,7 +42,7 @@ pub struct SpotOptimizer;
 impl Engine for SpotOptimizer {
     const NAME: &'static str = "spot_optimizer";
     const DECISION: &'static str = "spot_optimize";
-    const VERSION: &'static str = "1";
+    const VERSION: &'static str = "2";
     const SUMMARY: &'static str =
         "Ranks spot pools by safety and shares capacity out under five safety layers.";
 
@@ -60,6 +62,10 @@ impl Engine for SpotOptimizer {
 
     fn is_steady(state: &ClusterState, _policy: &SpotPolicy, _now: Timestamp) -> bool {
         !protections_end(state)
+    }
+
+    fn asks_learned() -> bool {
+        true
     }
 
     fn need(state: &ClusterState, policy: &SpotPolicy, now: Timestamp) -> SpotNeed {
@@ -117,4 +123,11 @@ struct Scene<'a> {
     evidence: &'a SpotEvidence,
     profile: &'a Profile,
     slice: &'a MarketSlice,
+}
+
+impl Scene<'_> {
+    /// Whether reports of interruptions are kept, so that the live status of pools is known.
+    fn watched(&self) -> bool {
+        self.evidence.learned.is_some()
+    }
 }

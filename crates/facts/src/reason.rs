@@ -86,6 +86,8 @@ reasons! {
     PoolConfirmedRisky,
     /// The pool may lose instances now; it gets no new capacity.
     PoolUncertain,
+    /// Replacements of lost instances are lost there too; it gets no new capacity.
+    InterruptionLoop,
     /// Spot costs as much as On-Demand here, or more.
     SpotNotCheaper,
     /// The scoring profile needs a learned model, and none is active.

@@ -18,6 +18,8 @@ pub use shared::{Contribution, SharedEvidence, ZoneKey};
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use units::{Fraction, PoolRisk};
 
 use crate::gamma::Gamma;
@@ -30,9 +32,13 @@ use improbable::{Crowd, MINUTES};
 pub struct Customer(pub u64);
 
 /// The live status of a pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Level {
     /// Nothing beyond the usual.
+    #[default]
     Normal,
     /// Several customers lost capacity, more than is usual: nothing new should go there.
     Uncertain,
@@ -117,6 +123,24 @@ impl Default for AlarmBudget {
 }
 
 impl Level {
+    /// As it is stored and written.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Level::Normal => "NORMAL",
+            Level::Uncertain => "UNCERTAIN",
+            Level::ConfirmedRisky => "CONFIRMED_RISKY",
+        }
+    }
+
+    /// The level of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Level> {
+        [Level::Normal, Level::Uncertain, Level::ConfirmedRisky]
+            .into_iter()
+            .find(|level| level.name() == name)
+    }
+
     /// The risk of a pool while the level lasts: 0.10 more when uncertain, 0.20 more when
     /// confirmed, at most 1.
     #[must_use]

@@ -14,13 +14,14 @@ mod horizon;
 mod isotonic;
 pub mod patterns;
 mod pool_risk;
+pub mod quality;
 mod recency;
 mod regression;
 mod running;
 mod weight;
 
-pub use class_prior::{ClassEvidence, ClassPriors, OVER_DISPERSION};
-pub use elementary::{exp, ln, logistic, logit};
+pub use class_prior::{ClassEvidence, ClassPriors, MONTHLY, OVER_DISPERSION, bucket_hazard};
+pub use elementary::{exp, exp_each, ln, logistic, logit};
 pub use gamma::{Gamma, Interval};
 pub use history::{Evidence, HALF_LIFE_DAYS, History, day_of, exposed_days};
 pub use horizon::Horizon;

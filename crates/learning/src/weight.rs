@@ -137,10 +137,5 @@ mod tests {
                 prop_assert!(feedback_weight(hours) <= feedback_weight(hours.saturating_add(1)));
             }
         }
-
-        #[test]
-        fn the_spot_optimizer_weighs_alike(hours in 0_u64..700_000) {
-            prop_assert_eq!(feedback_weight(hours), engines::scoring::feedback_weight(hours));
-        }
     }
 }

@@ -15,6 +15,7 @@ mod findings;
 mod gaps;
 mod job_log;
 mod jobs;
+mod learning;
 mod list_prices;
 mod models;
 mod news;
@@ -45,6 +46,12 @@ pub use features::FeatureCounts;
 pub use findings::{FindingFilter, FindingRow, FindingState, Settlement};
 pub use gaps::{GapRow, RefreshRow};
 pub use jobs::{JobEnd, JobFilter, JobRow, JobState, NewJob, Progress};
+pub use learning::{
+    AdjustmentRow, CalendarRow, ExposureEnd, ExposureRow, ExposureSource, Followed, HourRow,
+    InterruptionEvent, InterruptionFilter, InterruptionRow, JobClaim, LearningStatsRow,
+    LevelChange, LevelChangeRow, LevelKey, LevelRow, LoadedFeedback, OverrideRow, PoolDay,
+    RebalanceEnd, RebalanceFilter, RebalanceRow, RebalanceStatus, WorkloadRow, ZoneName,
+};
 pub use list_prices::{AdvisorPoint, ListFilter, OnDemandPoint};
 pub use models::{ActivationRow, ModelFile, ModelFilter, ModelRow, NotDeleted};
 pub use news::News;
@@ -87,6 +94,8 @@ pub struct Store {
     /// How often this process has kept predictions.
     predicted: Arc<tokio::sync::watch::Sender<u64>>,
     decided: Arc<tokio::sync::watch::Sender<u64>>,
+    /// How often this process has kept reports or exposure, or changed a level.
+    fed: Arc<tokio::sync::watch::Sender<u64>>,
 }
 
 /// Why the store did not do what was asked.
@@ -164,6 +173,7 @@ impl Store {
             changes: Arc::default(),
             predicted: Arc::default(),
             decided: Arc::default(),
+            fed: Arc::default(),
         })
     }
 

@@ -86,7 +86,7 @@ impl Store {
         self.news_of(OF_DECISIONS, &self.decided)
     }
 
-    fn news_of(&self, channel: &'static str, here: &watch::Sender<u64>) -> News {
+    pub(crate) fn news_of(&self, channel: &'static str, here: &watch::Sender<u64>) -> News {
         let elsewhere = match &self.database {
             Database::Postgres(pool) => Some(pool.clone()),
             Database::Sqlite(_) => None,

@@ -227,6 +227,26 @@ impl Store {
         Ok((rows.into_iter().map(ClusterRow::from).collect(), unsigned(total)))
     }
 
+    /// When the newest snapshot of a cluster was taken; `None` where there is none. A customer without a
+    /// name is empty.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn newest_snapshot(
+        &self,
+        cluster_id: &str,
+        customer_id: &str,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let row: Option<(At,)> = reading!(self, pool => {
+            sqlx::query_as("SELECT taken_at FROM clusters WHERE cluster_id = $1 AND customer_id = $2")
+                .bind(cluster_id)
+                .bind(customer_id)
+                .fetch_optional(pool)
+                .await?
+        });
+        Ok(row.map(|(at,)| at.0))
+    }
+
     /// Snapshots of a cluster, the newest first, and how many there are in all; those of one customer
     /// where one is named.
     ///

@@ -1,9 +1,8 @@
 //! What is known of a pool without any model: the hazard of its interruption class, and how wide
 //! pools of one class lie apart.
 
-use engines::scoring::{
-    Horizon, InterruptionProbability, bucket_hazard, class_kept, probabilities,
-};
+use engines::scoring::{InterruptionProbability, class_kept, probabilities};
+use learning::{Horizon, bucket_hazard};
 use market::AdvisorQuote;
 
 /// Standard deviation of the logarithm of the hazard among pools of a class, and of one whose class

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use engines::scoring::Horizon;
 use jiff::Timestamp;
+use learning::Horizon;
 use market::Market;
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use engines::scoring::Horizon;
 use facts::names::{InstanceType, OperatingSystem, Region, Zone};
 use jiff::Timestamp;
+use learning::Horizon;
 use market::Place;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

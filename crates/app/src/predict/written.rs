@@ -99,8 +99,8 @@ fn text(into: &mut Vec<u8>, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use engines::scoring::Horizon;
     use jiff::Timestamp;
+    use learning::Horizon;
 
     use super::*;
     use crate::predict::{AnsweringModel, Basis, Probabilities};

@@ -4,22 +4,13 @@
 //! The advisor counts interruptions of the trailing month. A class with the middle `f` stands for
 //! the hazard `−ln(1 − f)` per 730 hours.
 
+use learning::{Horizon, MONTHLY, bucket_hazard, exp, exp_each};
 use market::AdvisorBucket;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::Fraction;
 
-use super::exponential::{exp, exp_each};
 use super::table::advisor_component;
-
-/// `−ln(1 − f)` for the class middles 2.5, 7.5, 12.5, 17.5 and 35 percent: events per month.
-const MONTHLY: [f64; 5] = [
-    0.025_317_807_984_289_9,
-    0.077_961_541_469_711_8,
-    0.133_531_392_624_522_6,
-    0.192_371_892_647_456_1,
-    0.430_782_916_092_454_2,
-];
 
 /// Natural logarithms of [`MONTHLY`], written down for the same reason as [`exp`] is.
 const MONTHLY_LN: [f64; 5] = [
@@ -42,41 +33,6 @@ const FORGETTING_PER_HOUR: f64 = 1.021_651_247_531_981_4 / 11_680.0;
 
 /// The 95th percentile of the normal distribution: 90 % lie between plus and minus it.
 const NINETY_PERCENT: f64 = 1.644_853_626_951_472_2;
-
-/// How far a probability looks ahead.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-pub enum Horizon {
-    /// One hour.
-    #[serde(rename = "1h")]
-    Hour,
-    /// Six hours.
-    #[serde(rename = "6h")]
-    SixHours,
-    /// A day.
-    #[serde(rename = "24h")]
-    Day,
-    /// Thirty days, 720 hours.
-    #[serde(rename = "30d")]
-    Month,
-}
-
-impl Horizon {
-    /// Every horizon, nearest first.
-    pub const ALL: [Horizon; 4] = [Horizon::Hour, Horizon::SixHours, Horizon::Day, Horizon::Month];
-
-    /// Its length in hours.
-    #[must_use]
-    pub const fn hours(self) -> f64 {
-        match self {
-            Horizon::Hour => 1.0,
-            Horizon::SixHours => 6.0,
-            Horizon::Day => 24.0,
-            Horizon::Month => 720.0,
-        }
-    }
-}
 
 /// The probability that an instance is interrupted within a horizon, with an interval that holds
 /// the pool's own probability nine times in ten.
@@ -143,12 +99,6 @@ impl RegionPrior {
     }
 }
 
-/// The hazard of a class per hour.
-#[must_use]
-pub fn bucket_hazard(bucket: AdvisorBucket) -> f64 {
-    MONTHLY.get(usize::from(bucket.index())).copied().unwrap_or(MONTHLY[4]) / MONTH_HOURS
-}
-
 /// How much of a class is still worth something at an age in hours: 1 when new, 0.36 after 16
 /// months, half after eleven.
 #[must_use]
@@ -195,8 +145,7 @@ mod tests {
 
     #[test]
     fn written_constants_are_the_formulas() {
-        for (class, middle) in [0.025_f64, 0.075, 0.125, 0.175, 0.35].into_iter().enumerate() {
-            assert!((MONTHLY[class] + (1.0 - middle).ln()).abs() < 1e-12, "{class}");
+        for class in 0..MONTHLY.len() {
             assert!((MONTHLY_LN[class] - MONTHLY[class].ln()).abs() < 1e-12, "{class}");
         }
         assert!((FORGETTING_PER_HOUR * 11_680.0 + 0.36_f64.ln()).abs() < 1e-12);

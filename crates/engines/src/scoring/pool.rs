@@ -1,13 +1,17 @@
 //! The score of one pool of a market slice.
 
+use learning::cross_customer::Level;
+use learning::{Horizon, bucket_hazard};
 use market::{AdvisorBucket, MarketSlice, PriceBasis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::{Fraction, SafetyScore};
 
-use super::customer::{Observed, component_of_hazard, customer_component, posterior_hazard};
-use super::interruption::{Horizon, InterruptionProbability, RegionPrior, class_kept, probability};
-use super::profile::{Component, Profile};
+use crate::learned::LearnedRow;
+
+use super::customer::{component_of_hazard, safety_of_hazard};
+use super::interruption::{InterruptionProbability, RegionPrior, class_kept, probability};
+use super::profile::{Component, Profile, ProfileName};
 use super::table::{
     advisor_component, gap_component, structural_component, time_component, volatility_component,
 };
@@ -22,7 +26,7 @@ pub struct PoolScore {
     pub safety: SafetyScore,
     /// The same with the class worth less the older it is: what ranks.
     pub aged_safety: SafetyScore,
-    /// Interruptions per hour by the class as published and the customer's own history.
+    /// Interruptions per hour by the class as published and what was reported.
     pub hazard: f64,
     /// The same with the class worth less the older it is: what the expected cost uses.
     pub aged_hazard: f64,
@@ -32,6 +36,8 @@ pub struct PoolScore {
     pub class_kept: f64,
     /// The components in the order of [`Component::ALL`].
     pub values: [ComponentValue; 6],
+    /// What was reported, where anything was.
+    pub learned: Option<LearnedRow>,
 }
 
 /// The value of a component and what it rests on.
@@ -64,7 +70,28 @@ impl PoolScore {
     /// published, the interval widened by the age of the class.
     #[must_use]
     pub fn interruption(&self, horizon: Horizon) -> InterruptionProbability {
-        probability(self.hazard, self.log_spread, horizon)
+        let Some(learned) = &self.learned else {
+            return probability(self.hazard, self.log_spread, horizon);
+        };
+        let steady = |hazard: f64| probability(hazard, 0.0, horizon).probability.value();
+        let soon = learned.soon.and_then(|[hour, six, day]| match horizon {
+            Horizon::Hour => Some(hour),
+            Horizon::SixHours => Some(six),
+            Horizon::Day => Some(day),
+            Horizon::Month => None,
+        });
+        let expected = soon.unwrap_or_else(|| steady(self.hazard));
+        InterruptionProbability {
+            probability: Fraction::clamped(expected),
+            low: Fraction::clamped(steady(learned.low / 1000.0).min(expected)),
+            high: Fraction::clamped(steady(learned.high / 1000.0).max(expected)),
+        }
+    }
+
+    /// The live status of the pool, where reports are kept.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.learned.map_or(Level::Normal, |learned| learned.level)
     }
 
     /// The same pool with the hazard per hour that a model gives it, in the place of the class's: it
@@ -74,6 +101,11 @@ impl PoolScore {
     pub fn by_model(mut self, hazard: f64, as_advisor: bool, profile: &Profile) -> PoolScore {
         self.hazard = hazard;
         self.aged_hazard = hazard;
+        // The interval is that of the class again: how good a model is shows in no interval of reports.
+        self.learned = self.learned.map(|row| {
+            let factor = hazard * 1000.0 / row.events_per_1000h.max(1e-12);
+            LearnedRow { low: row.low * factor, high: row.high * factor, soon: None, ..row }
+        });
         if as_advisor {
             let component = component_of_hazard(hazard);
             self.values = self.values.map(|one| match one.basis {
@@ -81,8 +113,8 @@ impl PoolScore {
                 _ => one,
             });
             self.values[0] = ComponentValue { value: component, basis: Basis::Model };
-            let safety =
-                SafetyScore::new(six_decimals(profile.mean(self.values.map(|one| one.value))));
+            let mean = profile.mean(self.values.map(|one| one.value));
+            let safety = raised(self.level(), SafetyScore::new(six_decimals(mean)));
             self.safety = safety;
             self.aged_safety = safety;
         }
@@ -105,38 +137,54 @@ pub fn score_pool(
     row: usize,
     profile: &Profile,
     region: &RegionPrior,
-    observed: Option<Observed>,
+    learned: Option<&LearnedRow>,
 ) -> Option<PoolScore> {
     let view = slice.pool(row)?;
     let bucket = view.advisor_bucket?;
     let kept = class_kept(view.advisor_age.map_or(0.0, |age| age.0));
     let advisor = advisor_component(bucket);
-    let values = Component::ALL.map(|component| {
-        evidence(slice, row, component, bucket, observed)
+    let reported = learned.map(|learned| learned.events_per_1000h / 1000.0);
+    let hazard = reported.unwrap_or_else(|| bucket_hazard(bucket));
+    // What was seen does not age with the advisor's file.
+    let aged_hazard = reported.unwrap_or_else(|| region.aged_hazard(bucket, kept));
+    let mut values = Component::ALL.map(|component| {
+        evidence(slice, row, component, bucket, reported)
             .unwrap_or(ComponentValue { value: advisor, basis: Basis::Prior })
     });
-    let safety = profile.mean(values.map(|one| one.value));
     let aged_advisor = region.aged_component(bucket, kept);
     let mut aged = values.map(|one| match one.basis {
         Basis::Prior => aged_advisor,
         _ => one.value,
     });
     aged[0] = aged_advisor;
-    // What a customer saw for itself does not age with the advisor's file.
-    let own = posterior_hazard(bucket, observed);
-    let aged_hazard = match observed {
-        Some(_) => own,
-        None => region.aged_hazard(bucket, kept),
-    };
+    if profile.name == ProfileName::Calibrated {
+        let customer = Component::Customer as usize;
+        values[customer].value = safety_of_hazard(hazard);
+        aged[customer] = safety_of_hazard(aged_hazard);
+    }
+    let level = learned.map_or(Level::Normal, |learned| learned.level);
+    let safety =
+        |values: [f64; 6]| raised(level, SafetyScore::new(six_decimals(profile.mean(values))));
     Some(PoolScore {
-        safety: SafetyScore::new(six_decimals(safety)),
-        aged_safety: SafetyScore::new(six_decimals(profile.mean(aged))),
-        hazard: own,
+        safety: safety(values.map(|one| one.value)),
+        aged_safety: safety(aged),
+        hazard,
         aged_hazard,
         log_spread: region.log_spread(kept),
         class_kept: kept,
         values,
+        learned: learned.copied(),
     })
+}
+
+/// The safety of a pool while its live status lasts.
+fn raised(level: Level, safety: SafetyScore) -> SafetyScore {
+    match level {
+        Level::Normal => safety,
+        _ => SafetyScore::new(six_decimals(Fraction::clamped(
+            1.0 - level.raised(safety.as_risk()).value(),
+        ))),
+    }
 }
 
 /// What the slice says of a component; `None` where it says nothing.
@@ -145,7 +193,7 @@ fn evidence(
     row: usize,
     component: Component,
     bucket: AdvisorBucket,
-    observed: Option<Observed>,
+    reported: Option<f64>,
 ) -> Option<ComponentValue> {
     let view = slice.pool(row)?;
     let seen = |value| Some(ComponentValue { value, basis: Basis::Observed });
@@ -176,10 +224,7 @@ fn evidence(
             );
             Some(ComponentValue { value, basis: Basis::Catalogue })
         }
-        Component::Customer => {
-            observed?;
-            seen(customer_component(bucket, observed))
-        }
+        Component::Customer => seen(component_of_hazard(reported?)),
     }
 }
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::{Fraction, Weights, WeightsError};
 
-use super::feedback_weight::feedback_weight;
+use learning::feedback_weight;
 
 /// Which profile scores pools.
 #[derive(
@@ -20,8 +20,8 @@ pub enum ProfileName {
     /// `0.60 − w` advisor, 0.30 volatility, 0.10 structural and `w` the customer's own history.
     #[default]
     Adaptive,
-    /// One less the probability of an interruption within 30 days by a learned model. It needs a
-    /// model that this version does not have.
+    /// One less the probability of an interruption within 30 days, by what was reported of the pool and
+    /// its relatives; by the advisor's class alone where nothing was.
     Calibrated,
 }
 
@@ -77,7 +77,7 @@ pub struct Profile {
     pub name: ProfileName,
     /// Changes whenever the formula or its table does.
     pub version: &'static str,
-    /// The weight of the customer's own history, 0 to 0.25.
+    /// The weight of what was reported: 0 to 0.25, and 1 where nothing else counts.
     pub feedback_weight: f64,
     weights: Weights<6>,
 }
@@ -85,12 +85,6 @@ pub struct Profile {
 /// Why there is no such profile.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ProfileError {
-    /// It needs a learned model.
-    #[error(
-        "the profile `calibrated` needs a hazard model that was learned from reported \
-         interruptions and exposure; none is active, so choose `adaptive` or `public_data`"
-    )]
-    NeedsLearnedData,
     /// The weights are none.
     #[error(transparent)]
     Weights(#[from] WeightsError),
@@ -100,7 +94,7 @@ impl Profile {
     /// A profile with so many instance-hours of the customer's own history.
     ///
     /// # Errors
-    /// A profile that needs what this version does not have, or weights that do not add up to one.
+    /// Weights that do not add up to one.
     pub fn new(name: ProfileName, feedback_hours: u64) -> Result<Profile, ProfileError> {
         let (feedback_weight, weights) = match name {
             ProfileName::PublicData => (0.0, [0.60, 0.25, 0.10, 0.05, 0.0, 0.0]),
@@ -108,7 +102,7 @@ impl Profile {
                 let own = feedback_weight(feedback_hours);
                 (own, [0.60 - own, 0.30, 0.0, 0.0, 0.10, own])
             }
-            ProfileName::Calibrated => return Err(ProfileError::NeedsLearnedData),
+            ProfileName::Calibrated => (1.0, [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]),
         };
         Ok(Profile { name, version: "1", feedback_weight, weights: Weights::new(weights)? })
     }
@@ -166,19 +160,13 @@ mod tests {
         #[test]
         fn weights_add_up_to_one_for_all_hours(hours in 0_u64..2_000_000, exact in any::<u64>()) {
             for hours in [hours, exact] {
-                for name in [ProfileName::PublicData, ProfileName::Adaptive] {
+                for name in [ProfileName::PublicData, ProfileName::Adaptive, ProfileName::Calibrated] {
                     let profile = Profile::new(name, hours).unwrap();
                     let sum: f64 = profile.components().map(|(_, weight)| weight).sum();
                     prop_assert!((sum - 1.0).abs() < 1e-12);
                 }
             }
         }
-    }
-
-    #[test]
-    fn the_calibrated_profile_says_what_it_lacks() {
-        let error = Profile::new(ProfileName::Calibrated, 0).unwrap_err();
-        assert!(error.to_string().contains("learned"), "{error}");
     }
 
     #[test]

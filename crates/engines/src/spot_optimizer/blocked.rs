@@ -106,9 +106,11 @@ fn nothing_passes(scene: &Scene<'_>, judged: &Judged) -> Block {
     }
     let most =
         judged.counts.iter().max_by_key(|(code, count)| (**count, std::cmp::Reverse(**code)));
+    let code = most.map_or(ReasonCode::TooFewPools, |(code, _)| *code);
+    let by_status = matches!(code, ReasonCode::PoolConfirmedRisky | ReasonCode::PoolUncertain);
     Block {
-        code: most.map_or(ReasonCode::TooFewPools, |(code, _)| *code),
-        layer: None,
+        code,
+        layer: by_status.then_some((5, None)),
         message: format!("no pool passes ({reasons})"),
     }
 }

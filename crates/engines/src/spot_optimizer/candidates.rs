@@ -132,6 +132,9 @@ impl Judge<'_> {
         if gate.not_cheaper {
             return Some(ReasonCode::SpotNotCheaper);
         }
+        if gate.unrest.is_some() {
+            return gate.unrest;
+        }
         if safety < policy.layers.min_safety_score.value() {
             return Some(ReasonCode::SafetyBelowMinimum);
         }
@@ -171,6 +174,9 @@ impl Judge<'_> {
                     vec![("safety_score", safety), ("min_safety_score", least)],
                 )
             }
+            ReasonCode::PoolConfirmedRisky
+            | ReasonCode::PoolUncertain
+            | ReasonCode::InterruptionLoop => unrest(score, code),
             ReasonCode::SpotNotCheaper => {
                 let (spot, list) = (dollars(view.price), dollars(view.on_demand));
                 let (spot, list) = (spot.unwrap_or(0.0), list.unwrap_or(0.0));
@@ -230,6 +236,30 @@ impl Judge<'_> {
             other => (other.meaning().to_owned(), Vec::new()),
         }
     }
+}
+
+/// What was reported of a pool that nothing new goes to.
+fn unrest(score: Option<&PoolScore>, code: ReasonCode) -> (String, Vec<(&'static str, f64)>) {
+    let learned = score.and_then(|score| score.learned);
+    let hazard = learned.map_or(0.0, |learned| learned.events_per_1000h);
+    let numbers = vec![("interruptions_per_1000_hours", hazard)];
+    let detail = match (code, learned.and_then(|learned| learned.calm_hours)) {
+        (ReasonCode::PoolConfirmedRisky, _) => {
+            "several customers are losing capacity in it now, more than chance explains; nothing may \
+             be held there"
+                .to_owned()
+        }
+        (ReasonCode::InterruptionLoop, _) => {
+            "more of your instances were lost in it within six hours than you have there, so that \
+             replacements were lost too; it is left alone until six hours pass without that"
+                .to_owned()
+        }
+        (_, Some(hours)) => format!(
+            "it was not normal until {hours:.1} hours ago; nothing new goes there for an hour"
+        ),
+        _ => "several customers lost capacity in it within the hour; nothing new goes there".to_owned(),
+    };
+    (detail, numbers)
 }
 
 /// A pool as the subject of a remark.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use facts::cluster::{Node, well_known};
 use facts::decision::{AllocatedPool, LayerVerdict, PriceUsed};
 use facts::names::CapacityType;
+use learning::cross_customer::Level;
 use market::MarketSlice;
 use units::{Bytes, Fraction, MilliCpu, SafetyScore, UsdPerHour};
 
@@ -12,6 +13,7 @@ use super::Scene;
 use super::capacity::size_of;
 use super::recommendation::{basis_name, rate, rounded};
 use crate::safety::{self, Holding};
+use crate::scoring::PoolScore;
 
 /// The nodes of a cluster by pool.
 #[derive(Debug, Default)]
@@ -38,6 +40,7 @@ pub(super) struct CurrentPool {
     /// Interruptions per hour of a spot node; `None` when not known.
     hazard: Option<f64>,
     safety: Option<SafetyScore>,
+    level: Option<Level>,
     price: Option<PriceUsed>,
 }
 
@@ -67,6 +70,7 @@ pub(super) fn current(scene: &Scene<'_>) -> Current {
             usd_per_hour: UsdPerHour::ZERO,
             hazard: facts.hazard,
             safety: facts.safety,
+            level: facts.level,
             price: None,
         });
         pool.nodes += 1;
@@ -138,6 +142,7 @@ impl Current {
                 share: pool.vcpu.cores() / total.max(1e-9),
                 spot: (pool.bought == CapacityType::Spot)
                     .then(|| pool.safety.map(SafetyScore::value)),
+                level: pool.level,
             })
             .collect();
         safety::measure(&holdings, &scene.policy.layers)
@@ -166,7 +171,7 @@ impl Current {
                 safety_score: pool.safety.filter(|_| spot),
                 layers: if spot {
                     let safety = pool.safety.map(SafetyScore::value);
-                    safety::of_pool(share, safety, &scene.policy.layers)
+                    safety::of_pool(share, safety, pool.level, &scene.policy.layers)
                 } else {
                     Vec::new()
                 },
@@ -189,6 +194,7 @@ struct NodeFacts {
     observed_at: Option<jiff::Timestamp>,
     hazard: Option<f64>,
     safety: Option<SafetyScore>,
+    level: Option<Level>,
 }
 
 /// The size of a node's type as sold, where the market knows it.
@@ -209,6 +215,8 @@ fn facts_of(scene: &Scene<'_>, node: &Node) -> NodeFacts {
                 let score = scene.evidence.existing_scores.score(row);
                 facts.hazard = score.map(|score| score.aged_hazard);
                 facts.safety = score.map(|score| score.safety);
+                facts.level =
+                    score.filter(|_| scene.evidence.learned.is_some()).map(PoolScore::level);
                 let basis = slice.pools.price_basis.get(row).copied();
                 let price = slice.pools.price.get(row).copied().flatten();
                 facts.price = price.zip(basis).map(|(price, basis)| (price, basis_name(basis)));

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use facts::cluster::{ClusterState, Node, well_known};
 use facts::decision::DataSource;
 use facts::names::{Architecture, InstanceType, OperatingSystem, Region, Zone};
+use facts::reason::ReasonCode;
 use jiff::Timestamp;
+use learning::cross_customer::Level;
 use market::{InstanceFilter, MarketSlice, NoSpotPrice, PriceBasis, SliceRequest};
 use serde::{Deserialize, Serialize};
 use units::{Hours, Usd};
@@ -17,6 +19,7 @@ use super::capacity;
 use super::policy::SpotPolicy;
 use crate::bin_packing::{region_of, sources, to_the_hour};
 use crate::engine::Sources;
+use crate::learned::{LearnedRow, LearnedWord};
 use crate::scoring::{PoolScore, Profile, ProfileError, ProfileName, RegionPrior, score_pool};
 use crate::spot_model::ModelWord;
 
@@ -71,6 +74,9 @@ pub struct SpotEvidence {
     /// What the active model said of the pools, where one is active.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub word: Option<ModelWord>,
+    /// What reported interruptions say of the pools, where reports are kept and say anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learned: Option<LearnedWord>,
     /// The profile, or why there is none.
     #[serde(skip)]
     pub(super) profile: Option<Result<Profile, ProfileError>>,
@@ -110,6 +116,8 @@ pub(super) struct Gate {
     pub went_stale: bool,
     /// Whether spot costs as much as On-Demand or more.
     pub not_cheaper: bool,
+    /// Why nothing new goes there now, by what was reported lately.
+    pub unrest: Option<ReasonCode>,
     /// Age of the class in days.
     pub class_days: f64,
 }
@@ -134,23 +142,44 @@ struct Recorded {
     sources: Vec<DataSource>,
     #[serde(default)]
     word: Option<ModelWord>,
+    #[serde(default)]
+    learned: Option<LearnedWord>,
 }
 
 impl From<Recorded> for SpotEvidence {
     fn from(recorded: Recorded) -> SpotEvidence {
-        let Recorded { scoring, offered, existing, sources, word } = recorded;
-        let profile = Profile::new(scoring.profile, scoring.feedback_hours);
+        let Recorded { scoring, offered, existing, sources, word, learned } = recorded;
+        let collective = learned.as_ref().map_or(0, |learned| learned.hours);
+        let hours = scoring.feedback_hours.max(collective);
+        let profile = Profile::new(scoring.profile, hours);
         let said = |of: fn(&ModelWord) -> &Vec<Option<f64>>| {
             word.as_ref().map_or(&[][..], |word| of(word).as_slice())
         };
-        let table = |slice: Option<&MarketSlice>, said: &[Option<f64>]| match (slice, &profile) {
-            (Some(slice), Ok(profile)) => ScoreTable::of(slice, profile, &scoring, said),
-            _ => ScoreTable::default(),
+        let taught = |of: fn(&LearnedWord) -> &Vec<LearnedRow>| {
+            learned.as_ref().map_or(&[][..], |learned| of(learned).as_slice())
         };
+        let table =
+            |slice: Option<&MarketSlice>, said: &[Option<f64>], taught: &[LearnedRow]| match (
+                slice, &profile,
+            ) {
+                (Some(slice), Ok(profile)) => {
+                    ScoreTable::of(slice, profile, &scoring, said, taught)
+                }
+                _ => ScoreTable::default(),
+            };
         SpotEvidence {
-            offered_scores: table(offered.as_ref(), said(|word| &word.offered)),
-            existing_scores: table(existing.as_ref(), said(|word| &word.existing)),
+            offered_scores: table(
+                offered.as_ref(),
+                said(|word| &word.offered),
+                taught(|learned| &learned.offered),
+            ),
+            existing_scores: table(
+                existing.as_ref(),
+                said(|word| &word.existing),
+                taught(|learned| &learned.existing),
+            ),
             word,
+            learned,
             scoring,
             offered,
             existing,
@@ -228,7 +257,16 @@ pub(super) fn gather(need: &SpotNeed, world: &Sources<'_>) -> SpotEvidence {
         }
     });
     sources.extend(word.as_ref().map(named));
-    SpotEvidence::from(Recorded { scoring: need.scoring, offered, existing, sources, word })
+    let learned = world.learned.filter(|_| offered.is_some()).map(|learned| {
+        let ask = |slice: &Option<MarketSlice>| {
+            slice.as_ref().map_or_else(Vec::new, |slice| (learned.ask)(market, slice))
+        };
+        LearnedWord { hours: learned.hours, offered: ask(&offered), existing: ask(&existing) }
+    });
+    let learned = learned.filter(|word| word.hours > 0 || word.knows());
+    sources.extend(learned.as_ref().map(reported));
+    let scoring = need.scoring;
+    SpotEvidence::from(Recorded { scoring, offered, existing, sources, word, learned })
 }
 
 impl ScoreTable {
@@ -238,11 +276,18 @@ impl ScoreTable {
         profile: &Profile,
         choice: &ScoringChoice,
         said: &[Option<f64>],
+        taught: &[LearnedRow],
     ) -> ScoreTable {
         let region = RegionPrior::of(slice.bucket_counts);
-        // Nobody has reported interruptions yet; each pool keeps the prior of its class.
+        // A pool of which nothing was reported keeps the prior of its class.
+        let mut learned: Vec<Option<&LearnedRow>> = vec![None; slice.len()];
+        for one in taught {
+            if let Some(place) = learned.get_mut(one.row as usize) {
+                *place = Some(one);
+            }
+        }
         let score = |row: usize| {
-            let score = score_pool(slice, row, profile, &region, None)?;
+            let score = score_pool(slice, row, profile, &region, learned[row])?;
             Some(match said.get(row).copied().flatten() {
                 Some(events) => score.by_model(events / 1000.0, choice.model_as_advisor, profile),
                 None => score,
@@ -270,7 +315,12 @@ impl ScoreTable {
         });
         let zones: BTreeSet<&Zone> = slice.pools.zone.iter().flatten().collect();
         let zones: Vec<Zone> = zones.into_iter().cloned().collect();
-        let gates = (0..slice.len()).map(|row| gate(slice, row, &scores, &zones)).collect();
+        let gates = (0..slice.len())
+            .map(|row| Gate {
+                unrest: learned[row].and_then(unrest),
+                ..gate(slice, row, &scores, &zones)
+            })
+            .collect();
         let order = keyed.into_iter().map(|(_, row)| row).collect();
         ScoreTable { scores, order, gates, zones }
     }
@@ -294,6 +344,35 @@ fn named(word: &ModelWord) -> DataSource {
     }
 }
 
+/// Reports as one of the sources.
+fn reported(word: &LearnedWord) -> DataSource {
+    DataSource {
+        dataset: "interruption_feedback".to_owned(),
+        source: format!("reported interruptions in {} instance-hours", word.hours),
+        observed_from: None,
+        observed_until: None,
+        age_hours: None,
+        rows: word.offered.len().saturating_add(word.existing.len()) as u64,
+    }
+}
+
+/// Hours without anything unusual before a pool is used anew.
+const CALM_HOURS: f64 = 1.0;
+
+/// Why nothing new goes to a pool now.
+fn unrest(row: &LearnedRow) -> Option<ReasonCode> {
+    match row.level {
+        Level::ConfirmedRisky => return Some(ReasonCode::PoolConfirmedRisky),
+        Level::Uncertain => return Some(ReasonCode::PoolUncertain),
+        Level::Normal => {}
+    }
+    if row.loops {
+        return Some(ReasonCode::InterruptionLoop);
+    }
+    // Written so that an age that is no number lets nothing through.
+    row.calm_hours.is_some_and(|calm| !(calm >= CALM_HOURS)).then_some(ReasonCode::PoolUncertain)
+}
+
 fn gate(slice: &MarketSlice, row: usize, scores: &[Option<PoolScore>], zones: &[Zone]) -> Gate {
     let view = slice.pool(row);
     let zone = view.and_then(|view| zones.binary_search(view.zone?).ok());
@@ -308,6 +387,7 @@ fn gate(slice: &MarketSlice, row: usize, scores: &[Option<PoolScore>], zones: &[
         safety: scores.get(row).and_then(Option::as_ref).map(|score| score.safety.value()),
         price,
         went_stale: slice.pools.no_spot_price.get(row) == Some(&Some(NoSpotPrice::Stale)),
+        unrest: None,
         not_cheaper: view.is_some_and(|view| {
             view.price.zip(view.on_demand).is_some_and(|(spot, list)| spot >= list)
         }),

@@ -195,9 +195,11 @@ fn remark(
     verdict: &mut Verdict<SpotRecommendation>,
 ) {
     if !solution.spot.is_empty() {
-        let message = "the live status of the pools is not known; layer 5 holds for want of \
-                       reports, not by proof";
-        warn(verdict, ReasonCode::PoolStatusUnknown, message.to_owned());
+        if !scene.watched() {
+            let message = "the live status of the pools is not known; layer 5 holds for want of \
+                           reports, not by proof";
+            warn(verdict, ReasonCode::PoolStatusUnknown, message.to_owned());
+        }
         if offers.zone_unknown > 0 {
             let message = format!(
                 "{} pools that pass get no share, since their zone is not known",
@@ -266,7 +268,12 @@ fn whole_nodes(
     if proposal.pools.iter().any(|pool| pool.capacity_type == CapacityType::OnDemand) {
         useful.push(on_demand.useful);
     }
-    let broken = proposal::broken_in_whole_nodes(&proposal.pools, &useful, &scene.policy.layers);
+    let broken = proposal::broken_in_whole_nodes(
+        &proposal.pools,
+        &useful,
+        scene.watched(),
+        &scene.policy.layers,
+    );
     if broken.is_empty() {
         return;
     }

@@ -2,6 +2,7 @@
 
 use facts::decision::{AllocatedPool, LayerVerdict, PriceUsed};
 use facts::names::CapacityType;
+use learning::cross_customer::Level;
 use units::Fraction;
 
 use super::Scene;
@@ -63,15 +64,17 @@ pub(super) fn propose(
             observed_at: on_demand.observed_at,
         });
     }
-    found.layers = safety::measure(&holdings(&found.pools), &scene.policy.layers);
+    found.layers = safety::measure(&holdings(&found.pools, scene.watched()), &scene.policy.layers);
     found
 }
 
 /// Layers that no longer hold when every pool holds whole instances, with what they measure then.
-/// `useful` tells the useful processors of an instance of each pool.
+/// `useful` tells the useful processors of an instance of each pool, `watched` whether reports are
+/// kept.
 pub(super) fn broken_in_whole_nodes(
     pools: &[AllocatedPool],
     useful: &[f64],
+    watched: bool,
     limits: &SafetyLimits,
 ) -> Vec<LayerVerdict> {
     let sizes: Vec<f64> = pools
@@ -80,7 +83,7 @@ pub(super) fn broken_in_whole_nodes(
         .map(|(pool, useful)| pool.nodes.unwrap_or(0) as f64 * useful)
         .collect();
     let total: f64 = sizes.iter().sum();
-    let mut held = holdings(pools);
+    let mut held = holdings(pools, watched);
     for (holding, size) in held.iter_mut().zip(&sizes) {
         holding.share = size / total.max(1e-9);
     }
@@ -89,7 +92,7 @@ pub(super) fn broken_in_whole_nodes(
     layers
 }
 
-fn holdings(pools: &[AllocatedPool]) -> Vec<Holding<'_>> {
+fn holdings(pools: &[AllocatedPool], watched: bool) -> Vec<Holding<'_>> {
     pools
         .iter()
         .map(|pool| Holding {
@@ -97,6 +100,8 @@ fn holdings(pools: &[AllocatedPool]) -> Vec<Holding<'_>> {
             share: pool.share.value(),
             spot: (pool.capacity_type == CapacityType::Spot)
                 .then(|| pool.safety_score.map(units::SafetyScore::value)),
+            // Nothing is proposed in a pool that is not normal.
+            level: watched.then_some(Level::Normal),
         })
         .collect()
 }
@@ -120,7 +125,12 @@ fn spot_pool(
         price_basis: Some(basis_name(view.price_basis).to_owned()),
         nodes: Some(whole(share * capacity.vcpu, pool.useful)),
         safety_score: Some(score.safety),
-        layers: safety::of_pool(share, Some(score.safety.value()), &scene.policy.layers),
+        layers: safety::of_pool(
+            share,
+            Some(score.safety.value()),
+            scene.watched().then(|| score.level()),
+            &scene.policy.layers,
+        ),
     })
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use facts::names::{InstanceType, Zone, ZoneId};
 use jiff::Timestamp;
+use learning::Horizon;
+use learning::cross_customer::Level;
 use market::{AdvisorBucket, MarketSlice, PriceBasis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,7 +13,8 @@ use units::{Bytes, Fraction, PoolRisk, SafetyScore, Usd, UsdPerHour};
 
 use super::capacity::useful_vcpu;
 use super::evidence::SpotEvidence;
-use crate::scoring::{Basis, Component, Horizon, InterruptionProbability, PoolScore, Profile};
+use crate::learned::LearnedRow;
+use crate::scoring::{Basis, Component, InterruptionProbability, PoolScore, Profile};
 
 /// A pool that is worth using.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +59,9 @@ pub struct SpotRecommendation {
     pub full_cost: FullCost,
     /// What the advisor says.
     pub advisor: AdvisorEvidence,
+    /// What reported interruptions say; absent where nothing is known of the pool and its relatives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learned: Option<LearnedEvidence>,
     /// What one instance saves in a month (730 hours) over the same one On-Demand; `null` when
     /// unknown. The figures of several pools do not add up.
     pub estimated_savings_usd_per_month: Option<Usd>,
@@ -104,6 +110,38 @@ pub struct AdvisorEvidence {
     pub age_hours: Option<f64>,
     /// How much of the class is still worth something at that age, 0 to 1.
     pub class_kept: Fraction,
+}
+
+/// What reported interruptions say of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LearnedEvidence {
+    /// Interruptions that are expected in 1,000 instance-hours.
+    pub interruptions_per_1000_hours: f64,
+    /// Lower end of the 90 % interval of that.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// How much of it the pool's own reports are, 0 to 1; the rest are its class and its relatives.
+    pub own_weight: f64,
+    /// The live status.
+    pub status: Level,
+    /// Whether customers share the pool by its zone's name, which may mean another place in another
+    /// account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared_by_zone_name: bool,
+}
+
+impl From<LearnedRow> for LearnedEvidence {
+    fn from(row: LearnedRow) -> LearnedEvidence {
+        LearnedEvidence {
+            interruptions_per_1000_hours: row.events_per_1000h,
+            low: row.low,
+            high: row.high,
+            own_weight: row.own_weight,
+            status: row.level,
+            shared_by_zone_name: row.by_name,
+        }
+    }
 }
 
 /// Describes one pool; `None` for a row without price or score.
@@ -166,6 +204,7 @@ pub(super) fn recommend(
             interruptions_per_1000_hours: rounded(score.aged_hazard * 1000.0, 1e6),
             interruption_cost_usd_per_vcpu: lost,
         },
+        learned: score.learned.map(LearnedEvidence::from),
         advisor: AdvisorEvidence {
             bucket,
             label: bucket_label(bucket).to_owned(),

@@ -64,7 +64,12 @@ pub(super) fn of_ranking(
             ),
         );
     }
-    if scene.profile.name == ProfileName::Adaptive {
+    if scene.evidence.learned.is_none() && scene.profile.name == ProfileName::Calibrated {
+        let message =
+            "no interruptions were reported; the learned risk is that of the advisor's class";
+        warn(ReasonCode::NoCustomerEvidence, message.to_owned());
+    }
+    if scene.evidence.learned.is_none() && scene.profile.name == ProfileName::Adaptive {
         warn(
             ReasonCode::NoCustomerEvidence,
             format!(

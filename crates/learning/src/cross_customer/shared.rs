@@ -129,8 +129,8 @@ mod tests {
     fn a_liar_weighs_no_more_than_all_others() {
         let honest = [part(1, 1.0, 5_000.0), part(2, 2.0, 5_000.0)];
         let liar = part(3, 10_000.0, 1e9);
-        let found = SharedEvidence::of(&[honest[0], honest[1], liar], 1_000.0)
-            .learned_by(Some(&honest[0]));
+        let found =
+            SharedEvidence::of(&[honest[0], honest[1], liar], 1_000.0).learned_by(Some(&honest[0]));
         // Its own 5,000 hours, those of the other, and as much as those of the liar.
         assert_eq!(found.exposure_hours, 15_000.0);
         assert!(found.interruptions < 3.1, "{found:?}");

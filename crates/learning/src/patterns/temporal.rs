@@ -4,7 +4,7 @@ use super::{Finding, LEAST_EXPECTED, Rate, deviations, overall};
 use crate::class_prior::OVER_DISPERSION;
 use crate::history::Evidence;
 
-/// Interruptions and exposure by hour of the week, in the local time of the region.
+/// Interruptions and exposure by hour of the week, in whatever time zone the caller counts in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WeekCounts {
     interruptions: [u64; HOURS],
@@ -45,6 +45,17 @@ impl WeekCounts {
     pub fn interrupted(&mut self, weekday: u8, hour: u8) {
         if let Some(count) = place(weekday, hour).and_then(|at| self.interruptions.get_mut(at)) {
             *count = count.saturating_add(1);
+        }
+    }
+
+    /// Counts several interruptions and instance-seconds at risk in an hour of the week: 0 is midnight on
+    /// Monday, 167 the last hour of Sunday; nothing beyond.
+    pub fn add(&mut self, hour_of_week: usize, interruptions: u64, instance_seconds: u64) {
+        let counts = self.interruptions.get_mut(hour_of_week);
+        if let (Some(count), Some(seconds)) = (counts, self.exposure_seconds.get_mut(hour_of_week))
+        {
+            *count = count.saturating_add(interruptions);
+            *seconds = seconds.saturating_add(instance_seconds);
         }
     }
 

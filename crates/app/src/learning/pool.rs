@@ -1,0 +1,277 @@
+//! One pool as it is held in memory: what each customer saw of it, and what happened lately.
+
+use std::collections::BTreeMap;
+
+use facts::names::{InstanceType, Region};
+use jiff::Timestamp;
+use learning::cross_customer::{
+    Baseline, Contribution, Customer, Report, Reporter, SharedEvidence,
+};
+use learning::{Evidence, Origin, RunningEvidence, day_of};
+use store::{ExposureRow, InterruptionRow, LevelKey, PoolDay};
+
+/// A pool: a type in a zone, by the zone's id where it is known.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PoolKey {
+    pub(crate) region: Region,
+    pub(crate) zone_key: String,
+    pub(crate) instance_type: InstanceType,
+}
+
+/// A pool.
+#[derive(Default)]
+pub(crate) struct Pool {
+    pub(super) holdings: BTreeMap<u32, Holding>,
+    /// Reports of the last days, in no order.
+    pub(super) recent: Vec<Recent>,
+    /// What all say together, and of which day that is.
+    shared: Option<(i64, SharedEvidence)>,
+    /// What is usual here, and until when that is believed.
+    pub(super) usual: Option<(Timestamp, Baseline)>,
+    /// Whether what was learned of it is to be written down anew.
+    pub(super) is_dirty: bool,
+}
+
+/// What a customer saw of a pool.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Holding {
+    evidence: RunningEvidence,
+    pub(super) interruptions: u64,
+    pub(super) exposure_seconds: u64,
+    /// The most instances of one report.
+    most: u32,
+    clusters: Vec<ClusterHold>,
+}
+
+/// What a cluster had in a pool when it was last heard of.
+#[derive(Clone, Copy, Debug)]
+struct ClusterHold {
+    cluster: u32,
+    until: i64,
+    instances: u32,
+}
+
+/// A report of an interruption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Recent {
+    pub(super) customer: u32,
+    pub(super) second: i64,
+    pub(super) instance: Option<u64>,
+    pub(super) reporter: Reporter,
+}
+
+/// Others believe a single customer with so many hours, where they have less themselves.
+pub(super) const LEAST_HOURS: f64 = 1_000.0;
+
+/// Reports of one customer and pool that are held one by one within a day; beyond, none of them counts
+/// any more.
+const MOST_A_DAY: usize = 256;
+
+/// Instances are taken to be there for so long after they were last reported.
+const BELIEVED_SECONDS: i64 = 24 * 3600;
+
+impl PoolKey {
+    pub(crate) fn level_key(&self) -> LevelKey {
+        LevelKey {
+            region: self.region.to_string(),
+            zone_key: self.zone_key.clone(),
+            instance_type: self.instance_type.to_string(),
+        }
+    }
+
+    pub(crate) fn of_level(key: &LevelKey) -> Option<PoolKey> {
+        Some(PoolKey {
+            region: key.region.parse().ok()?,
+            zone_key: key.zone_key.clone(),
+            instance_type: key.instance_type.parse().ok()?,
+        })
+    }
+
+    /// Whether the zone is known by a name, which may mean another place in another account.
+    pub(crate) fn is_by_name(&self) -> bool {
+        self.zone_key.starts_with(self.region.as_str())
+    }
+}
+
+impl Holding {
+    fn contribution(&self, customer: u32, origin: Origin, now: Timestamp) -> Contribution {
+        Contribution {
+            customer: Customer(customer.into()),
+            evidence: self.evidence.discounted(origin, now),
+            instances: self.most,
+        }
+    }
+
+    /// Instances that the customer has there now, as far as anybody said.
+    pub(super) fn instances(&self, now: Timestamp) -> u32 {
+        let since = now.as_second() - BELIEVED_SECONDS;
+        let there = self.clusters.iter().filter(|hold| hold.until > since);
+        there.fold(0, |sum, hold| sum.saturating_add(hold.instances))
+    }
+
+    /// The cluster with most of them.
+    pub(super) fn largest_cluster(&self, now: Timestamp) -> Option<u32> {
+        let since = now.as_second() - BELIEVED_SECONDS;
+        let there = self.clusters.iter().filter(|hold| hold.until > since && hold.instances > 0);
+        let largest = there.max_by_key(|hold| (hold.instances, std::cmp::Reverse(hold.cluster)));
+        largest.map(|hold| hold.cluster)
+    }
+}
+
+impl Pool {
+    fn changed(&mut self) {
+        self.shared = None;
+        self.is_dirty = true;
+    }
+
+    /// Counts a day that was kept.
+    pub(super) fn add_day(&mut self, customer: u32, origin: Origin, day: &PoolDay) {
+        let holding = self.holdings.entry(customer).or_default();
+        holding.evidence.add(origin, day.day, day.interruptions, day.exposure_seconds);
+        holding.interruptions = holding.interruptions.saturating_add(day.interruptions);
+        holding.exposure_seconds = holding.exposure_seconds.saturating_add(day.exposure_seconds);
+        self.changed();
+    }
+
+    /// Counts an interruption.
+    pub(super) fn interrupt(&mut self, customer: u32, origin: Origin, row: &InterruptionRow) {
+        let holding = self.holdings.entry(customer).or_default();
+        holding.evidence.add(origin, day_of(row.happened_at.as_second()), 1, 0);
+        holding.interruptions = holding.interruptions.saturating_add(1);
+        self.changed();
+    }
+
+    /// Counts a report among those of the last days.
+    pub(super) fn note(&mut self, customer: u32, row: &InterruptionRow) {
+        let second = row.happened_at.as_second();
+        let day = day_of(second);
+        let same = |one: &&Recent| one.customer == customer && day_of(one.second) == day;
+        if self.recent.iter().filter(same).count() >= MOST_A_DAY {
+            return;
+        }
+        self.recent.push(Recent {
+            customer,
+            second,
+            instance: row.instance_id.as_deref().map(numbered),
+            reporter: match row.vouched_by.as_str() {
+                "own_key" => Reporter::OwnKey,
+                "platform" => Reporter::Platform,
+                _ => Reporter::Nobody,
+            },
+        });
+    }
+
+    /// Counts exposure.
+    pub(super) fn expose(&mut self, customer: u32, origin: Origin, row: &ExposureRow) {
+        let holding = self.holdings.entry(customer).or_default();
+        for (day, seconds) in learning::exposed_days(row.instances, row.from, row.until) {
+            holding.evidence.add(origin, day, 0, seconds);
+            holding.exposure_seconds = holding.exposure_seconds.saturating_add(seconds);
+        }
+        self.changed();
+    }
+
+    /// Takes note of how many instances a cluster has there. Rows that end at one instant add up.
+    pub(super) fn hold(&mut self, customer: u32, cluster: u32, row: &ExposureRow) {
+        let holding = self.holdings.entry(customer).or_default();
+        holding.most = holding.most.max(row.instances);
+        let (until, instances) = (row.until.as_second(), row.instances);
+        let known = holding.clusters.iter_mut().find(|hold| hold.cluster == cluster);
+        let before = known.as_ref().map(|hold| hold.instances);
+        match known {
+            None => holding.clusters.push(ClusterHold { cluster, until, instances }),
+            Some(hold) if until > hold.until => {
+                *hold = ClusterHold { cluster, until, instances };
+            }
+            Some(hold) if until == hold.until => {
+                hold.instances = hold.instances.saturating_add(instances);
+            }
+            Some(_) => {}
+        }
+        if before != Some(instances) {
+            self.usual = None;
+        }
+    }
+
+    /// Forgets a customer.
+    pub(super) fn forget(&mut self, customer: u32) {
+        if self.holdings.remove(&customer).is_some() {
+            self.recent.retain(|one| one.customer != customer);
+            self.usual = None;
+            self.changed();
+        }
+    }
+
+    /// What all say together today.
+    pub(super) fn shared(&mut self, origin: Origin, now: Timestamp) -> SharedEvidence {
+        let today = day_of(now.as_second());
+        if let Some((_, shared)) = self.shared.filter(|(day, _)| *day == today) {
+            return shared;
+        }
+        let parts: Vec<Contribution> = self
+            .holdings
+            .iter()
+            .map(|(customer, holding)| holding.contribution(*customer, origin, now))
+            .collect();
+        let shared = SharedEvidence::of(&parts, LEAST_HOURS);
+        self.shared = Some((today, shared));
+        shared
+    }
+
+    /// What a customer learns of the pool; `None` for whoever has nothing there.
+    pub(super) fn learned_by(
+        &mut self,
+        customer: Option<u32>,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Evidence {
+        let shared = self.shared(origin, now);
+        let own = customer.and_then(|customer| {
+            Some(self.holdings.get(&customer)?.contribution(customer, origin, now))
+        });
+        shared.learned_by(own.as_ref())
+    }
+
+    /// Reports as detection reads them.
+    pub(super) fn reports(&self) -> Vec<Report> {
+        self.recent
+            .iter()
+            .filter_map(|one| {
+                Some(Report {
+                    at: Timestamp::from_second(one.second).ok()?,
+                    customer: Customer(one.customer.into()),
+                    instance: one.instance,
+                    reporter: one.reporter,
+                })
+            })
+            .collect()
+    }
+
+    /// How many instances each customer has there now.
+    pub(super) fn instances(&self, now: Timestamp) -> BTreeMap<Customer, u32> {
+        let held = self
+            .holdings
+            .iter()
+            .map(|(customer, holding)| (Customer((*customer).into()), holding.instances(now)));
+        held.filter(|(_, instances)| *instances > 0).collect()
+    }
+
+    /// Reports within so many seconds before an instant: how many, and of one customer where one is
+    /// named.
+    pub(super) fn within(&self, now: Timestamp, seconds: i64, of: Option<u32>) -> u64 {
+        let until = now.as_second();
+        let counts = |one: &&Recent| {
+            one.second <= until
+                && one.second > until - seconds
+                && of.is_none_or(|customer| one.customer == customer)
+        };
+        self.recent.iter().filter(counts).count() as u64
+    }
+}
+
+/// A number for the name of an instance.
+fn numbered(name: &str) -> u64 {
+    let mut bytes = [0_u8; 8];
+    bytes.copy_from_slice(&blake3::hash(name.as_bytes()).as_bytes()[..8]);
+    u64::from_le_bytes(bytes)
+}
