@@ -10,13 +10,14 @@ use jiff::{SignedDuration, Timestamp};
 use jobs::{JobFailure, Running, next_run};
 use market::AdvisorBucket;
 use serde_json::json;
-use store::{AlertRow, ClusterRow, EventRow, JobFilter, JobState, ScheduleRow, Seen};
+use store::{AlertRow, ClusterRow, EventRow, JobFilter, JobState, Seen};
 
 use super::severity_of;
 use super::telling::fact;
 use crate::access::Caller;
 use crate::fetch::FETCH_PRICES;
 use crate::ids::timed_id;
+use crate::own_schedules::OwnSchedule;
 use crate::predict::PoolQuery;
 use crate::{App, Error};
 
@@ -53,28 +54,14 @@ impl App {
     /// # Errors
     /// A store that does not answer.
     pub async fn see_to_watching(&self) -> Result<(), Error> {
-        let known = self.store.schedules().await?.into_iter().find(|row| row.name == SCHEDULE);
-        if known.is_some() {
-            // One that somebody has switched off stays so.
-            return Ok(());
-        }
-        let now = self.clock.now();
-        let caller = Caller::server();
-        let row = ScheduleRow {
-            schedule_id: timed_id(now, SCHEDULE.as_bytes()),
-            name: SCHEDULE.to_owned(),
-            kind: WATCH_CONDITIONS.to_owned(),
+        self.see_to(OwnSchedule {
+            name: SCHEDULE,
+            kind: WATCH_CONDITIONS,
             payload: json!({}),
-            cron: CRON.to_owned(),
-            enabled: true,
-            next_run_at: next_run(CRON, now).map_err(|error| Error::Internal(error.to_string()))?,
-            last_run_at: None,
-            created_by: caller.name.clone(),
-            created_at: now,
-        };
-        let note = self.note(&caller, "schedule.set", SCHEDULE.to_owned(), json!({}));
-        self.store.set_schedule(&row, &note).await?;
-        Ok(())
+            cron: CRON,
+            enabled: None,
+        })
+        .await
     }
 
     /// Looks at every condition; how many stand.
