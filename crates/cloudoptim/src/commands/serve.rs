@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::cli::Serve;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, words};
 use crate::{demo, market_files};
 
 pub(crate) fn run(arguments: &Serve) -> Result<Exit, Failure> {
@@ -143,7 +143,10 @@ async fn see_to_settings(arguments: &Serve, app: &Arc<App>) -> Result<(), Failur
         (&core_platform.core_platform_url, &core_platform.core_platform_webhook_secret);
     app.see_to_core_platform(url.as_deref(), secret.as_deref())
         .await
-        .map_err(|error| Failure::Serve(format!("CORE_PLATFORM_URL: {}", told(&error))))?;
+        .map_err(|error| {
+            let settings = "CORE_PLATFORM_URL with CORE_PLATFORM_WEBHOOK_SECRET";
+            Failure::Serve(format!("{settings}: {}", words(&error)))
+        })?;
     if arguments.demo && !arguments.clusters.no_scans {
         // Whoever looks around does not wait for the quarter of an hour.
         app.plan_scans().await?;
@@ -297,17 +300,6 @@ fn tell(arguments: &Serve, address: SocketAddr, open: bool) {
         );
         eprintln!("  everything; `cloudoptim keys create --role admin --label NAME` ends it");
         tracing::warn!("development mode: no access keys, every call is let in");
-    }
-}
-
-/// What is wrong, down to the field.
-fn told(error: &app::Error) -> String {
-    match error {
-        app::Error::Invalid(fields) => {
-            let words = fields.iter().map(|field| format!("{}: {}", field.pointer, field.detail));
-            words.collect::<Vec<_>>().join("; ")
-        }
-        other => other.to_string(),
     }
 }
 
