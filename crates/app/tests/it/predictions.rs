@@ -13,6 +13,7 @@ use app::predict::{GivenRequest, GivenRows, PoolQuery};
 use clock::{Clock, Hand};
 use jiff::{SignedDuration, Timestamp};
 use market::{Limits, Market, MarketFile, Origin, PRICE_FEATURES, parse};
+use serde_json::json;
 use store::{PredictionFilter, Store};
 use testkit::{Made, made_model};
 use tokio::sync::watch;
@@ -252,4 +253,27 @@ async fn a_model_whose_answers_have_moved_is_told_of_until_it_is_active_no_more(
     let events = place.app.store().events_to_offer(10).await.unwrap();
     let kinds: Vec<&str> = events.iter().map(|event| event.event_type.as_str()).collect();
     assert_eq!(kinds, ["model.drifting", "model.steady"]);
+}
+
+#[tokio::test]
+async fn pools_of_all_clusters_are_one_question_whatever_their_zones_are_called() {
+    let (place, waiting, _) = kept(market::bundled()).await;
+    let app = &place.app;
+    place.upload(&new("1", ModelType::SpotPredictor, true), &spot(0.5)).await.unwrap();
+    for (cluster, other) in [("shop", "eu-west-1b"), ("bank", "nowhere")] {
+        let node = |zone: &str| {
+            json!({ "name": zone, "instance_type": "m5.large", "zone": zone,
+                    "capacity_type": "spot" })
+        };
+        let state = json!({ "region": "us-east-1", "nodes": [node("us-east-1a"), node(other)] });
+        let state = state.to_string().into_bytes();
+        app.keep_snapshot(cluster, state, &Caller::command_line()).await.unwrap();
+    }
+    assert_eq!(app.watch_conditions().await.unwrap(), 4, "two pools of each of two clusters");
+    write(app, waiting).await;
+    let all = PredictionFilter { limit: 10, ..PredictionFilter::default() };
+    let asked = app.store().predictions(&all).await.unwrap();
+    let mut zones: Vec<&str> = asked.iter().map(|row| &*row.pool.zone).collect();
+    zones.sort_unstable();
+    assert_eq!(zones, ["", "", "us-east-1a"], "each pool once, without zones that are none");
 }
