@@ -106,6 +106,18 @@ pub struct Performance {
     pub alerts: Vec<String>,
 }
 
+/// What the newest predictions of a model show.
+pub(crate) struct Measured {
+    /// Outcomes that the measures are made of.
+    pub(crate) count: usize,
+    pub(crate) probabilities: Option<ProbabilityMeasures>,
+    pub(crate) values: Option<ValueMeasures>,
+    pub(crate) drift: Drift,
+    pub(crate) features: Vec<FeatureDrift>,
+    /// What passed a limit.
+    pub(crate) alerts: Vec<String>,
+}
+
 /// What can be said without outcomes.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Drift {
@@ -171,7 +183,34 @@ impl App {
         let forgotten = self.store.forgotten_predictions(model).await?;
         let kept_count = self.store.count_predictions(&of_model).await?;
         let kept_resolved = self.store.count_predictions(&known).await?;
-        let newest = PredictionFilter { limit: MOST_LOOKED_AT, ..known };
+        let measured = self.measured(model).await?;
+        let comparisons = comparison::of(&self.store.shadow_pairs(model, MOST_LOOKED_AT).await?);
+        let probabilities = measured.probabilities;
+        Ok(Performance {
+            model_id: model_id.map(str::to_owned),
+            predictions_count: kept_count + forgotten.predictions,
+            resolved_count: kept_resolved + forgotten.resolved,
+            measured_count: measured.count,
+            as_of: self.clock.now(),
+            accuracy: probabilities.as_ref().map(|found| found.accuracy),
+            precision: probabilities.as_ref().and_then(|found| found.precision),
+            recall: probabilities.as_ref().and_then(|found| found.recall),
+            f1_score: probabilities.as_ref().and_then(|found| found.f1_score),
+            probabilities,
+            values: measured.values,
+            drift: measured.drift,
+            features: measured.features,
+            comparisons,
+            alerts: measured.alerts,
+        })
+    }
+
+    /// What the newest predictions of a model show. Whoever looks every minute looks at no more than
+    /// these, however many there are.
+    pub(crate) async fn measured(&self, model: Uuid) -> Result<Measured, Error> {
+        let of_model = PredictionFilter { model_id: Some(model), ..PredictionFilter::default() };
+        let newest =
+            PredictionFilter { resolved: Some(true), limit: MOST_LOOKED_AT, ..of_model.clone() };
         let resolved = self.store.predictions(&newest).await?;
         let recent = PredictionFilter { limit: RECENT, ..of_model };
         let recent = self.store.predictions(&recent).await?;
@@ -181,7 +220,6 @@ impl App {
         let probabilities = of_probabilities(&pairs(&events));
         let drift = drift(&reference, &recent);
         let features = self.feature_drift(model).await?;
-        let comparisons = comparison::of(&self.store.shadow_pairs(model, MOST_LOOKED_AT).await?);
         let mut alerts = Vec::new();
         if let Some(index) = drift.stability_index.filter(|index| *index > DRIFTED) {
             alerts.push(format!("drift: the stability index is {index:.2}, above {DRIFTED}"));
@@ -203,21 +241,12 @@ impl App {
                 found.calibration_error
             ));
         }
-        Ok(Performance {
-            model_id: model_id.map(str::to_owned),
-            predictions_count: kept_count + forgotten.predictions,
-            resolved_count: kept_resolved + forgotten.resolved,
-            measured_count: resolved.len(),
-            as_of: self.clock.now(),
-            accuracy: probabilities.as_ref().map(|found| found.accuracy),
-            precision: probabilities.as_ref().and_then(|found| found.precision),
-            recall: probabilities.as_ref().and_then(|found| found.recall),
-            f1_score: probabilities.as_ref().and_then(|found| found.f1_score),
+        Ok(Measured {
+            count: resolved.len(),
             probabilities,
             values: of_values(&pairs(&values)),
             drift,
             features,
-            comparisons,
             alerts,
         })
     }
@@ -274,14 +303,9 @@ impl App {
             }
             let mut found = Vec::new();
             for model in self.served_models() {
-                let id = model.model_id.to_string();
-                if let Ok(performance) = self.performance(Some(&id)).await {
-                    found.extend(
-                        performance
-                            .alerts
-                            .into_iter()
-                            .map(|alert| format!("{}: {alert}", model.name)),
-                    );
+                if let Ok(measured) = self.measured(model.model_id).await {
+                    let alerts = measured.alerts.into_iter();
+                    found.extend(alerts.map(|alert| format!("{}: {alert}", model.name)));
                 }
             }
             for alert in found.iter().filter(|alert| !said.contains(alert)) {

@@ -104,12 +104,7 @@ impl App {
         let mut standing = Vec::new();
         for served in self.served_models() {
             let model_id = served.model_id.to_string();
-            let measured = match self.performance(Some(&model_id)).await {
-                Ok(measured) => measured,
-                // It was removed just now.
-                Err(Error::NotFound(_)) => continue,
-                Err(error) => return Err(error),
-            };
+            let measured = self.measured(served.model_id).await?;
             if measured.alerts.is_empty() {
                 continue;
             }
@@ -121,7 +116,7 @@ impl App {
                     "model_id": model_id,
                     "alerts": measured.alerts,
                     "stability_index": measured.drift.stability_index,
-                    "measured_count": measured.measured_count,
+                    "measured_count": measured.count,
                 }),
                 link: Some(format!("/api/v1/ml/models/{model_id}/performance")),
                 ..condition("model.drifting", format!("model:{model_id}"), now)
