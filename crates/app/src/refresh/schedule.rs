@@ -109,7 +109,8 @@ impl App {
     /// Makes a schedule, or changes the one of its name.
     ///
     /// # Errors
-    /// Fields that are wrong, no such model, a store that does not answer.
+    /// Fields that are wrong, no such model, the name of a schedule that does something else, a store
+    /// that does not answer.
     pub async fn schedule_refresh(
         &self,
         wanted: &NewSchedule,
@@ -156,6 +157,11 @@ impl App {
             }
         };
         let row = self.schedule_row(&name, &cron, &payload, wanted.enabled, caller)?;
+        let all = self.store.schedules().await?;
+        if all.iter().any(|one| one.name == name && one.kind != REFRESH_MODEL) {
+            let why = format!("`{name}` is a schedule of another kind; expected another name");
+            return Err(Error::Taken(why));
+        }
         let detail =
             json!({ "cron": cron, "enabled": wanted.enabled, "model_id": wanted.model_id });
         let note = self.note(caller, "schedule.set", name, detail);

@@ -320,6 +320,9 @@ async fn a_watch_that_somebody_switched_off_stays_off() {
     // The server starts again.
     let after = watch().await;
     assert_eq!((after.schedule_id, after.enabled), (made.schedule_id, false));
+    // Nor does a refresh take its place by taking its name.
+    let taken = place.app.schedule_refresh(&daily(&made.name), &caller).await;
+    assert!(matches!(taken, Err(Error::Taken(_))), "{taken:?}");
     place.stop().await;
 }
 
