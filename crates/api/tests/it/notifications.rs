@@ -315,11 +315,14 @@ async fn the_core_platform_gets_everything_as_the_operator_has_set_it() {
     let other = fixture.receiver.url("/other");
     fixture.app.see_to_core_platform(Some(&other), Some(&secret)).await.unwrap();
     let tried = post(&fixture.router, &format!("{CHANNELS}/core-platform/test"), "{}").await;
+    // Whatever somebody has made under its name before.
+    fixture.channel(&json!({ "name": "core-platform", "kind": "slack", "url": url })).await;
     assert_eq!(json_of(tried).await["state"], "delivered");
     let paths: Vec<String> = fixture.receiver.posted().into_iter().map(|one| one.path).collect();
     assert_eq!(paths, ["/events", "/other"]);
     assert!(
         fixture.app.see_to_core_platform(Some("http://10.0.0.1/"), Some(&secret)).await.is_err()
+    assert_eq!(channels[0]["kind"], "webhook");
     );
 }
 
