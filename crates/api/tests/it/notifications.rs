@@ -116,6 +116,15 @@ async fn a_stale_snapshot_is_told_when_it_is_and_when_it_is_no_more() {
         .collect();
     assert_eq!(kinds, ["snapshot.fresh", "snapshot.stale"]);
     // The token of the address is shown nowhere.
+    let of = async |kind: &str| {
+        let path = format!("/api/v1/ml/notifications/events?event_type={kind}");
+        json_of(get(&fixture.router, &path).await).await
+    };
+    assert_eq!(of("*").await.as_array().unwrap().len(), 2);
+    assert_eq!(of("snapshot.stale").await.as_array().unwrap().len(), 1);
+    for wrong in ["snapshot", "snapshot*", "snapshot.stail", ""] {
+        assert_eq!(of(wrong).await["errors"][0]["pointer"], "/event_type", "{wrong}");
+    }
     for path in [CHANNELS, DELIVERIES, "/api/v1/ml/audit"] {
         let text = String::from_utf8(bytes(get(&fixture.router, path).await).await).unwrap();
         assert!(!text.contains("hidden") && !text.contains("whsec_"), "{path}: {text}");
