@@ -4,6 +4,7 @@ use clock::Hand;
 use jiff::SignedDuration;
 use notify::guard::Rules;
 use notify::{MailServer, Secret, Sender, signature};
+use store::{JobEnd, NewJob, Uuid};
 use testkit::{FakeMail, FakeReceiver};
 
 use super::findings::found;
@@ -115,7 +116,6 @@ async fn a_stale_snapshot_is_told_when_it_is_and_when_it_is_no_more() {
         .map(|event| event["event_type"].as_str().unwrap())
         .collect();
     assert_eq!(kinds, ["snapshot.fresh", "snapshot.stale"]);
-    // The token of the address is shown nowhere.
     let of = async |kind: &str| {
         let path = format!("/api/v1/ml/notifications/events?event_type={kind}");
         json_of(get(&fixture.router, &path).await).await
@@ -125,6 +125,7 @@ async fn a_stale_snapshot_is_told_when_it_is_and_when_it_is_no_more() {
     for wrong in ["snapshot", "snapshot*", "snapshot.stail", ""] {
         assert_eq!(of(wrong).await["errors"][0]["pointer"], "/event_type", "{wrong}");
     }
+    // The token of the address is shown nowhere.
     for path in [CHANNELS, DELIVERIES, "/api/v1/ml/audit"] {
         let text = String::from_utf8(bytes(get(&fixture.router, path).await).await).unwrap();
         assert!(!text.contains("hidden") && !text.contains("whsec_"), "{path}: {text}");
@@ -314,24 +315,25 @@ async fn the_core_platform_gets_everything_as_the_operator_has_set_it() {
     let fixture = fixture().await;
     let secret = Secret::of_bytes(&[5; 32]).unwrap().hand_out();
     let url = fixture.receiver.url("/events");
+    // Whatever somebody has made under its name before.
+    fixture.channel(&json!({ "name": "core-platform", "kind": "slack", "url": url })).await;
     for _ in 0..2 {
         fixture.app.see_to_core_platform(Some(&url), Some(&secret)).await.unwrap();
     }
     let channels = json_of(get(&fixture.router, CHANNELS).await).await;
     assert_eq!(channels.as_array().unwrap().len(), 1);
+    assert_eq!(channels[0]["kind"], "webhook");
     found(&fixture.app, &uuid(), &[("a", Some(50.0))]).await;
     assert_eq!(fixture.rounds(0).await, 1);
+    assert_ne!(fixture.receiver.posted()[0].header("webhook-signature"), "");
     let other = fixture.receiver.url("/other");
     fixture.app.see_to_core_platform(Some(&other), Some(&secret)).await.unwrap();
     let tried = post(&fixture.router, &format!("{CHANNELS}/core-platform/test"), "{}").await;
-    // Whatever somebody has made under its name before.
-    fixture.channel(&json!({ "name": "core-platform", "kind": "slack", "url": url })).await;
     assert_eq!(json_of(tried).await["state"], "delivered");
     let paths: Vec<String> = fixture.receiver.posted().into_iter().map(|one| one.path).collect();
     assert_eq!(paths, ["/events", "/other"]);
     assert!(
         fixture.app.see_to_core_platform(Some("http://10.0.0.1/"), Some(&secret)).await.is_err()
-    assert_eq!(channels[0]["kind"], "webhook");
     );
 }
 
@@ -390,4 +392,43 @@ async fn a_cluster_on_a_risky_pool_is_told_of_until_it_leaves() {
     assert!(alerts[0]["title"].as_str().unwrap().contains(risky), "{alerts}");
     assert_eq!(send(json!([node("b", calm, "spot")])).await, 0);
     assert_eq!(listed().await, json!([]));
+}
+
+#[tokio::test]
+async fn prices_that_do_not_come_are_told_of_whoever_else_fetches_some() {
+    let fixture = fixture().await;
+    let (app, store) = (&fixture.app, fixture.app.store());
+    app.fetch_public_prices(&["us-east-1".parse().unwrap()]).await.unwrap();
+    assert_eq!(app.watch_conditions().await.unwrap(), 0, "they were asked for just now");
+    let fetch = async |number: u128, created_by: &str| {
+        let now = app.clock().now();
+        let job = NewJob {
+            job_id: Uuid::from_u128(number),
+            kind: "fetch_prices".to_owned(),
+            dedupe_key: None,
+            payload: json!({}),
+            priority: 0,
+            max_attempts: 1,
+            run_at: now,
+            all_units: None,
+            created_by: created_by.to_owned(),
+        };
+        store.add_job(&job, now).await.unwrap().unwrap();
+    };
+    fixture.hand.advance(SignedDuration::from_hours(5));
+    assert_eq!(app.watch_conditions().await.unwrap(), 1, "the hourly ones");
+    let alerts = json_of(get(&fixture.router, "/api/v1/ml/alerts").await).await;
+    assert_eq!(alerts[0]["event_type"], "prices.stale");
+    assert_eq!(alerts[0]["alert_key"], "prices:renew the Spot Advisor");
+
+    fetch(1, "schedule renew the Spot Advisor").await;
+    let now = app.clock().now();
+    let job = store.claim_job("here", &["fetch_prices"], now, now).await.unwrap().unwrap();
+    store.end_job(job.job_id, job.fence, &JobEnd::Completed, None, now).await.unwrap();
+    for number in 2..600 {
+        fetch(number, "somebody").await;
+    }
+    assert_eq!(app.watch_conditions().await.unwrap(), 0, "one has come");
+    let alerts = json_of(get(&fixture.router, "/api/v1/ml/alerts").await).await;
+    assert_eq!(alerts, json!([]));
 }

@@ -37,8 +37,9 @@ const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 const MISSED_RUNS: i64 = 3;
 /// Probability of an interruption within a day from which a pool is to be left.
 const RISKY_FROM: f64 = 0.20;
-/// Jobs among which the newest run of a schedule is looked for.
-const JOBS_LOOKED_AT: u64 = 500;
+/// Runs of a schedule among which the one that ended last is looked for: one that was asked for earlier
+/// may have ended later.
+const JOBS_LOOKED_AT: u64 = 10;
 const CLUSTERS_AT_ONCE: u64 = 500;
 
 /// What ends a condition, by what begins it.
@@ -127,21 +128,18 @@ impl App {
 
     /// Schedules that renew prices and have not done so for several runs.
     async fn stale_prices(&self, now: Timestamp) -> Result<Vec<EventRow>, Error> {
-        let filter = JobFilter {
-            kind: Some(FETCH_PRICES.to_owned()),
-            limit: JOBS_LOOKED_AT,
-            ..JobFilter::default()
-        };
-        let jobs = self.store.jobs(&filter).await?;
         let mut standing = Vec::new();
         let schedules = self.store.schedules().await?;
         for schedule in schedules.iter().filter(|row| row.enabled && row.kind == FETCH_PRICES) {
-            let maker = format!("schedule {}", schedule.name);
-            let done = jobs
-                .iter()
-                .filter(|job| job.created_by == maker && job.state == JobState::Completed)
-                .filter_map(|job| job.finished_at)
-                .max();
+            let filter = JobFilter {
+                kind: Some(FETCH_PRICES.to_owned()),
+                created_by: Some(format!("schedule {}", schedule.name)),
+                state: Some(JobState::Completed),
+                limit: JOBS_LOOKED_AT,
+                ..JobFilter::default()
+            };
+            let jobs = self.store.jobs(&filter).await?;
+            let done = jobs.iter().filter_map(|job| job.finished_at).max();
             let since = done.unwrap_or(schedule.created_at);
             let interval = interval_of(&schedule.cron, now);
             let age = now.duration_since(since);
