@@ -13,6 +13,7 @@ use store::{PredictionFilter, PredictionRow, Uuid};
 use tokio::sync::watch;
 
 use crate::access::Caller;
+use crate::models::ModelType;
 use crate::predict::BASELINE;
 use crate::{App, Error, FieldError};
 pub use comparison::Comparison;
@@ -323,12 +324,20 @@ impl App {
         let now = self.clock.now();
         let desk = self.desk();
         let mut outcomes = Vec::new();
-        let models = self.asked_models().into_iter().map(|model| model.model_id);
-        for model_id in models.chain([BASELINE]) {
+        let kind = ModelType::PricePredictor;
+        let models = [self.active_model(kind), self.shadow_model(kind)];
+        let horizons = models.iter().flatten().map(|model| (model.model_id, model.horizon_hours));
+        // Without a model an answer looks a day ahead, or as far as the model that could not answer.
+        let shortest = horizons.clone().fold(24.0, |least: f64, (_, hours)| least.min(hours));
+        for (model_id, hours) in horizons.chain([(BASELINE, shortest)]) {
+            // Those that are not due yet must not hide those that are.
+            let horizon = SignedDuration::from_secs((hours * 3600.0) as i64);
+            let Ok(due) = now.checked_sub(horizon) else { continue };
             let open = PredictionFilter {
                 model_id: Some(model_id),
                 prediction_type: Some("spot_price".to_owned()),
                 since: Some(now - SignedDuration::from_hours(24 * crate::stored_market::SPOT_DAYS)),
+                until: due.checked_add(SignedDuration::from_micros(1)).ok(),
                 resolved: Some(false),
                 limit: MOST_LOOKED_AT,
                 ..PredictionFilter::default()

@@ -14,7 +14,7 @@ use clock::{Clock, Hand};
 use jiff::{SignedDuration, Timestamp};
 use market::{Limits, Market, MarketFile, Origin, PRICE_FEATURES, parse};
 use serde_json::json;
-use store::{PredictionFilter, Store};
+use store::{PredictionFilter, PredictionRow, Store, Uuid};
 use testkit::{Made, made_model};
 use tokio::sync::watch;
 
@@ -172,6 +172,18 @@ async fn predicted_prices_are_compared_once_the_market_knows_them() {
     assert_eq!(place.app.resolve_prices().await.unwrap(), 0, "it lies ahead");
     hand.advance(SignedDuration::from_hours(30));
     assert_eq!(place.app.resolve_prices().await.unwrap(), 0, "nobody looked at the price since");
+    // However many are made meanwhile, the one that is due is found.
+    let store = place.app.store();
+    let all = PredictionFilter { limit: 1, ..PredictionFilter::default() };
+    let row = store.predictions(&all).await.unwrap().remove(0);
+    let later: Vec<PredictionRow> = (1..=20_000)
+        .map(|number| PredictionRow {
+            prediction_id: Uuid::from_u128(number),
+            created_at: place.app.clock().now(),
+            ..row.clone()
+        })
+        .collect();
+    store.keep_predictions(&later).await.unwrap();
     let after = [&before[..], &[(20, 0.025), (29, 0.05)]].concat();
     place.app.set_market(Arc::new(priced(&after)));
     assert_eq!(place.app.resolve_prices().await.unwrap(), 1);
