@@ -141,12 +141,10 @@ async fn see_to_settings(arguments: &Serve, app: &Arc<App>) -> Result<(), Failur
     let core_platform = &arguments.notifications;
     let (url, secret) =
         (&core_platform.core_platform_url, &core_platform.core_platform_webhook_secret);
-    app.see_to_core_platform(url.as_deref(), secret.as_deref())
-        .await
-        .map_err(|error| {
-            let settings = "CORE_PLATFORM_URL with CORE_PLATFORM_WEBHOOK_SECRET";
-            Failure::Serve(format!("{settings}: {}", words(&error)))
-        })?;
+    app.see_to_core_platform(url.as_deref(), secret.as_deref()).await.map_err(|error| {
+        let settings = "CORE_PLATFORM_URL with CORE_PLATFORM_WEBHOOK_SECRET";
+        Failure::Serve(format!("{settings}: {}", words(&error)))
+    })?;
     if arguments.demo && !arguments.clusters.no_scans {
         // Whoever looks around does not wait for the quarter of an hour.
         app.plan_scans().await?;
