@@ -13,7 +13,7 @@ use store::AuditRow;
 use crate::{App, Error, FieldError};
 
 pub(crate) use gate::Gate;
-pub use gate::Refusal;
+pub use gate::{Pass, Refusal};
 pub use keys::{KeyItem, MadeKey, NewKey};
 
 /// Who asks for what nobody asked for.
