@@ -211,6 +211,22 @@ async fn a_message_is_tried_again_and_known_by_its_name() {
 }
 
 #[tokio::test]
+async fn a_server_that_stops_leaves_what_waits_to_the_next() {
+    let fixture = fixture().await;
+    let url = fixture.receiver.url("/hook");
+    for number in 0..20 {
+        let name = format!("ops-{number}");
+        fixture.channel(&json!({ "name": name, "kind": "webhook", "url": url })).await;
+    }
+    found(&fixture.app, &uuid(), &[("a", Some(50.0))]).await;
+    let (_stop, stopped) = tokio::sync::watch::channel(true);
+    Arc::clone(&fixture.app).deliver_notices(stopped).await;
+    assert_eq!(fixture.receiver.posted().len(), 0);
+    assert_eq!(fixture.rounds(0).await, 20);
+    assert_eq!(fixture.receiver.posted().len(), 20);
+}
+
+#[tokio::test]
 async fn a_receiver_that_is_gone_is_asked_no_more() {
     let fixture = fixture().await;
     let url = fixture.receiver.url("/hook");
