@@ -408,6 +408,13 @@ async fn a_cluster_on_a_risky_pool_is_told_of_until_it_leaves() {
     assert!(alerts[0]["title"].as_str().unwrap().contains(risky), "{alerts}");
     assert_eq!(send(json!([node("b", calm, "spot")])).await, 0);
     assert_eq!(listed().await, json!([]));
+
+    // Snapshots that do not show all nodes cannot say that it has left.
+    assert_eq!(send(json!([node("a", risky, "spot")])).await, 1);
+    let some = json!({ "complete": false, "items": [node("b", calm, "spot")] });
+    assert_eq!(send(some.clone()).await, 1);
+    fixture.hand.advance(SignedDuration::from_hours(48));
+    assert_eq!(send(some).await, 0, "not seen for as long as a snapshot counts");
 }
 
 #[tokio::test]

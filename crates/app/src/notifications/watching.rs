@@ -83,7 +83,7 @@ impl App {
                 if age > self.cluster_settings.stale_after {
                     standing.push(stale_snapshot(cluster, age, now));
                 } else {
-                    used.push((cluster, self.used_pools(cluster).await?));
+                    used.push((cluster, self.used_pools(cluster, now).await?));
                 }
             }
             standing.extend(self.risky_pools(&used, now)?);
@@ -158,11 +158,15 @@ impl App {
         Ok(standing)
     }
 
-    /// Spot pools that a cluster runs on.
-    async fn used_pools(&self, cluster: &ClusterRow) -> Result<Vec<String>, Error> {
+    /// Spot pools that a cluster runs on: those that it was seen on lately, because snapshots that do not
+    /// show all nodes never show that it has left one.
+    async fn used_pools(&self, cluster: &ClusterRow, now: Timestamp) -> Result<Vec<String>, Error> {
         let customer = cluster.customer_id.as_deref();
         let sightings = self.store.sightings(&cluster.cluster_id, customer).await?;
-        let pools = sightings.into_iter().filter(|one| one.state == SPOT_POOL);
+        let is_fresh = |at| now.duration_since(at) <= self.cluster_settings.stale_after;
+        let pools = sightings
+            .into_iter()
+            .filter(|one| one.state == SPOT_POOL && is_fresh(one.last_seen_at));
         Ok(pools.map(|one| one.object_id).collect())
     }
 
