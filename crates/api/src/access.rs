@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use app::App;
-use app::access::{Refusal, Right};
+use app::access::{Pass, Refusal, Right};
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -23,7 +23,7 @@ pub(crate) struct Door {
     pub(crate) right: Right,
 }
 
-/// Lets a call through with its [`app::access::Caller`] beside it, or refuses it and notes that.
+/// Lets a call through with its [`app::access::Caller`] and [`Pass`] beside it, or refuses it and notes that.
 pub(crate) async fn guard(
     State(Door { app, right }): State<Door>,
     mut request: Request,
@@ -45,7 +45,9 @@ pub(crate) async fn guard(
                     Err(error) => return Problem::from(error).into_response(),
                 },
             };
+            let pass = Pass::of(sent, right);
             request.extensions_mut().insert(caller);
+            request.extensions_mut().insert(pass);
             return next.run(request).await;
         }
         Ok(Err(refusal)) => refusal,

@@ -13,7 +13,7 @@ use store::AuditRow;
 use crate::{App, Error, FieldError};
 
 pub(crate) use gate::Gate;
-pub use gate::Refusal;
+pub use gate::{Pass, Refusal};
 pub(crate) use keys::is_name;
 pub use keys::{KeyItem, MadeKey, NewKey};
 
@@ -158,6 +158,13 @@ impl Caller {
         Ok(Caller { customer_id: Some(customer.to_owned()), ..self })
     }
 
+    /// The customer whose clusters a call asks for: the one that it names, or the one to whom the caller
+    /// is confined; `None` for those of all. Customers may call their clusters alike.
+    #[must_use]
+    pub fn asks_for(&self) -> Option<&str> {
+        self.confined_to().or(self.customer_id.as_deref())
+    }
+
     /// The customer to whose decisions the caller is confined; `None` when it sees all.
     #[must_use]
     pub fn confined_to(&self) -> Option<&str> {
@@ -217,6 +224,9 @@ mod tests {
         let named = caller(Role::Platform, None).speaking_for("acme").unwrap();
         assert_eq!(named.customer_id.as_deref(), Some("acme"));
         assert_eq!(named.confined_to(), None, "it sees everything all the same");
+        assert_eq!(named.asks_for(), Some("acme"));
+        assert_eq!(caller(Role::Platform, None).asks_for(), None);
+        assert_eq!(caller(Role::Tenant, None).asks_for(), Some("\u{0}"));
         assert!(caller(Role::Tenant, Some("acme")).speaking_for("acme").is_ok());
         for (customer, other) in [(Some("acme"), "other"), (None, "acme"), (Some("a"), "A")] {
             assert!(caller(Role::Tenant, customer).speaking_for(other).is_err(), "{other}");

@@ -161,7 +161,7 @@ impl App {
         limit: u64,
         offset: u64,
     ) -> Result<(Vec<ClusterItem>, u64), Error> {
-        let (rows, total) = self.store.clusters(caller.confined_to(), limit, offset).await?;
+        let (rows, total) = self.store.clusters(caller.asks_for(), limit, offset).await?;
         let now = self.clock.now();
         let item = |row| cluster_item(row, self.cluster_settings.stale_after, now);
         Ok((rows.into_iter().map(item).collect(), total))
@@ -179,7 +179,7 @@ impl App {
         offset: u64,
     ) -> Result<(Vec<SnapshotItem>, u64), Error> {
         let (rows, total) =
-            self.store.snapshots(cluster_id, caller.confined_to(), limit, offset).await?;
+            self.store.snapshots(cluster_id, caller.asks_for(), limit, offset).await?;
         if total == 0 {
             return Err(Error::NotFound(format!("there is no snapshot of `{cluster_id}`")));
         }
@@ -203,7 +203,7 @@ impl App {
             ))
         };
         let id: Uuid = snapshot_id.parse().map_err(|_| unknown())?;
-        let found = self.store.snapshot_content(cluster_id, caller.confined_to(), id).await?;
+        let found = self.store.snapshot_content(cluster_id, caller.asks_for(), id).await?;
         found.ok_or_else(unknown)
     }
 }

@@ -40,7 +40,8 @@ impl App {
         let by: CostsBy = by.parse().map_err(|wrong: String| field("/by", "invalid", &wrong))?;
         let newest = self.snapshots(cluster_id, caller, 1, 0).await?.0;
         let newest = newest.into_iter().next();
-        let newest = newest.ok_or_else(|| Error::NotFound("there is no snapshot".to_owned()))?;
+        let none = || Error::NotFound(format!("there is no snapshot of `{cluster_id}`"));
+        let newest = newest.ok_or_else(none)?;
         let content = self.snapshot(cluster_id, &newest.snapshot_id, caller).await?;
         let permit = self.compute.acquire().await;
         let _permit = permit.map_err(|_| Error::Unavailable("shutting down".to_owned()))?;

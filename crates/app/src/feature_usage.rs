@@ -75,7 +75,9 @@ impl App {
         let month = SignedDuration::from_hours(24 * (USUAL_DAYS - 1));
         let from = from.unwrap_or_else(|| until.saturating_sub(month));
         if from > until {
-            return Err(field("/from", "out_of_range", "expected a day before `until`"));
+            let detail =
+                format!("{from} lies behind `until`, {until}; expected a day not after it");
+            return Err(field("/from", "out_of_range", &detail));
         }
         let customer_id = caller.confined_to().or(customer_id);
         let usage = self.store.feature_usage(customer_id, (from, until)).await?;

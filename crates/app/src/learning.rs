@@ -148,7 +148,10 @@ impl App {
 
     /// One look: what came in elsewhere, levels that have fallen, jobs that wait for the next hour, and
     /// what other programs read.
-    async fn look_after_levels(self: &Arc<Self>) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// A store that does not answer.
+    pub async fn look_after_levels(self: &Arc<Self>) -> Result<(), Error> {
         self.catch_up().await?;
         let levels = self.store.pool_levels().await?;
         let calendar = self.store.calendar().await?;

@@ -25,6 +25,7 @@ pub mod meters;
 pub mod models;
 pub mod notifications;
 pub mod outcomes;
+mod own_schedules;
 pub mod performance;
 pub mod permalinks;
 pub mod predict;

@@ -13,6 +13,7 @@ use store::{PredictionFilter, PredictionRow, Uuid};
 use tokio::sync::watch;
 
 use crate::access::Caller;
+use crate::models::ModelType;
 use crate::predict::BASELINE;
 use crate::{App, Error, FieldError};
 pub use comparison::Comparison;
@@ -106,6 +107,18 @@ pub struct Performance {
     pub alerts: Vec<String>,
 }
 
+/// What the newest predictions of a model show.
+pub(crate) struct Measured {
+    /// Outcomes that the measures are made of.
+    pub(crate) count: usize,
+    pub(crate) probabilities: Option<ProbabilityMeasures>,
+    pub(crate) values: Option<ValueMeasures>,
+    pub(crate) drift: Drift,
+    pub(crate) features: Vec<FeatureDrift>,
+    /// What passed a limit.
+    pub(crate) alerts: Vec<String>,
+}
+
 /// What can be said without outcomes.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Drift {
@@ -171,7 +184,34 @@ impl App {
         let forgotten = self.store.forgotten_predictions(model).await?;
         let kept_count = self.store.count_predictions(&of_model).await?;
         let kept_resolved = self.store.count_predictions(&known).await?;
-        let newest = PredictionFilter { limit: MOST_LOOKED_AT, ..known };
+        let measured = self.measured(model).await?;
+        let comparisons = comparison::of(&self.store.shadow_pairs(model, MOST_LOOKED_AT).await?);
+        let probabilities = measured.probabilities;
+        Ok(Performance {
+            model_id: model_id.map(str::to_owned),
+            predictions_count: kept_count + forgotten.predictions,
+            resolved_count: kept_resolved + forgotten.resolved,
+            measured_count: measured.count,
+            as_of: self.clock.now(),
+            accuracy: probabilities.as_ref().map(|found| found.accuracy),
+            precision: probabilities.as_ref().and_then(|found| found.precision),
+            recall: probabilities.as_ref().and_then(|found| found.recall),
+            f1_score: probabilities.as_ref().and_then(|found| found.f1_score),
+            probabilities,
+            values: measured.values,
+            drift: measured.drift,
+            features: measured.features,
+            comparisons,
+            alerts: measured.alerts,
+        })
+    }
+
+    /// What the newest predictions of a model show. Whoever looks every minute looks at no more than
+    /// these, however many there are.
+    pub(crate) async fn measured(&self, model: Uuid) -> Result<Measured, Error> {
+        let of_model = PredictionFilter { model_id: Some(model), ..PredictionFilter::default() };
+        let newest =
+            PredictionFilter { resolved: Some(true), limit: MOST_LOOKED_AT, ..of_model.clone() };
         let resolved = self.store.predictions(&newest).await?;
         let recent = PredictionFilter { limit: RECENT, ..of_model };
         let recent = self.store.predictions(&recent).await?;
@@ -181,7 +221,6 @@ impl App {
         let probabilities = of_probabilities(&pairs(&events));
         let drift = drift(&reference, &recent);
         let features = self.feature_drift(model).await?;
-        let comparisons = comparison::of(&self.store.shadow_pairs(model, MOST_LOOKED_AT).await?);
         let mut alerts = Vec::new();
         if let Some(index) = drift.stability_index.filter(|index| *index > DRIFTED) {
             alerts.push(format!("drift: the stability index is {index:.2}, above {DRIFTED}"));
@@ -203,21 +242,12 @@ impl App {
                 found.calibration_error
             ));
         }
-        Ok(Performance {
-            model_id: model_id.map(str::to_owned),
-            predictions_count: kept_count + forgotten.predictions,
-            resolved_count: kept_resolved + forgotten.resolved,
-            measured_count: resolved.len(),
-            as_of: self.clock.now(),
-            accuracy: probabilities.as_ref().map(|found| found.accuracy),
-            precision: probabilities.as_ref().and_then(|found| found.precision),
-            recall: probabilities.as_ref().and_then(|found| found.recall),
-            f1_score: probabilities.as_ref().and_then(|found| found.f1_score),
+        Ok(Measured {
+            count: resolved.len(),
             probabilities,
             values: of_values(&pairs(&values)),
             drift,
             features,
-            comparisons,
             alerts,
         })
     }
@@ -274,14 +304,9 @@ impl App {
             }
             let mut found = Vec::new();
             for model in self.served_models() {
-                let id = model.model_id.to_string();
-                if let Ok(performance) = self.performance(Some(&id)).await {
-                    found.extend(
-                        performance
-                            .alerts
-                            .into_iter()
-                            .map(|alert| format!("{}: {alert}", model.name)),
-                    );
+                if let Ok(measured) = self.measured(model.model_id).await {
+                    let alerts = measured.alerts.into_iter();
+                    found.extend(alerts.map(|alert| format!("{}: {alert}", model.name)));
                 }
             }
             for alert in found.iter().filter(|alert| !said.contains(alert)) {
@@ -299,12 +324,20 @@ impl App {
         let now = self.clock.now();
         let desk = self.desk();
         let mut outcomes = Vec::new();
-        let models = self.asked_models().into_iter().map(|model| model.model_id);
-        for model_id in models.chain([BASELINE]) {
+        let kind = ModelType::PricePredictor;
+        let models = [self.active_model(kind), self.shadow_model(kind)];
+        let horizons = models.iter().flatten().map(|model| (model.model_id, model.horizon_hours));
+        // Without a model an answer looks a day ahead, or as far as the model that could not answer.
+        let shortest = horizons.clone().fold(24.0, |least: f64, (_, hours)| least.min(hours));
+        for (model_id, hours) in horizons.chain([(BASELINE, shortest)]) {
+            // Those that are not due yet must not hide those that are.
+            let horizon = SignedDuration::from_secs((hours * 3600.0) as i64);
+            let Ok(due) = now.checked_sub(horizon) else { continue };
             let open = PredictionFilter {
                 model_id: Some(model_id),
                 prediction_type: Some("spot_price".to_owned()),
                 since: Some(now - SignedDuration::from_hours(24 * crate::stored_market::SPOT_DAYS)),
+                until: due.checked_add(SignedDuration::from_micros(1)).ok(),
                 resolved: Some(false),
                 limit: MOST_LOOKED_AT,
                 ..PredictionFilter::default()

@@ -21,7 +21,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use store::Uuid;
 
-pub(crate) use pool::Ids;
+pub(crate) use pool::{Ids, MOST_POOLS};
 
 pub use given::{GivenRequest, GivenRows, PredictedRows};
 pub use interruptions::{Probabilities, SpotPrediction};

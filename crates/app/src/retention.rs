@@ -2,14 +2,13 @@
 //! are kept for ever.
 
 use jiff::{SignedDuration, Timestamp};
-use jobs::{JobFailure, Running, next_run};
+use jobs::{JobFailure, Running};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{ScheduleRow, Uuid};
+use store::Uuid;
 
-use crate::access::Caller;
 use crate::fetch::PriceSources;
-use crate::ids::timed_id;
+use crate::own_schedules::OwnSchedule;
 use crate::predict::BASELINE;
 use crate::{App, Error};
 
@@ -87,36 +86,14 @@ impl App {
                 "{what} cannot be kept for {days} days only: expected {shortest_days} or more"
             )));
         }
-        let known = self.store.schedules().await?.into_iter().find(|row| row.name == schedule);
-        let now = self.clock.now();
-        let caller = Caller::server();
-        let payload = |days| json!(OlderThan { older_than_days: days });
-        let row = match (known, days) {
-            (None, None) => return Ok(()),
-            (Some(known), None) if !known.enabled => return Ok(()),
-            (Some(known), Some(days)) if known.enabled && known.payload == payload(days) => {
-                return Ok(());
-            }
-            (Some(known), None) => ScheduleRow { enabled: false, ..known },
-            (known, Some(days)) => ScheduleRow {
-                schedule_id: known
-                    .map_or_else(|| timed_id(now, schedule.as_bytes()), |known| known.schedule_id),
-                name: schedule.to_owned(),
-                kind: kind.to_owned(),
-                payload: payload(days),
-                cron: cron.to_owned(),
-                enabled: true,
-                next_run_at: next_run(cron, now)
-                    .map_err(|error| Error::Internal(error.to_string()))?,
-                last_run_at: None,
-                created_by: caller.name.clone(),
-                created_at: now,
-            },
-        };
-        let detail = json!({ "older_than_days": days, "enabled": row.enabled });
-        let note = self.note(&caller, "schedule.set", schedule.to_owned(), detail);
-        self.store.set_schedule(&row, &note).await?;
-        Ok(())
+        self.see_to(OwnSchedule {
+            name: schedule,
+            kind,
+            payload: json!(days.map(|days| OlderThan { older_than_days: days })),
+            cron,
+            enabled: Some(days.is_some()),
+        })
+        .await
     }
 }
 

@@ -4,6 +4,7 @@ mod access;
 mod aws;
 mod clusters;
 mod data;
+mod learning;
 mod models;
 mod notifications;
 mod pricing;
@@ -22,6 +23,7 @@ pub(crate) use data::{
     AutoRefreshArguments, Gap, GapArguments, GapCommand, PartOfList, Pools, Refresh,
     RefreshCommand, ScheduleCommand, ToFill, ToRefresh, ToSchedule,
 };
+pub(crate) use learning::LearningArguments;
 pub(crate) use models::{Model, ModelCommand, ModelFiles, OneModel, ToPredict, ToUpload, ToVerify};
 pub(crate) use notifications::NotificationArguments;
 pub(crate) use pricing::{
@@ -119,6 +121,8 @@ pub(crate) struct Serve {
     pub(crate) gaps: GapArguments,
     #[command(flatten)]
     pub(crate) clusters: ClusterArguments,
+    #[command(flatten)]
+    pub(crate) learning: LearningArguments,
     #[command(flatten)]
     pub(crate) notifications: NotificationArguments,
     #[command(flatten)]

@@ -145,6 +145,19 @@ impl Failure {
     }
 }
 
+/// What is wrong in one line, down to every field.
+pub(crate) fn words(error: &app::Error) -> String {
+    match error {
+        app::Error::Invalid(fields) => {
+            let each = |field: &app::FieldError| {
+                format!("{}: {}", field.pointer.trim_start_matches('/'), field.detail)
+            };
+            fields.iter().map(each).collect::<Vec<_>>().join("; ")
+        }
+        other => other.to_string(),
+    }
+}
+
 impl From<app::Error> for Failure {
     fn from(error: app::Error) -> Failure {
         use app::Error;
@@ -160,5 +173,25 @@ impl From<app::Error> for Failure {
             Error::Conflict(why) | Error::Taken(why) | Error::Outdated(why) => Failure::Taken(why),
             Error::Unavailable(why) | Error::Internal(why) => Failure::Database(why),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_name_every_field() {
+        let wrong = |pointer: &str, detail: &str| app::FieldError {
+            pointer: pointer.to_owned(),
+            code: "invalid",
+            detail: detail.to_owned(),
+        };
+        let error = app::Error::Invalid(vec![
+            wrong("/regions/0", "no region"),
+            wrong("/start_date", "expected a day"),
+        ]);
+        assert_eq!(words(&error), "regions/0: no region; start_date: expected a day");
+        assert_eq!(words(&app::Error::Taken("it is there".to_owned())), "it is there");
     }
 }

@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 
@@ -119,13 +120,13 @@ impl Sender {
                     ("webhook-timestamp", now.as_second().to_string()),
                     ("webhook-signature", signature),
                 ];
-                self.post(url, headers, body).await
+                self.post(url, headers, body, now).await
             }
             Target::Slack { url } => {
-                self.post(url, Vec::new(), slack::body(message).to_string()).await
+                self.post(url, Vec::new(), slack::body(message).to_string(), now).await
             }
             Target::Teams { url } => {
-                self.post(url, Vec::new(), teams::body(message).to_string()).await
+                self.post(url, Vec::new(), teams::body(message).to_string(), now).await
             }
             Target::Mail(recipients) => match &self.mail {
                 Some(server) => server.send(recipients, message).await,
@@ -136,7 +137,13 @@ impl Sender {
         }
     }
 
-    async fn post(&self, url: &str, headers: Vec<(&'static str, String)>, body: String) -> Outcome {
+    async fn post(
+        &self,
+        url: &str,
+        headers: Vec<(&'static str, String)>,
+        body: String,
+        now: Timestamp,
+    ) -> Outcome {
         let vetted = match tokio::time::timeout(CONNECT, self.rules.vet(url)).await {
             Ok(Ok(vetted)) => vetted,
             Ok(Err(Refused::Never(why))) => return Outcome::never(why),
@@ -153,7 +160,7 @@ impl Sender {
             request = request.header(name, value);
         }
         match request.send().await {
-            Ok(response) => judged(response).await,
+            Ok(response) => judged(response, now).await,
             Err(error) => Outcome::again(without_address(&error)),
         }
     }
@@ -173,13 +180,10 @@ fn client(vetted: &Vetted) -> Result<Client, reqwest::Error> {
         .build()
 }
 
-async fn judged(response: Response) -> Outcome {
+async fn judged(response: Response, now: Timestamp) -> Outcome {
     let status = response.status().as_u16();
-    let pause = response
-        .headers()
-        .get("retry-after")
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map(|seconds| Duration::from_secs(seconds).min(LONGEST_PAUSE));
+    let asked = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    let pause = asked.and_then(|asked| pause(asked, now));
     read_off(response).await;
     match status {
         200..=299 => Outcome::Delivered { status: Some(status) },
@@ -199,6 +203,17 @@ async fn judged(response: Response) -> Outcome {
             pause,
         },
     }
+}
+
+/// How long a receiver wants to be left alone: seconds, or until an instant (RFC 9110, 10.2.3).
+fn pause(asked: &str, now: Timestamp) -> Option<Duration> {
+    let asked = asked.trim();
+    let seconds = asked.parse().ok().map(Duration::from_secs);
+    let until = || {
+        let until = rfc2822::DateTimeParser::new().parse_timestamp(asked).ok()?;
+        Some(Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO))
+    };
+    Some(seconds.or_else(until)?.min(LONGEST_PAUSE))
 }
 
 async fn read_off(mut response: Response) {
@@ -224,5 +239,26 @@ fn without_address(error: &reqwest::Error) -> String {
     match error.source() {
         Some(_) => format!("{what}: {deepest}"),
         None => what.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_asked_for_in_seconds_or_until_an_instant() {
+        let now: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
+        let check = |asked: &str, expected: Option<u64>| {
+            assert_eq!(pause(asked, now), expected.map(Duration::from_secs), "{asked}");
+        };
+        check("120", Some(120));
+        check(" 5 ", Some(5));
+        check("Sun, 01 Mar 2026 10:02:00 GMT", Some(120));
+        check("Sun, 01 Mar 2026 09:00:00 GMT", Some(0));
+        check("Tue, 01 Mar 2033 10:00:00 GMT", Some(24 * 3600));
+        check("99999999999", Some(24 * 3600));
+        check("-5", None);
+        check("soon", None);
     }
 }

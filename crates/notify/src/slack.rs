@@ -39,7 +39,7 @@ fn of_notice(notice: &Notice, is_alone: bool) -> Vec<Value> {
         text.push_str(&format!(" · {repeated}"));
     }
     if let Some(link) = notice.link.as_deref().filter(|link| link.starts_with("http")) {
-        text.push_str(&format!(" · <{}|open>", escaped(link)));
+        text.push_str(&format!(" · <{}|open>", unmarked(link).replace('|', "%7C")));
     }
     let mut blocks =
         vec![json!({"type": "section", "text": {"type": "mrkdwn", "text": cut(&text, TEXT)}})];
@@ -65,12 +65,14 @@ fn sign(severity: Severity) -> &'static str {
     }
 }
 
-/// The three letters that Slack reads as markup, and those that would format.
+/// Without the letters that would format, and those that are markup.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace(['*', '_', '`', '~'], "\u{2009}")
+    unmarked(text).replace(['*', '_', '`', '~'], "\u{2009}")
+}
+
+/// With the three letters that Slack reads as markup written as it wants them.
+fn unmarked(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -82,10 +84,15 @@ mod tests {
     fn a_message_has_its_parts_and_no_foreign_markup() {
         let mut message = example::message(1);
         message.notices[0].title = "<!channel> & *now*".to_owned();
+        message.notices[0].link = Some("https://cloud_optim.example/~a?b=1&c=|".to_owned());
         let body = body(&message);
         assert_eq!(body["blocks"][0]["text"]["type"], "plain_text");
         let section = body["blocks"][1]["text"]["text"].as_str().unwrap();
         assert!(!section.contains("<!channel>"), "{section}");
+        assert!(
+            section.contains("<https://cloud_optim.example/~a?b=1&amp;c=%7C|open>"),
+            "{section}"
+        );
         assert_eq!(body["blocks"][2]["fields"][0]["type"], "plain_text");
         let several = super::body(&{
             let mut several = example::message(40);

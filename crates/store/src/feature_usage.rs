@@ -18,7 +18,7 @@ pub struct UsageRow {
     pub decisions: u64,
     /// How often with savings.
     pub with_savings: u64,
-    /// At how many clusters, of all customers.
+    /// At how many clusters, of all customers; whoever names none is at none.
     pub clusters: u64,
     /// The last day.
     pub last_day: Date,
@@ -71,7 +71,8 @@ impl Store {
             sqlx::query_as(
                 "SELECT decision_type, CAST(SUM(decisions) AS BIGINT) AS decisions, \
                    CAST(SUM(with_savings) AS BIGINT) AS with_savings, \
-                   COUNT(DISTINCT customer_id || '/' || cluster_id) AS clusters, \
+                   COUNT(DISTINCT CASE WHEN cluster_id <> '' THEN \
+                     length(customer_id) || ':' || customer_id || cluster_id END) AS clusters, \
                    MAX(day) AS last_day \
                  FROM feature_usage WHERE day >= $1 AND day <= $2 \
                    AND ($3 IS NULL OR customer_id = $3) \

@@ -155,6 +155,10 @@ pub enum JobEnd {
 pub struct JobFilter {
     /// Of one kind.
     pub kind: Option<String>,
+    /// Asked for by one, such as `schedule nightly`.
+    pub created_by: Option<String>,
+    /// In one state.
+    pub state: Option<JobState>,
     /// Only those that are not over.
     pub in_flight: bool,
     /// How many are passed over.
@@ -529,6 +533,12 @@ impl Store {
             let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM jobs WHERE 1 = 1"));
             if let Some(kind) = &filter.kind {
                 query.push(" AND kind = ").push_bind(kind.as_str());
+            }
+            if let Some(maker) = &filter.created_by {
+                query.push(" AND created_by = ").push_bind(maker.as_str());
+            }
+            if let Some(state) = filter.state {
+                query.push(" AND state = ").push_bind(state.name());
             }
             if filter.in_flight {
                 query.push(" AND finished_at IS NULL");

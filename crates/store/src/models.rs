@@ -161,6 +161,18 @@ const GO_WITH_A_MODEL: &[&str] = &[
     "DELETE FROM feature_counts WHERE model_id = $1",
 ];
 
+/// The type of a model; `None` when there is no such model.
+macro_rules! type_of {
+    ($transaction:ident, $model_id:expr) => {{
+        let kind: Option<(String,)> =
+            sqlx::query_as("SELECT model_type FROM ml_models WHERE model_id = $1")
+                .bind($model_id)
+                .fetch_optional(&mut *$transaction)
+                .await?;
+        kind.map(|row| row.0)
+    }};
+}
+
 /// Makes a model the active one of its type; gives the one that was.
 macro_rules! activate {
     ($transaction:ident, $model_id:expr, $kind:expr, $note:expr) => {{
@@ -418,14 +430,9 @@ impl Store {
         note: &AuditRow,
     ) -> Result<Option<Option<Uuid>>, StoreError> {
         Ok(writing!(self, transaction => {
-            let kind: Option<(String,)> =
-                sqlx::query_as("SELECT model_type FROM ml_models WHERE model_id = $1")
-                    .bind(model_id)
-                    .fetch_optional(&mut *transaction)
-                    .await?;
-            match kind {
+            match type_of!(transaction, model_id) {
                 None => None,
-                Some((kind,)) => {
+                Some(kind) => {
                     let before = activate!(transaction, model_id, &kind, note);
                     audit!(transaction, note);
                     Some(before)
@@ -446,14 +453,9 @@ impl Store {
         note: &AuditRow,
     ) -> Result<Option<bool>, StoreError> {
         Ok(writing!(self, transaction => {
-            let kind: Option<(String,)> =
-                sqlx::query_as("SELECT model_type FROM ml_models WHERE model_id = $1")
-                    .bind(model_id)
-                    .fetch_optional(&mut *transaction)
-                    .await?;
-            match kind {
+            match type_of!(transaction, model_id) {
                 None => None,
-                Some((kind,)) => {
+                Some(kind) => {
                     sqlx::query(WAIT_FOR_OTHERS)
                         .bind(kind.as_str())
                         .execute(&mut *transaction)

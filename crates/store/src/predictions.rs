@@ -346,3 +346,26 @@ impl Store {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever measures models looks every minute: it must not cost more with every prediction.
+    #[tokio::test]
+    async fn known_outcomes_are_found_by_an_index_of_their_own() {
+        let store = Store::in_memory().await.unwrap();
+        let Database::Sqlite(pools) = &store.database else { panic!("a store in memory") };
+        let filter = PredictionFilter {
+            model_id: Some(Uuid::nil()),
+            resolved: Some(true),
+            ..PredictionFilter::default()
+        };
+        let mut query = QueryBuilder::new("EXPLAIN QUERY PLAN SELECT * FROM predictions");
+        push_conditions!(query, filter);
+        query.push(" ORDER BY created_at DESC, sequence DESC LIMIT 10");
+        let plan: Vec<(i64, i64, i64, String)> =
+            query.build_query_as().fetch_all(&pools.readers).await.unwrap();
+        assert!(plan[0].3.contains("predictions_resolved"), "{plan:?}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use app::App;
-use app::access::Caller;
+use app::access::{Caller, Pass};
 use app::live::Watched;
 use axum::Extension;
 use axum::extract::rejection::QueryRejection;
@@ -187,11 +187,12 @@ pub(crate) async fn all(
 pub(crate) async fn live(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    Extension(pass): Extension<Pass>,
     query: Result<Query<LiveDecisionsQuery>, QueryRejection>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
     let watched = Watched::decisions(&query.filter(), &caller);
-    stream(app, watched, query.after, &headers, upgrade).await
+    stream(app, pass, watched, query.after, &headers, upgrade).await
 }

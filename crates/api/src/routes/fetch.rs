@@ -14,15 +14,12 @@ use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::body::{self, LogQuery};
+use crate::body::{self, LARGEST_PAGE, LogQuery};
 use crate::list::{self, Listing};
 use crate::problem::Problem;
 use crate::table::{ListFormat, Table};
 
 const FETCHES: Table = Table { name: "fetches", first: &["task_id", "status"] };
-
-/// The most rows of one answer.
-const LARGEST_PAGE: u64 = 500;
 
 /// Which jobs.
 #[derive(Debug, Deserialize, JsonSchema)]

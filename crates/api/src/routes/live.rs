@@ -1,7 +1,8 @@
 //! Predictions and decisions as they come: the same frames over WebSocket and as server-sent events.
 //!
 //! A reader that has a sequence number takes up behind it (`after`, or `Last-Event-ID`). One that is
-//! too slow is told which numbers it missed, and can ask for them by the same means.
+//! too slow is told which numbers it missed, and can ask for them by the same means. A stream ends with
+//! the key that it was asked for with.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::App;
-use app::access::Caller;
+use app::access::{Caller, Pass};
 use app::live::{LiveEvent, Watched};
 use axum::Extension;
 use axum::extract::rejection::QueryRejection;
@@ -47,6 +48,7 @@ pub(crate) struct LiveQuery {
 /// What one reader gets next.
 struct Frames {
     app: Arc<App>,
+    pass: Pass,
     watched: Watched,
     receiver: Receiver<LiveEvent>,
     ended: watch::Receiver<bool>,
@@ -61,24 +63,26 @@ struct Frames {
 pub(crate) async fn live(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    Extension(pass): Extension<Pass>,
     query: Result<Query<LiveQuery>, QueryRejection>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|rejection| body::wrong_query(&rejection))?;
-    stream(app, Watched::predictions(&caller), query.after, &headers, upgrade).await
+    stream(app, pass, Watched::predictions(&caller), query.after, &headers, upgrade).await
 }
 
 /// A stream of what is watched, from behind a place on that the query or the header names.
 pub(super) async fn stream(
     app: Arc<App>,
+    pass: Pass,
     watched: Watched,
     after: Option<u64>,
     headers: &HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let last_seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-    let frames = Frames::new(app, watched, after.or(last_seen)).await?;
+    let frames = Frames::new(app, pass, watched, after.or(last_seen)).await?;
     match upgrade {
         Ok(upgrade) => Ok(upgrade.on_upgrade(|socket| over_socket(socket, frames))),
         Err(_) => Ok(as_events(frames)),
@@ -86,7 +90,12 @@ pub(super) async fn stream(
 }
 
 impl Frames {
-    async fn new(app: Arc<App>, watched: Watched, after: Option<u64>) -> Result<Frames, Problem> {
+    async fn new(
+        app: Arc<App>,
+        pass: Pass,
+        watched: Watched,
+        after: Option<u64>,
+    ) -> Result<Frames, Problem> {
         let (receiver, newest) = app.listen(&watched).await?;
         let seen = after.unwrap_or(newest).min(newest);
         let hello = json!({
@@ -95,12 +104,16 @@ impl Frames {
         });
         let ready = VecDeque::from([(None, Arc::from(hello.to_string()))]);
         let ended = app.streams_end();
-        Ok(Frames { ended, app, watched, receiver, seen, replay_until: newest, ready })
+        Ok(Frames { ended, app, pass, watched, receiver, seen, replay_until: newest, ready })
     }
 
-    /// The next frame with its number; `None` when the server stops.
+    /// The next frame with its number; `None` when the server stops, or when whoever reads may no more.
     async fn next(&mut self) -> Option<(Option<u64>, Arc<str>)> {
         loop {
+            // Before a frame is taken: who is cut off here has lost none.
+            if !matches!(self.app.still_admits(&self.pass).await, Ok(true)) {
+                return None;
+            }
             if let Some(frame) = self.ready.pop_front() {
                 return Some(frame);
             }
@@ -115,7 +128,7 @@ impl Frames {
             match received {
                 Err(_) => {
                     let beat = json!({ "type": "heartbeat", "sequence": self.seen });
-                    return Some((None, Arc::from(beat.to_string())));
+                    self.ready.push_back((None, Arc::from(beat.to_string())));
                 }
                 Ok(Ok(event)) => self.take(event),
                 // What was missed is told when the next event shows how much it was.

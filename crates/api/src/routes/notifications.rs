@@ -63,7 +63,7 @@ pub(crate) struct EventQuery {
     customer_id: Option<String>,
     /// Only at this cluster.
     cluster_id: Option<String>,
-    /// Only of this kind, such as `finding.opened`, or of this group, such as `finding.*`.
+    /// Only of this kind, such as `finding.opened`, or of this group, such as `finding.*`; `*` is all.
     event_type: Option<String>,
     /// `json`, `csv` or `jsonl`; by `Accept` when absent.
     format: Option<ListFormat>,
@@ -187,8 +187,7 @@ pub(crate) async fn events(
     let filter = EventFilter {
         customer_id: query.customer_id,
         cluster_id: query.cluster_id,
-        // A group ends with its dot.
-        event_type: query.event_type.map(|kind| kind.trim_end_matches('*').to_owned()),
+        event_type: query.event_type,
         offset,
         limit,
     };

@@ -379,4 +379,22 @@ async fn a_platform_keeps_what_is_of_a_customer_for_that_customer() {
     assert_eq!(json_of(foreign).await["errors"][0]["pointer"], "X-Customer-ID");
     let own = send(snapshots, &acme, "acme", r#"{"nodes":[]}"#).await;
     assert_eq!(own.status(), StatusCode::CREATED);
+
+    // Two customers call their clusters alike: what is read is of the one that the call names.
+    let node = r#"{"nodes":[{"name":"a","usd_per_hour":0.5}]}"#;
+    send(snapshots, &platform, "other", node).await;
+    let read = async |path: &str, customer: &str| {
+        let request = Request::get(path)
+            .header("authorization", format!("Bearer {platform}"))
+            .header("x-customer-id", customer);
+        json_of(ask(&router, request.body(Body::empty()).unwrap()).await).await
+    };
+    let costs = "/api/v1/ml/clusters/shop/costs";
+    for (customer, nodes) in [("acme", 0), ("other", 1)] {
+        assert_eq!(read(costs, customer).await["nodes"], nodes, "{customer}");
+        let kept = read(snapshots, customer).await;
+        let owners = kept.as_array().unwrap().iter().map(|one| one["customer_id"].clone());
+        assert!(kept[0].is_object() && owners.into_iter().all(|owner| owner == customer), "{kept}");
+    }
+    assert_eq!(read(costs, "nobody").await["code"], "not_found");
 }

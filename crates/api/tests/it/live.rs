@@ -157,6 +157,25 @@ async fn a_reader_gets_what_comes_and_takes_up_where_it_was() {
 }
 
 #[tokio::test]
+async fn a_stream_ends_with_its_key() {
+    let server = Lively::new().await;
+    let mut keyless = server.events(STREAM, NO_HEADER).await;
+    assert_eq!(keyless.next().await.unwrap().1["type"], "hello");
+    let admin = server.key(Role::Admin, None).await;
+    let viewer = server.key(Role::Viewer, None).await;
+    let mut live = server.events(STREAM, ("x-api-key", &viewer)).await;
+    assert_eq!(live.next().await.unwrap().1["type"], "hello");
+    server.predict(Some(&admin), 1).await;
+    assert_eq!(live.sequences(1).await, [1]);
+    assert!(keyless.next().await.is_none(), "from the first key on everybody needs one");
+    let (shown, _) = viewer.rsplit_once('_').unwrap();
+    server.app.revoke_key(shown, &Caller::command_line()).await.unwrap();
+    server.predict(Some(&admin), 1).await;
+    assert!(live.next().await.is_none(), "what comes now is not for it");
+    server.end().await;
+}
+
+#[tokio::test]
 async fn a_slow_reader_is_told_exactly_what_it_missed() {
     let server = Lively::new().await;
     let mut slow = server.events(STREAM, NO_HEADER).await;

@@ -6,6 +6,7 @@ mod clusters;
 mod contract;
 mod data;
 mod exports;
+mod feedback;
 mod fetch;
 mod findings;
 mod live;

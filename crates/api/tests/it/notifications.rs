@@ -4,6 +4,7 @@ use clock::Hand;
 use jiff::SignedDuration;
 use notify::guard::Rules;
 use notify::{MailServer, Secret, Sender, signature};
+use store::{JobEnd, NewJob, Uuid};
 use testkit::{FakeMail, FakeReceiver};
 
 use super::findings::found;
@@ -115,6 +116,15 @@ async fn a_stale_snapshot_is_told_when_it_is_and_when_it_is_no_more() {
         .map(|event| event["event_type"].as_str().unwrap())
         .collect();
     assert_eq!(kinds, ["snapshot.fresh", "snapshot.stale"]);
+    let of = async |kind: &str| {
+        let path = format!("/api/v1/ml/notifications/events?event_type={kind}");
+        json_of(get(&fixture.router, &path).await).await
+    };
+    assert_eq!(of("*").await.as_array().unwrap().len(), 2);
+    assert_eq!(of("snapshot.stale").await.as_array().unwrap().len(), 1);
+    for wrong in ["snapshot", "snapshot*", "snapshot.stail", ""] {
+        assert_eq!(of(wrong).await["errors"][0]["pointer"], "/event_type", "{wrong}");
+    }
     // The token of the address is shown nowhere.
     for path in [CHANNELS, DELIVERIES, "/api/v1/ml/audit"] {
         let text = String::from_utf8(bytes(get(&fixture.router, path).await).await).unwrap();
@@ -141,7 +151,7 @@ async fn findings_of_one_scan_are_one_message() {
     let body: Value = serde_json::from_str(&posted[0].body).unwrap();
     // Five dollars are too few; what is unknown may be much.
     assert!(body["text"].as_str().unwrap().starts_with("2 notices"), "{body}");
-    assert!(!posted[0].body.contains("webhook-signature"));
+    assert_eq!(posted[0].header("webhook-signature"), "", "Slack has no secret to check it with");
     assert_eq!(fixture.rounds(10).await, 0);
     let shown = json_of(get(&fixture.router, &format!("{CHANNELS}/finops")).await).await;
     assert!(shown["goes_to"].as_str().unwrap().ends_with("/…"), "{shown}");
@@ -198,6 +208,22 @@ async fn a_message_is_tried_again_and_known_by_its_name() {
     assert_eq!(again.status(), StatusCode::ACCEPTED);
     assert_eq!(fixture.rounds(0).await, 1);
     assert_eq!(fixture.receiver.posted()[4].header("webhook-id"), names[0]);
+}
+
+#[tokio::test]
+async fn a_server_that_stops_leaves_what_waits_to_the_next() {
+    let fixture = fixture().await;
+    let url = fixture.receiver.url("/hook");
+    for number in 0..20 {
+        let name = format!("ops-{number}");
+        fixture.channel(&json!({ "name": name, "kind": "webhook", "url": url })).await;
+    }
+    found(&fixture.app, &uuid(), &[("a", Some(50.0))]).await;
+    let (_stop, stopped) = tokio::sync::watch::channel(true);
+    Arc::clone(&fixture.app).deliver_notices(stopped).await;
+    assert_eq!(fixture.receiver.posted().len(), 0);
+    assert_eq!(fixture.rounds(0).await, 20);
+    assert_eq!(fixture.receiver.posted().len(), 20);
 }
 
 #[tokio::test]
@@ -305,13 +331,17 @@ async fn the_core_platform_gets_everything_as_the_operator_has_set_it() {
     let fixture = fixture().await;
     let secret = Secret::of_bytes(&[5; 32]).unwrap().hand_out();
     let url = fixture.receiver.url("/events");
+    // Whatever somebody has made under its name before.
+    fixture.channel(&json!({ "name": "core-platform", "kind": "slack", "url": url })).await;
     for _ in 0..2 {
         fixture.app.see_to_core_platform(Some(&url), Some(&secret)).await.unwrap();
     }
     let channels = json_of(get(&fixture.router, CHANNELS).await).await;
     assert_eq!(channels.as_array().unwrap().len(), 1);
+    assert_eq!(channels[0]["kind"], "webhook");
     found(&fixture.app, &uuid(), &[("a", Some(50.0))]).await;
     assert_eq!(fixture.rounds(0).await, 1);
+    assert_ne!(fixture.receiver.posted()[0].header("webhook-signature"), "");
     let other = fixture.receiver.url("/other");
     fixture.app.see_to_core_platform(Some(&other), Some(&secret)).await.unwrap();
     let tried = post(&fixture.router, &format!("{CHANNELS}/core-platform/test"), "{}").await;
@@ -378,4 +408,50 @@ async fn a_cluster_on_a_risky_pool_is_told_of_until_it_leaves() {
     assert!(alerts[0]["title"].as_str().unwrap().contains(risky), "{alerts}");
     assert_eq!(send(json!([node("b", calm, "spot")])).await, 0);
     assert_eq!(listed().await, json!([]));
+
+    // Snapshots that do not show all nodes cannot say that it has left.
+    assert_eq!(send(json!([node("a", risky, "spot")])).await, 1);
+    let some = json!({ "complete": false, "items": [node("b", calm, "spot")] });
+    assert_eq!(send(some.clone()).await, 1);
+    fixture.hand.advance(SignedDuration::from_hours(48));
+    assert_eq!(send(some).await, 0, "not seen for as long as a snapshot counts");
+}
+
+#[tokio::test]
+async fn prices_that_do_not_come_are_told_of_whoever_else_fetches_some() {
+    let fixture = fixture().await;
+    let (app, store) = (&fixture.app, fixture.app.store());
+    app.fetch_public_prices(&["us-east-1".parse().unwrap()]).await.unwrap();
+    assert_eq!(app.watch_conditions().await.unwrap(), 0, "they were asked for just now");
+    let fetch = async |number: u128, created_by: &str| {
+        let now = app.clock().now();
+        let job = NewJob {
+            job_id: Uuid::from_u128(number),
+            kind: "fetch_prices".to_owned(),
+            dedupe_key: None,
+            payload: json!({}),
+            priority: 0,
+            max_attempts: 1,
+            run_at: now,
+            all_units: None,
+            created_by: created_by.to_owned(),
+        };
+        store.add_job(&job, now).await.unwrap().unwrap();
+    };
+    fixture.hand.advance(SignedDuration::from_hours(5));
+    assert_eq!(app.watch_conditions().await.unwrap(), 1, "the hourly ones");
+    let alerts = json_of(get(&fixture.router, "/api/v1/ml/alerts").await).await;
+    assert_eq!(alerts[0]["event_type"], "prices.stale");
+    assert_eq!(alerts[0]["alert_key"], "prices:renew the Spot Advisor");
+
+    fetch(1, "schedule renew the Spot Advisor").await;
+    let now = app.clock().now();
+    let job = store.claim_job("here", &["fetch_prices"], now, now).await.unwrap().unwrap();
+    store.end_job(job.job_id, job.fence, &JobEnd::Completed, None, now).await.unwrap();
+    for number in 2..600 {
+        fetch(number, "somebody").await;
+    }
+    assert_eq!(app.watch_conditions().await.unwrap(), 0, "one has come");
+    let alerts = json_of(get(&fixture.router, "/api/v1/ml/alerts").await).await;
+    assert_eq!(alerts, json!([]));
 }

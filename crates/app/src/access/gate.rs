@@ -34,6 +34,23 @@ pub enum Refusal {
     Role(Role),
 }
 
+/// With what somebody was let in who stays: by what the key is known, and its digest. It has no `Debug`.
+#[derive(Clone)]
+pub struct Pass {
+    key: Option<(String, blake3::Hash)>,
+    right: Right,
+}
+
+impl Pass {
+    /// Of the key that was sent, where one was, for a right.
+    #[must_use]
+    pub fn of(sent: Option<&str>, right: Right) -> Pass {
+        let sent = sent.map(Secret::sent);
+        let known = |secret: &Secret| Some((secret.shown_prefix()?.to_owned(), secret.digest()));
+        Pass { key: sent.as_ref().and_then(known), right }
+    }
+}
+
 /// Keys as they were read, and refusals of this minute.
 #[derive(Default)]
 pub(crate) struct Gate {
@@ -105,11 +122,24 @@ impl App {
             return Ok(Ok(Caller::development()));
         }
         let Some(sent) = sent else { return Ok(Err(Refusal::NoKey)) };
-        let Some(caller) = known.caller(&Secret::sent(sent), self.clock.now()) else {
+        let pass = Pass::of(Some(sent), right);
+        let Some(caller) = known.caller(&pass, self.clock.now()) else {
             return Ok(Err(Refusal::BadKey));
         };
         let may = caller.role.may(right);
         Ok(if may { Ok(caller) } else { Err(Refusal::Role(caller.role)) })
+    }
+
+    /// Whether somebody who was let in still would be: the key has not ended and was not revoked since,
+    /// or there still is none.
+    ///
+    /// # Errors
+    /// A store that does not answer.
+    pub async fn still_admits(&self, pass: &Pass) -> Result<bool, Error> {
+        let known = self.known_keys().await?;
+        let caller = || known.caller(pass, self.clock.now());
+        let may = || caller().is_some_and(|caller| caller.role.may(pass.right));
+        Ok(pass.right == Right::Anybody || !known.any || may())
     }
 
     /// Notes that a call was refused. `what` is the call, such as `GET /api/v1/ml/keys`.
@@ -162,11 +192,11 @@ impl App {
 }
 
 impl Known {
-    fn caller(&self, sent: &Secret, now: Timestamp) -> Option<Caller> {
-        let digest = sent.digest();
-        let keys = self.by_prefix.get(sent.shown_prefix()?)?;
+    fn caller(&self, pass: &Pass, now: Timestamp) -> Option<Caller> {
+        let (prefix, digest) = pass.key.as_ref()?;
+        let keys = self.by_prefix.get(prefix)?;
         // Hashes of this type compare in constant time.
-        let (key, _) = keys.iter().find(|(_, known)| *known == digest)?;
+        let (key, _) = keys.iter().find(|(_, known)| known == digest)?;
         let ended = key.revoked_at.is_some() || key.expires_at.is_some_and(|end| end <= now);
         (!ended).then_some(())?;
         Some(Caller {

@@ -28,10 +28,12 @@ const LEASE: SignedDuration = SignedDuration::from_secs(60);
 const PAUSES: [i64; 10] = [5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 43_200];
 
 impl App {
-    /// Tells whoever wants to hear it what happens, until the server stops.
+    /// Tells whoever wants to hear it what happens, until the server stops: what is on its way then ends,
+    /// what waits is told by the next server.
     pub async fn deliver_notices(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         loop {
-            if let Err(error) = self.deliver_due_notices().await {
+            let stopped = stop.clone();
+            if let Err(error) = self.deliver_until(|| *stopped.borrow()).await {
                 tracing::warn!(%error, "notices are not delivered");
             }
             tokio::select! {
@@ -46,10 +48,14 @@ impl App {
     /// # Errors
     /// A store that does not answer.
     pub async fn deliver_due_notices(self: &Arc<Self>) -> Result<u64, Error> {
+        self.deliver_until(|| false).await
+    }
+
+    async fn deliver_until(self: &Arc<Self>, is_over: impl Fn() -> bool) -> Result<u64, Error> {
         self.offer_events().await?;
         self.make_deliveries().await?;
         let mut tried = 0;
-        loop {
+        while !is_over() {
             let now = self.clock.now();
             let until = now.checked_add(LEASE).unwrap_or(now);
             let claimed = self.store.claim_deliveries(now, until, SENT_AT_ONCE).await?;
@@ -66,6 +72,7 @@ impl App {
                 sent.map_err(|error| Error::Internal(error.to_string()))??;
             }
         }
+        Ok(tried)
     }
 
     async fn send(&self, delivery: &DeliveryRow) -> Result<(), Error> {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use store::{AlertRow, AttemptRow, DeliveryRow, DeliveryState, EventFilter, EventRow};
 
+use super::wants::check_pattern;
 use crate::access::Caller;
 use crate::gaps::field;
 use crate::{App, Error};
@@ -132,10 +133,11 @@ pub fn delivery_state_of(word: &str) -> Result<DeliveryState, Error> {
 }
 
 impl App {
-    /// What happened, of what the caller may see, the newest first.
+    /// What happened, of what the caller may see, the newest first; of a kind, or of a group such as
+    /// `job.*`.
     ///
     /// # Errors
-    /// A store that does not answer.
+    /// A kind that is none, or a store that does not answer.
     pub async fn events(
         &self,
         filter: &EventFilter,
@@ -143,7 +145,13 @@ impl App {
     ) -> Result<Vec<EventItem>, Error> {
         let confined = caller.confined_to().map(str::to_owned);
         let customer_id = confined.or_else(|| filter.customer_id.clone());
-        let filter = EventFilter { customer_id, ..filter.clone() };
+        if let Some(pattern) = &filter.event_type {
+            check_pattern(pattern, "/event_type")?;
+        }
+        // For the store a group ends with its dot, and all of them are no group.
+        let kind = filter.event_type.as_deref().map(|pattern| pattern.trim_end_matches('*'));
+        let event_type = kind.filter(|kind| !kind.is_empty()).map(str::to_owned);
+        let filter = EventFilter { customer_id, event_type, ..filter.clone() };
         Ok(self.store.events(&filter).await?.into_iter().map(event_item).collect())
     }
 

@@ -23,7 +23,7 @@ pub struct Wants {
     /// Kinds of events, such as `finding.opened`, or whole groups of them, such as `job.*`; `*` for all.
     pub events: Vec<String>,
     /// Only what matters so much: `info`, `warning` or `critical`.
-    pub minimum_severity: Level,
+    pub minimum_severity: Severity,
     /// Of findings only those that save so much a month; one whose savings are unknown is told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub minimum_savings_usd_per_month: Option<Usd>,
@@ -41,25 +41,12 @@ pub struct Wants {
     pub repeat_after_hours: u32,
 }
 
-/// How much something matters, as people write it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// Worth knowing.
-    #[default]
-    Info,
-    /// Somebody should look soon.
-    Warning,
-    /// Somebody should look now.
-    Critical,
-}
-
 impl Default for Wants {
     fn default() -> Wants {
         let usual = EVENT_KINDS.iter().filter(|kind| kind.usual);
         Wants {
             events: usual.map(|kind| kind.name.to_owned()).collect(),
-            minimum_severity: Level::Info,
+            minimum_severity: Severity::Info,
             minimum_savings_usd_per_month: None,
             customer_id: None,
             cluster_id: None,
@@ -76,12 +63,7 @@ impl Wants {
             return Err(field("/wants/events", "required", "a channel that wants nothing is none"));
         }
         for (at, pattern) in self.events.iter().enumerate() {
-            if !EVENT_KINDS.iter().any(|kind| kind.name != TEST && covers(pattern, kind.name)) {
-                let names: Vec<&str> = EVENT_KINDS.iter().map(|kind| kind.name).collect();
-                let detail =
-                    format!("no event; expected `*`, `job.*` or one of {}", names.join(", "));
-                return Err(field(&format!("/wants/events/{at}"), "unknown", &detail));
-            }
+            check_pattern(pattern, &format!("/wants/events/{at}"))?;
         }
         if self.digest_minutes > LONGEST_DIGEST {
             let detail = format!("expected at most {LONGEST_DIGEST}, a week");
@@ -104,7 +86,7 @@ impl Wants {
         let is_of =
             |wanted: &Option<String>, said: &Option<String>| wanted.is_none() || wanted == said;
         self.events.iter().any(|pattern| covers(pattern, &event.event_type))
-            && severity >= self.minimum_severity.severity()
+            && severity >= self.minimum_severity
             && is_of(&self.customer_id, &event.customer_id)
             && is_of(&self.cluster_id, &event.cluster_id)
             && self.saves_enough(event)
@@ -135,19 +117,20 @@ impl Wants {
     }
 }
 
-impl Level {
-    fn severity(self) -> Severity {
-        match self {
-            Level::Info => Severity::Info,
-            Level::Warning => Severity::Warning,
-            Level::Critical => Severity::Critical,
-        }
-    }
-}
-
 /// What a finding saves, where the event is of one and that is known.
 pub(crate) fn savings_of(event: &EventRow) -> Option<Usd> {
     serde_json::from_value(event.detail.get("savings_usd_per_month")?.clone()).ok()
+}
+
+/// Looks whether there are events of a name or group.
+pub(super) fn check_pattern(pattern: &str, pointer: &str) -> Result<(), Error> {
+    let names = EVENT_KINDS.iter().map(|kind| kind.name).filter(|name| *name != TEST);
+    if names.clone().any(|name| covers(pattern, name)) {
+        return Ok(());
+    }
+    let names: Vec<&str> = names.collect();
+    let detail = format!("no event; expected `*`, `job.*` or one of {}", names.join(", "));
+    Err(field(pointer, "unknown", &detail))
 }
 
 fn covers(pattern: &str, event_type: &str) -> bool {
@@ -209,8 +192,8 @@ mod tests {
             assert_eq!(wants.covers(&event("job.failed", "warning")), expected, "{wants:?}");
         };
         check(&|_| {}, true);
-        check(&|wants| wants.minimum_severity = Level::Warning, true);
-        check(&|wants| wants.minimum_severity = Level::Critical, false);
+        check(&|wants| wants.minimum_severity = Severity::Warning, true);
+        check(&|wants| wants.minimum_severity = Severity::Critical, false);
         check(&|wants| wants.customer_id = Some("acme".to_owned()), true);
         check(&|wants| wants.customer_id = Some("other".to_owned()), false);
         check(&|wants| wants.cluster_id = Some("other".to_owned()), false);

@@ -1,23 +1,25 @@
 //! Conditions that last: snapshots and prices that do not come any more, models that drift, risky pools
 //! under running clusters. They are told when they begin and when they end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use facts::cluster::ClusterState;
-use facts::names::{CapacityType, InstanceType, OperatingSystem, Region};
+use facts::names::{CapacityType, InstanceType, OperatingSystem, Region, Zone};
 use jiff::{SignedDuration, Timestamp};
 use jobs::{JobFailure, Running, next_run};
 use market::AdvisorBucket;
 use serde_json::json;
-use store::{AlertRow, ClusterRow, EventRow, JobFilter, JobState, ScheduleRow, Seen};
+use store::{AlertRow, ClusterRow, EventRow, JobFilter, JobState, Seen};
 
 use super::severity_of;
 use super::telling::fact;
 use crate::access::Caller;
 use crate::fetch::FETCH_PRICES;
 use crate::ids::timed_id;
-use crate::predict::PoolQuery;
+use crate::models::ModelType;
+use crate::own_schedules::OwnSchedule;
+use crate::predict::{MOST_POOLS, PoolQuery};
 use crate::{App, Error};
 
 /// The kind of job that looks at conditions.
@@ -35,8 +37,9 @@ const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 const MISSED_RUNS: i64 = 3;
 /// Probability of an interruption within a day from which a pool is to be left.
 const RISKY_FROM: f64 = 0.20;
-/// Jobs among which the newest run of a schedule is looked for.
-const JOBS_LOOKED_AT: u64 = 500;
+/// Runs of a schedule among which the one that ended last is looked for: one that was asked for earlier
+/// may have ended later.
+const JOBS_LOOKED_AT: u64 = 10;
 const CLUSTERS_AT_ONCE: u64 = 500;
 
 /// What ends a condition, by what begins it.
@@ -53,28 +56,14 @@ impl App {
     /// # Errors
     /// A store that does not answer.
     pub async fn see_to_watching(&self) -> Result<(), Error> {
-        let known = self.store.schedules().await?.into_iter().find(|row| row.name == SCHEDULE);
-        if known.is_some() {
-            // One that somebody has switched off stays so.
-            return Ok(());
-        }
-        let now = self.clock.now();
-        let caller = Caller::server();
-        let row = ScheduleRow {
-            schedule_id: timed_id(now, SCHEDULE.as_bytes()),
-            name: SCHEDULE.to_owned(),
-            kind: WATCH_CONDITIONS.to_owned(),
+        self.see_to(OwnSchedule {
+            name: SCHEDULE,
+            kind: WATCH_CONDITIONS,
             payload: json!({}),
-            cron: CRON.to_owned(),
-            enabled: true,
-            next_run_at: next_run(CRON, now).map_err(|error| Error::Internal(error.to_string()))?,
-            last_run_at: None,
-            created_by: caller.name.clone(),
-            created_at: now,
-        };
-        let note = self.note(&caller, "schedule.set", SCHEDULE.to_owned(), json!({}));
-        self.store.set_schedule(&row, &note).await?;
-        Ok(())
+            cron: CRON,
+            enabled: None,
+        })
+        .await
     }
 
     /// Looks at every condition; how many stand.
@@ -88,14 +77,16 @@ impl App {
         let mut offset = 0;
         loop {
             let (clusters, total) = self.store.clusters(None, CLUSTERS_AT_ONCE, offset).await?;
+            let mut used = Vec::new();
             for cluster in &clusters {
                 let age = now.duration_since(cluster.taken_at);
                 if age > self.cluster_settings.stale_after {
                     standing.push(stale_snapshot(cluster, age, now));
                 } else {
-                    standing.extend(self.risky_pools(cluster, now).await?);
+                    used.push((cluster, self.used_pools(cluster, now).await?));
                 }
             }
+            standing.extend(self.risky_pools(&used, now)?);
             offset += CLUSTERS_AT_ONCE;
             if offset >= total {
                 break;
@@ -114,12 +105,7 @@ impl App {
         let mut standing = Vec::new();
         for served in self.served_models() {
             let model_id = served.model_id.to_string();
-            let measured = match self.performance(Some(&model_id)).await {
-                Ok(measured) => measured,
-                // It was removed just now.
-                Err(Error::NotFound(_)) => continue,
-                Err(error) => return Err(error),
-            };
+            let measured = self.measured(served.model_id).await?;
             if measured.alerts.is_empty() {
                 continue;
             }
@@ -131,7 +117,7 @@ impl App {
                     "model_id": model_id,
                     "alerts": measured.alerts,
                     "stability_index": measured.drift.stability_index,
-                    "measured_count": measured.measured_count,
+                    "measured_count": measured.count,
                 }),
                 link: Some(format!("/api/v1/ml/models/{model_id}/performance")),
                 ..condition("model.drifting", format!("model:{model_id}"), now)
@@ -142,21 +128,18 @@ impl App {
 
     /// Schedules that renew prices and have not done so for several runs.
     async fn stale_prices(&self, now: Timestamp) -> Result<Vec<EventRow>, Error> {
-        let filter = JobFilter {
-            kind: Some(FETCH_PRICES.to_owned()),
-            limit: JOBS_LOOKED_AT,
-            ..JobFilter::default()
-        };
-        let jobs = self.store.jobs(&filter).await?;
         let mut standing = Vec::new();
         let schedules = self.store.schedules().await?;
         for schedule in schedules.iter().filter(|row| row.enabled && row.kind == FETCH_PRICES) {
-            let maker = format!("schedule {}", schedule.name);
-            let done = jobs
-                .iter()
-                .filter(|job| job.created_by == maker && job.state == JobState::Completed)
-                .filter_map(|job| job.finished_at)
-                .max();
+            let filter = JobFilter {
+                kind: Some(FETCH_PRICES.to_owned()),
+                created_by: Some(format!("schedule {}", schedule.name)),
+                state: Some(JobState::Completed),
+                limit: JOBS_LOOKED_AT,
+                ..JobFilter::default()
+            };
+            let jobs = self.store.jobs(&filter).await?;
+            let done = jobs.iter().filter_map(|job| job.finished_at).max();
             let since = done.unwrap_or(schedule.created_at);
             let interval = interval_of(&schedule.cron, now);
             let age = now.duration_since(since);
@@ -175,68 +158,94 @@ impl App {
         Ok(standing)
     }
 
-    /// Spot pools that a cluster runs on and that are to be left: the active model says so, or the Spot
-    /// Advisor has them in its worst class.
-    async fn risky_pools(
+    /// Spot pools that a cluster runs on: those that it was seen on lately, because snapshots that do not
+    /// show all nodes never show that it has left one.
+    async fn used_pools(&self, cluster: &ClusterRow, now: Timestamp) -> Result<Vec<String>, Error> {
+        let customer = cluster.customer_id.as_deref();
+        let sightings = self.store.sightings(&cluster.cluster_id, customer).await?;
+        let is_fresh = |at| now.duration_since(at) <= self.cluster_settings.stale_after;
+        let pools = sightings
+            .into_iter()
+            .filter(|one| one.state == SPOT_POOL && is_fresh(one.last_seen_at));
+        Ok(pools.map(|one| one.object_id).collect())
+    }
+
+    /// Spot pools that clusters run on and that are to be left.
+    fn risky_pools(
         &self,
-        cluster: &ClusterRow,
+        used: &[(&ClusterRow, Vec<String>)],
         now: Timestamp,
     ) -> Result<Vec<EventRow>, Error> {
-        let sightings =
-            self.store.sightings(&cluster.cluster_id, cluster.customer_id.as_deref()).await?;
-        let used: Vec<&str> = sightings
-            .iter()
-            .filter(|one| one.state == SPOT_POOL)
-            .map(|one| one.object_id.as_str())
-            .collect();
+        let risky = self.why_risky(used.iter().flat_map(|(_, pools)| pools), now)?;
         let mut standing = Vec::new();
-        for pool in used {
-            let Some(why) = self.why_risky(pool, now)? else { continue };
-            let customer = cluster.customer_id.as_deref().unwrap_or_default();
-            let key = format!("pool:{customer}:{}:{pool}", cluster.cluster_id);
-            standing.push(EventRow {
-                customer_id: cluster.customer_id.clone(),
-                cluster_id: Some(cluster.cluster_id.clone()),
-                title: format!("`{}` runs on the spot pool {pool}: {why}", cluster.cluster_id),
-                facts: json!([
-                    fact("cluster", &cluster.cluster_id),
-                    fact("pool", pool),
-                    fact("why", &why)
-                ]),
-                detail: json!({ "pool": pool, "why": why }),
-                ..condition("pool.risky", key, now)
-            });
+        for (cluster, pools) in used {
+            for pool in pools {
+                let Some(why) = risky.get(pool.as_str()) else { continue };
+                let customer = cluster.customer_id.as_deref().unwrap_or_default();
+                let key = format!("pool:{customer}:{}:{pool}", cluster.cluster_id);
+                standing.push(EventRow {
+                    customer_id: cluster.customer_id.clone(),
+                    cluster_id: Some(cluster.cluster_id.clone()),
+                    title: format!("`{}` runs on the spot pool {pool}: {why}", cluster.cluster_id),
+                    facts: json!([
+                        fact("cluster", &cluster.cluster_id),
+                        fact("pool", pool),
+                        fact("why", why)
+                    ]),
+                    detail: json!({ "pool": pool, "why": why }),
+                    ..condition("pool.risky", key, now)
+                });
+            }
         }
         Ok(standing)
     }
 
-    fn why_risky(&self, pool: &str, now: Timestamp) -> Result<Option<String>, Error> {
-        let Some((instance_type, region, zone, system)) = parts(pool) else { return Ok(None) };
-        let market = self.desk();
-        let quote = market.market().advisor(&instance_type, &region, system, now);
+    /// Which pools are to be left, and why: the Spot Advisor has them in its worst class, or the active
+    /// model says so, which is asked of all others at once.
+    fn why_risky<'a>(
+        &self,
+        pools: impl Iterator<Item = &'a String>,
+        now: Timestamp,
+    ) -> Result<BTreeMap<&'a str, String>, Error> {
+        let desk = self.desk();
         let worst = AdvisorBucket::ALL.last();
-        if quote.is_some_and(|quote| quote.bucket.as_ref() == worst) {
-            let why = "the Spot Advisor says that more than 20 % of it are taken back in a month";
-            return Ok(Some(why.to_owned()));
+        let distinct: BTreeSet<&str> = pools.map(String::as_str).collect();
+        let (mut risky, mut others) = (BTreeMap::new(), Vec::new());
+        for pool in distinct {
+            let Some((instance_type, region, zone, system)) = parts(pool) else { continue };
+            let quote = desk.market().advisor(&instance_type, &region, system, now);
+            if quote.is_some_and(|quote| quote.bucket.as_ref() == worst) {
+                let why =
+                    "the Spot Advisor says that more than 20 % of it are taken back in a month";
+                risky.insert(pool, why.to_owned());
+                continue;
+            }
+            let query = PoolQuery {
+                instance_type: instance_type.to_string().into(),
+                region: region.to_string().into(),
+                az: zone.map(|zone| zone.to_string().into()),
+                operating_system: system,
+                spot_price: None,
+                launch_time: None,
+            };
+            others.push((pool, query));
         }
         // Without a model the class has said everything.
-        if self.active_model(crate::models::ModelType::SpotPredictor).is_none() {
-            return Ok(None);
+        if self.active_model(ModelType::SpotPredictor).is_none() {
+            return Ok(risky);
         }
-        let asked = PoolQuery {
-            instance_type: instance_type.as_str().into(),
-            region: region.as_str().into(),
-            az: (!zone.is_empty()).then(|| zone.into()),
-            operating_system: system,
-            spot_price: None,
-            launch_time: None,
-        };
-        let asked = [asked];
-        let said = self.predict_interruptions(&asked, None, &Caller::server())?;
-        let day = said.predictions.first().map(|one| one.probabilities.day);
-        Ok(day
-            .filter(|day| *day >= RISKY_FROM)
-            .map(|day| format!("the active model says {:.0} % within a day", day * 100.0)))
+        let (others, asked): (Vec<_>, Vec<_>) = others.into_iter().unzip();
+        for (pools, asked) in others.chunks(MOST_POOLS).zip(asked.chunks(MOST_POOLS)) {
+            let said = self.predict_interruptions(asked, None, &Caller::server())?;
+            for (pool, said) in pools.iter().zip(said.predictions) {
+                let day = said.probabilities.day;
+                if day >= RISKY_FROM {
+                    let why = format!("the active model says {:.0} % within a day", day * 100.0);
+                    risky.insert(pool, why);
+                }
+            }
+        }
+        Ok(risky)
     }
 }
 
@@ -275,7 +284,9 @@ pub(crate) fn spot_pools(state: &ClusterState, taken_at: Timestamp) -> Option<Se
     })
 }
 
-fn parts(pool: &str) -> Option<(InstanceType, Region, &str, OperatingSystem)> {
+/// What a pool is, as far as its cluster names things that exist: a zone that is none of the region says
+/// nothing, and then the type in the region is meant.
+fn parts(pool: &str) -> Option<(InstanceType, Region, Option<Zone>, OperatingSystem)> {
     let mut parts = pool.split('/');
     let (instance_type, region) = (parts.next()?, parts.next()?);
     let (zone, system) = (parts.next()?, parts.next()?);
@@ -283,7 +294,9 @@ fn parts(pool: &str) -> Option<(InstanceType, Region, &str, OperatingSystem)> {
         "windows" => OperatingSystem::Windows,
         _ => OperatingSystem::Linux,
     };
-    Some((instance_type.parse().ok()?, region.parse().ok()?, zone, system))
+    let region: Region = region.parse().ok()?;
+    let zone = zone.parse().ok().filter(|zone: &Zone| zone.region().as_ref() == Some(&region));
+    Some((instance_type.parse().ok()?, region, zone, system))
 }
 
 fn stale_snapshot(cluster: &ClusterRow, age: SignedDuration, now: Timestamp) -> EventRow {

@@ -174,8 +174,7 @@ impl App {
                         Some(hour) if hour.rows == counts.rows => hour.changed = false,
                         _ => {}
                     }
-                    let current = to_the_hour(now);
-                    seen.hours.retain(|hour, counted| *hour >= current || counted.changed);
+                    let_go(&mut seen.hours, now);
                 }
             }
             if !asked.contains(&model_id) {
@@ -289,6 +288,13 @@ fn names(model: &ServedModel, most: usize) -> Vec<String> {
     (0..most).map(|at| name(at).unwrap_or_else(|| format!("{}", at + 1))).collect()
 }
 
+/// Lets go of hours that are kept and over. The last one stays for a while: a call that began in it may
+/// look later, and what is kept of an hour is replaced by what is counted here.
+fn let_go(hours: &mut BTreeMap<Timestamp, Hour>, now: Timestamp) {
+    let last = to_the_hour(now.checked_sub(SignedDuration::from_hours(1)).unwrap_or(now));
+    hours.retain(|hour, counted| *hour >= last || counted.changed);
+}
+
 /// The start of the hour.
 fn to_the_hour(now: Timestamp) -> Timestamp {
     let second = now.as_second();
@@ -307,5 +313,20 @@ mod tests {
         assert_eq!((bins.of(f64::NAN), bins.of(-1.0), bins.of(1e9)), (0, 1, 10));
         let always = Bins::learnt("x".to_owned(), std::iter::repeat_n(f64::NAN, 5));
         assert_eq!((always.counts, always.cuts), (vec![5, 0], vec![]));
+    }
+
+    #[test]
+    fn an_hour_that_was_kept_can_still_be_counted_into() {
+        let at = |text: &str| -> Timestamp { format!("2026-08-01T{text}Z").parse().unwrap() };
+        let left = |changed: bool, now: &str| {
+            let hour = Hour { changed, ..Hour::default() };
+            let mut hours = BTreeMap::from([(at("10:00:00"), hour)]);
+            let_go(&mut hours, at(now));
+            hours.len()
+        };
+        assert_eq!(left(false, "11:00:00"), 1);
+        assert_eq!(left(false, "11:59:59"), 1);
+        assert_eq!(left(false, "12:00:00"), 0);
+        assert_eq!(left(true, "12:00:00"), 1, "it is not kept yet");
     }
 }

@@ -19,7 +19,7 @@ use crate::models::serving::ServedModel;
 use crate::{Error, FieldError};
 
 /// The most pools of one call.
-pub(super) const MOST_POOLS: usize = 50_000;
+pub(crate) const MOST_POOLS: usize = 50_000;
 
 /// Zones that are remembered while the pools of a region are read.
 const MOST_ZONES: usize = 8;

@@ -12,6 +12,7 @@ use super::{REFRESH_MODEL, RefreshModel, Stretch};
 use crate::access::Caller;
 use crate::gaps::field;
 use crate::ids::timed_id;
+use crate::own_schedules::OwnSchedule;
 use crate::{App, Error};
 
 /// The name of the schedule that the environment switches on.
@@ -108,7 +109,8 @@ impl App {
     /// Makes a schedule, or changes the one of its name.
     ///
     /// # Errors
-    /// Fields that are wrong, no such model, a store that does not answer.
+    /// Fields that are wrong, no such model, the name of a schedule that does something else, a store
+    /// that does not answer.
     pub async fn schedule_refresh(
         &self,
         wanted: &NewSchedule,
@@ -155,6 +157,11 @@ impl App {
             }
         };
         let row = self.schedule_row(&name, &cron, &payload, wanted.enabled, caller)?;
+        let all = self.store.schedules().await?;
+        if all.iter().any(|one| one.name == name && one.kind != REFRESH_MODEL) {
+            let why = format!("`{name}` is a schedule of another kind; expected another name");
+            return Err(Error::Taken(why));
+        }
         let detail =
             json!({ "cron": cron, "enabled": wanted.enabled, "model_id": wanted.model_id });
         let note = self.note(caller, "schedule.set", name, detail);
@@ -219,25 +226,16 @@ impl App {
     /// # Errors
     /// A cron expression that is none, or a store that does not answer.
     pub async fn see_to_auto_refresh(&self, wanted: &AutoRefresh) -> Result<(), Error> {
-        let known = self.store.schedules().await?.into_iter().find(|row| row.name == AUTO_REFRESH);
-        if !wanted.enabled && known.as_ref().is_none_or(|row| !row.enabled) {
-            return Ok(());
-        }
-        let caller = Caller::server();
         let payload = payload(&RefreshRequest::default(), wanted.lookback_days, "auto");
-        let mut row =
-            self.schedule_row(AUTO_REFRESH, &wanted.cron, &payload, wanted.enabled, &caller)?;
-        if let Some(known) = known {
-            let same = known.payload == row.payload && known.cron == row.cron;
-            if same && known.enabled == row.enabled {
-                return Ok(());
-            }
-            row.schedule_id = known.schedule_id;
-        }
-        let detail = json!({ "cron": wanted.cron, "enabled": wanted.enabled });
-        let note = self.note(&caller, "schedule.set", AUTO_REFRESH.to_owned(), detail);
-        self.store.set_schedule(&row, &note).await?;
-        Ok(())
+        self.see_to(OwnSchedule {
+            name: AUTO_REFRESH,
+            kind: REFRESH_MODEL,
+            payload: serde_json::to_value(&payload)
+                .map_err(|error| Error::Internal(error.to_string()))?,
+            cron: &wanted.cron,
+            enabled: Some(wanted.enabled),
+        })
+        .await
     }
 
     async fn known_schedule(&self, schedule_id: &str) -> Result<ScheduleRow, Error> {

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use jobs::{JobFailure, Running, next_run};
+use jobs::{JobFailure, Running};
 use serde_json::json;
-use store::{ClusterRow, NewJob, ScanRow, ScheduleRow};
+use store::{ClusterRow, NewJob, ScanRow};
 
 use super::{PLAN_SCANS, SCAN_CLUSTER, ScanCluster, failure};
-use crate::access::Caller;
 use crate::ids::{named_id, timed_id};
+use crate::own_schedules::OwnSchedule;
 use crate::{App, Error};
 
 const SCHEDULE: &str = "scan clusters";
@@ -28,30 +28,14 @@ impl App {
     /// # Errors
     /// A store that does not answer.
     pub async fn see_to_scans(&self, enabled: bool) -> Result<(), Error> {
-        let known = self.store.schedules().await?.into_iter().find(|row| row.name == SCHEDULE);
-        if known.as_ref().map_or(!enabled, |row| row.enabled == enabled && row.cron == CRON) {
-            return Ok(());
-        }
-        let now = self.clock.now();
-        let caller = Caller::server();
-        let schedule_id =
-            known.map_or_else(|| timed_id(now, SCHEDULE.as_bytes()), |known| known.schedule_id);
-        let row = ScheduleRow {
-            schedule_id,
-            name: SCHEDULE.to_owned(),
-            kind: PLAN_SCANS.to_owned(),
+        self.see_to(OwnSchedule {
+            name: SCHEDULE,
+            kind: PLAN_SCANS,
             payload: json!({}),
-            cron: CRON.to_owned(),
-            enabled,
-            next_run_at: next_run(CRON, now).map_err(|error| Error::Internal(error.to_string()))?,
-            last_run_at: None,
-            created_by: caller.name.clone(),
-            created_at: now,
-        };
-        let detail = json!({ "enabled": enabled });
-        let note = self.note(&caller, "schedule.set", SCHEDULE.to_owned(), detail);
-        self.store.set_schedule(&row, &note).await?;
-        Ok(())
+            cron: CRON,
+            enabled: Some(enabled),
+        })
+        .await
     }
 
     /// Queues a scan of every cluster of which something is due; how many.

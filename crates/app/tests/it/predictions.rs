@@ -13,7 +13,8 @@ use app::predict::{GivenRequest, GivenRows, PoolQuery};
 use clock::{Clock, Hand};
 use jiff::{SignedDuration, Timestamp};
 use market::{Limits, Market, MarketFile, Origin, PRICE_FEATURES, parse};
-use store::{PredictionFilter, Store};
+use serde_json::json;
+use store::{PredictionFilter, PredictionRow, Store, Uuid};
 use testkit::{Made, made_model};
 use tokio::sync::watch;
 
@@ -171,6 +172,18 @@ async fn predicted_prices_are_compared_once_the_market_knows_them() {
     assert_eq!(place.app.resolve_prices().await.unwrap(), 0, "it lies ahead");
     hand.advance(SignedDuration::from_hours(30));
     assert_eq!(place.app.resolve_prices().await.unwrap(), 0, "nobody looked at the price since");
+    // However many are made meanwhile, the one that is due is found.
+    let store = place.app.store();
+    let all = PredictionFilter { limit: 1, ..PredictionFilter::default() };
+    let row = store.predictions(&all).await.unwrap().remove(0);
+    let later: Vec<PredictionRow> = (1..=20_000)
+        .map(|number| PredictionRow {
+            prediction_id: Uuid::from_u128(number),
+            created_at: place.app.clock().now(),
+            ..row.clone()
+        })
+        .collect();
+    store.keep_predictions(&later).await.unwrap();
     let after = [&before[..], &[(20, 0.025), (29, 0.05)]].concat();
     place.app.set_market(Arc::new(priced(&after)));
     assert_eq!(place.app.resolve_prices().await.unwrap(), 1);
@@ -252,4 +265,27 @@ async fn a_model_whose_answers_have_moved_is_told_of_until_it_is_active_no_more(
     let events = place.app.store().events_to_offer(10).await.unwrap();
     let kinds: Vec<&str> = events.iter().map(|event| event.event_type.as_str()).collect();
     assert_eq!(kinds, ["model.drifting", "model.steady"]);
+}
+
+#[tokio::test]
+async fn pools_of_all_clusters_are_one_question_whatever_their_zones_are_called() {
+    let (place, waiting, _) = kept(market::bundled()).await;
+    let app = &place.app;
+    place.upload(&new("1", ModelType::SpotPredictor, true), &spot(0.5)).await.unwrap();
+    for (cluster, other) in [("shop", "eu-west-1b"), ("bank", "nowhere")] {
+        let node = |zone: &str| {
+            json!({ "name": zone, "instance_type": "m5.large", "zone": zone,
+                    "capacity_type": "spot" })
+        };
+        let state = json!({ "region": "us-east-1", "nodes": [node("us-east-1a"), node(other)] });
+        let state = state.to_string().into_bytes();
+        app.keep_snapshot(cluster, state, &Caller::command_line()).await.unwrap();
+    }
+    assert_eq!(app.watch_conditions().await.unwrap(), 4, "two pools of each of two clusters");
+    write(app, waiting).await;
+    let all = PredictionFilter { limit: 10, ..PredictionFilter::default() };
+    let asked = app.store().predictions(&all).await.unwrap();
+    let mut zones: Vec<&str> = asked.iter().map(|row| &*row.pool.zone).collect();
+    zones.sort_unstable();
+    assert_eq!(zones, ["", "", "us-east-1a"], "each pool once, without zones that are none");
 }

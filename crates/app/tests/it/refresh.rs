@@ -6,6 +6,7 @@ use app::Error;
 use app::access::Caller;
 use app::models::activation::RollbackRequest;
 use app::models::{ModelItem, ModelType, NewModel};
+use app::notifications::WATCH_CONDITIONS;
 use app::refresh::{AutoRefresh, NewSchedule, RefreshRequest, RefreshStatus, ScheduleType};
 use aws::Keys;
 use clock::Clock;
@@ -301,6 +302,27 @@ async fn the_environment_switches_auto_refresh_on_and_off() {
     assert!(!place.app.schedules().await.unwrap()[0].enabled);
     let wrong = AutoRefresh { cron: "nightly".to_owned(), ..on };
     assert!(matches!(place.app.see_to_auto_refresh(&wrong).await, Err(Error::Invalid(_))));
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn a_watch_that_somebody_switched_off_stays_off() {
+    let place = Place::new(world(), &[], keys()).await;
+    let caller = Caller::command_line();
+    let watch = async || {
+        place.app.see_to_watching().await.unwrap();
+        place.app.schedules().await.unwrap().remove(0)
+    };
+    let made = watch().await;
+    assert_eq!((made.kind.as_str(), made.enabled), (WATCH_CONDITIONS, true));
+    assert_eq!(watch().await.next_run_at, made.next_run_at);
+    place.app.switch_schedule(&made.schedule_id, false, &caller).await.unwrap();
+    // The server starts again.
+    let after = watch().await;
+    assert_eq!((after.schedule_id, after.enabled), (made.schedule_id, false));
+    // Nor does a refresh take its place by taking its name.
+    let taken = place.app.schedule_refresh(&daily(&made.name), &caller).await;
+    assert!(matches!(taken, Err(Error::Taken(_))), "{taken:?}");
     place.stop().await;
 }
 

@@ -52,7 +52,13 @@ async fn old_prices_go_when_asked_and_only_then() {
     assert_eq!(place.stored().await, 2);
 
     place.app.keep_spot_prices_for(None).await.unwrap();
-    assert!(!store.schedules().await.unwrap()[0].enabled);
+    let off = store.schedules().await.unwrap().remove(0);
+    let days = off.payload["older_than_days"].as_u64();
+    assert_eq!((off.enabled, days), (false, Some(u64::from(SHORTEST_DAYS))));
+    place.app.keep_spot_prices_for(Some(SHORTEST_DAYS + 1)).await.unwrap();
+    let on = store.schedules().await.unwrap().remove(0);
+    assert_eq!((on.enabled, on.schedule_id), (true, off.schedule_id));
+    assert_eq!(on.payload["older_than_days"], SHORTEST_DAYS + 1);
     place.stop().await;
 }
 

@@ -102,6 +102,14 @@ pub(crate) enum ModelCommand {
         #[command(flatten)]
         kept: Kept,
     },
+    /// Have a model asked what the active one of its type is asked, answering nobody; or end that.
+    Shadow {
+        /// End it.
+        #[arg(long)]
+        end: bool,
+        #[command(flatten)]
+        of: OneModel,
+    },
     /// Delete a model that does not answer, with its file.
     Delete(OneModel),
     /// Write the file of a model, as it was uploaded.

@@ -26,6 +26,7 @@ pub(crate) fn run(arguments: &Model) -> Result<Exit, Failure> {
         ModelCommand::Rollback { model_type, files, kept } => {
             registry::roll_back(*model_type, files, kept)
         }
+        ModelCommand::Shadow { end, of } => registry::shadow(of, *end),
         ModelCommand::Delete(wanted) => registry::delete(wanted),
         ModelCommand::Download { model, to, files, kept } => {
             registry::download(model, to, files, kept)

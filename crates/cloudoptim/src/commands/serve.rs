@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::cli::Serve;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, words};
 use crate::{demo, market_files};
 
 pub(crate) fn run(arguments: &Serve) -> Result<Exit, Failure> {
@@ -63,6 +63,7 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let mut app = app
         .with_gap_settings(arguments.gaps.settings())
         .with_cluster_settings(arguments.clusters.settings())
+        .with_learning_settings(arguments.learning.settings()?)
         .with_sender(arguments.notifications.sender()?)
         .with_public_address(arguments.public_url.as_deref())
         .with_keeper(keeper)
@@ -102,7 +103,13 @@ async fn serve(arguments: &Serve) -> Result<Exit, Failure> {
         let (app, stopped) = (Arc::clone(&app), stopped.clone());
         background.spawn(async move { app.follow_store(followed, stopped).await });
     }
-    let works = [Background::Models, Background::Live, Background::Outcomes, Background::Notices];
+    let works = [
+        Background::Models,
+        Background::Live,
+        Background::Outcomes,
+        Background::Notices,
+        Background::Feedback,
+    ];
     for work in works {
         background.spawn(work.run(Arc::clone(&app), stopped.clone()));
     }
@@ -141,9 +148,10 @@ async fn see_to_settings(arguments: &Serve, app: &Arc<App>) -> Result<(), Failur
     let core_platform = &arguments.notifications;
     let (url, secret) =
         (&core_platform.core_platform_url, &core_platform.core_platform_webhook_secret);
-    app.see_to_core_platform(url.as_deref(), secret.as_deref())
-        .await
-        .map_err(|error| Failure::Serve(format!("CORE_PLATFORM_URL: {}", told(&error))))?;
+    app.see_to_core_platform(url.as_deref(), secret.as_deref()).await.map_err(|error| {
+        let settings = "CORE_PLATFORM_URL with CORE_PLATFORM_WEBHOOK_SECRET";
+        Failure::Serve(format!("{settings}: {}", words(&error)))
+    })?;
     if arguments.demo && !arguments.clusters.no_scans {
         // Whoever looks around does not wait for the quarter of an hour.
         app.plan_scans().await?;
@@ -162,6 +170,8 @@ enum Background {
     Outcomes,
     /// Notices for whoever wants to hear of what happens.
     Notices,
+    /// What interruptions teach.
+    Feedback,
 }
 
 impl Background {
@@ -171,6 +181,7 @@ impl Background {
             Background::Live => app.follow_live(stop).await,
             Background::Outcomes => app.watch_predictions(stop).await,
             Background::Notices => app.deliver_notices(stop).await,
+            Background::Feedback => app.follow_feedback(stop).await,
         }
     }
 }
@@ -297,17 +308,6 @@ fn tell(arguments: &Serve, address: SocketAddr, open: bool) {
         );
         eprintln!("  everything; `cloudoptim keys create --role admin --label NAME` ends it");
         tracing::warn!("development mode: no access keys, every call is let in");
-    }
-}
-
-/// What is wrong, down to the field.
-fn told(error: &app::Error) -> String {
-    match error {
-        app::Error::Invalid(fields) => {
-            let words = fields.iter().map(|field| format!("{}: {}", field.pointer, field.detail));
-            words.collect::<Vec<_>>().join("; ")
-        }
-        other => other.to_string(),
     }
 }
 

@@ -227,6 +227,20 @@ fn models_are_taken_in_activated_asked_and_deleted_beside_a_server() {
         panic!("the server goes on with another model");
     };
     ask(0.25);
+    let shadow =
+        |name: &str, rest: &[&str]| model(&[&["shadow", name, "-o", "json"], rest].concat());
+    let status = |name: &str, rest: &[&str]| value(&shadow(name, rest))["status"].clone();
+    assert_eq!(status("mine@2", &["--end"]), "no_shadow");
+    assert_eq!(status("mine@2", &[]), "shadow");
+    assert_eq!(status("mine@2", &[]), "already_shadow");
+    let refused = model(&["delete", "mine@2"]);
+    assert_eq!(code(&refused), 1);
+    assert!(said(&refused).contains("shadow"), "{refused:?}");
+    assert_eq!(status("mine@2", &["--end"]), "ended");
+    let answers = shadow("mine@1", &[]);
+    assert_eq!(code(&answers), 1);
+    assert!(said(&answers).contains("answers for its type"), "{answers:?}");
+    assert_eq!(code(&shadow("mine@3", &[])), 4);
     let activated = model(&["activate", "mine@2", "-o", "json"]);
     assert_eq!(value(&activated)["previous_active"], one["model_id"]);
     ask(0.5);

@@ -80,6 +80,6 @@ fn settings_that_cannot_be_meant_end_the_start() {
             ("CORE_PLATFORM_URL", "https://core.example/"),
             ("CORE_PLATFORM_WEBHOOK_SECRET", "hunter2"),
         ],
-        "/secret",
+        "CORE_PLATFORM_WEBHOOK_SECRET: secret: expected",
     );
 }

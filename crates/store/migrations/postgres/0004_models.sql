@@ -140,6 +140,7 @@ CREATE TABLE predictions (
 );
 CREATE INDEX predictions_by_time ON predictions (model_id, created_at);
 CREATE INDEX predictions_by_sequence ON predictions (sequence);
+CREATE INDEX predictions_resolved ON predictions (model_id, created_at) WHERE outcome IS NOT NULL;
 CREATE INDEX predictions_of_shadows ON predictions (model_id, created_at) WHERE shadow_of IS NOT NULL;
 
 -- How many predictions of each model were forgotten: counts of all of them stay right.

@@ -111,11 +111,11 @@ impl Store {
         }))
     }
 
-    /// Changes a channel that was read at the revision of the row, and notes that. `false` when somebody
-    /// else was quicker, or it is gone.
+    /// Changes a channel that was read at the revision of the row, all of it but its name, and notes
+    /// that. `false` when somebody else was quicker, or it is gone.
     ///
     /// # Errors
-    /// The database did not take it; another channel has the name.
+    /// The database did not take it.
     pub async fn change_channel(
         &self,
         row: &ChannelRow,
@@ -123,10 +123,11 @@ impl Store {
     ) -> Result<bool, StoreError> {
         Ok(writing!(self, transaction => {
             let changed = sqlx::query(
-                "UPDATE notification_channels SET target = $1, rules = $2, enabled = $3, \
-                   disabled_reason = $4, changed_at = $5, revision = revision + 1 \
-                 WHERE channel_id = $6 AND revision = $7",
+                "UPDATE notification_channels SET kind = $1, target = $2, rules = $3, enabled = $4, \
+                   disabled_reason = $5, changed_at = $6, revision = revision + 1 \
+                 WHERE channel_id = $7 AND revision = $8",
             )
+            .bind(row.kind.as_str())
             .bind(Json(&row.target))
             .bind(Json(&row.rules))
             .bind(row.enabled)

@@ -1,6 +1,8 @@
 //! Decisions are kept once, whole, and found again.
 
-use store::{DecisionFilter, DecisionRecord, OrderPart, OutcomeRow, Part, SaidOutcome, Uuid};
+use store::{
+    DecisionFilter, DecisionRecord, OrderPart, OutcomeRow, Part, SaidOutcome, UsageRow, Uuid,
+};
 use units::Usd;
 
 use crate::backends;
@@ -211,5 +213,45 @@ async fn decisions_that_come_together_get_places_without_gaps() {
         let places: Vec<u64> = found.iter().map(|one| one.sequence).collect();
         assert_eq!(places, (1..=count).collect::<Vec<_>>(), "{name}");
         assert_eq!(store.last_decision().await.unwrap(), count, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn use_is_counted_by_decision_and_day() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        let clusters = [
+            (None, "prod"),
+            (Some("a"), "b/c"),
+            (Some("a/b"), "c"),
+            (Some("a"), "b/c"),
+            // Whoever names no cluster is at none.
+            (Some("a"), ""),
+        ];
+        for (number, (customer, cluster)) in (1..).zip(clusters) {
+            let savings = record(number, None).savings.filter(|_| customer.is_some());
+            let one = DecisionRecord {
+                customer_id: customer.map(str::to_owned),
+                cluster_id: cluster.to_owned(),
+                savings,
+                ..record(number, None)
+            };
+            store.keep_decision(one).await.unwrap();
+        }
+        let day = |day: &str| day.parse().unwrap();
+        let (last_day, next) = (day("2026-01-01"), day("2026-01-02"));
+        let used = |decisions, with_savings, clusters| UsageRow {
+            decision_type: "bin_pack".to_owned(),
+            decisions,
+            with_savings,
+            clusters,
+            last_day,
+        };
+        let found = store.feature_usage(None, (last_day, next)).await.unwrap();
+        assert_eq!(found, [used(5, 4, 3)], "{name}");
+        let found = store.feature_usage(Some("a"), (last_day, last_day)).await.unwrap();
+        assert_eq!(found, [used(3, 3, 1)], "{name}");
+        assert!(store.feature_usage(Some("zeta"), (last_day, next)).await.unwrap().is_empty());
+        assert!(store.feature_usage(None, (next, next)).await.unwrap().is_empty(), "{name}");
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use store::{
-    AuditRow, EventRow, FindingFilter, FindingRow, FindingState, NewJob, OutcomeRow, Progress,
-    Scan, ScanRow, Settlement, Store, StoreError, ToggleRow, Uuid,
+    AuditRow, EventRow, FindingCount, FindingFilter, FindingRow, FindingState, NewJob, OutcomeRow,
+    Progress, Scan, ScanRow, Settlement, Store, StoreError, ToggleRow, Uuid,
 };
 use units::Usd;
 
@@ -202,6 +202,29 @@ async fn findings_are_found_by_what_they_are() {
 }
 
 #[tokio::test]
+async fn findings_are_counted_by_what_became_of_them() {
+    for backend in backends::all().await {
+        let (store, name) = (&backend.store, backend.name);
+        let step = progress(store).await;
+        let found = scan(1, &[("a", 5), ("b", 6), ("c", 0)], true);
+        store.keep_scans(&[found], &step, |_| None).await.unwrap();
+        settle(store, "b", FindingState::Accepted, 2, None).await;
+        let count = |state, findings, dollars: i64, unknown_savings| FindingCount {
+            decision_type: "volume_cleanup".to_owned(),
+            state,
+            findings,
+            savings: Usd::from_nanos(dollars * 1_000_000_000),
+            unknown_savings,
+        };
+        let expected = [count(FindingState::Accepted, 1, 6, 0), count(FindingState::Open, 2, 5, 1)];
+        for customer in [None, Some("acme")] {
+            assert_eq!(store.count_findings(customer).await.unwrap(), expected, "{name}");
+        }
+        assert!(store.count_findings(Some("zeta")).await.unwrap().is_empty(), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn outcomes_are_kept_once_and_settle_findings() {
     for backend in backends::all().await {
         let (store, name) = (&backend.store, backend.name);
@@ -243,6 +266,12 @@ async fn outcomes_are_kept_once_and_settle_findings() {
         assert_eq!(measured.len(), 2, "{name}");
         assert_eq!(measured[0], outcome(4, "measured", Some(5)), "{name}: the newest first");
         assert!(store.measured_outcomes("prod", None, 10).await.unwrap().is_empty(), "{name}");
+        for (customer, most, expected) in
+            [(None, 10, 2), (Some("acme"), 10, 2), (Some("zeta"), 10, 0), (None, 1, 1)]
+        {
+            let all = store.all_measured_outcomes(customer, most).await.unwrap();
+            assert_eq!(all, measured[..expected], "{name}: {customer:?}");
+        }
     }
 }
 

@@ -49,8 +49,18 @@ async fn a_job_in_flight_is_not_made_twice() {
         );
         assert_eq!(store.add_job(&job(2, Some("k")), at(0)).await.unwrap(), Ok(()), "{name}");
         assert_eq!(store.add_job(&job(3, None), at(0)).await.unwrap(), Ok(()), "{name}");
-        let filter = JobFilter { in_flight: true, limit: 10, ..JobFilter::default() };
-        assert_eq!(store.jobs(&filter).await.unwrap().len(), 2, "{name}");
+        let count = async |filter: JobFilter| {
+            store.jobs(&JobFilter { limit: 10, ..filter }).await.unwrap().len()
+        };
+        let in_flight = JobFilter { in_flight: true, ..JobFilter::default() };
+        assert_eq!(count(in_flight).await, 2, "{name}");
+        let in_state = |state| JobFilter { state: Some(state), ..JobFilter::default() };
+        assert_eq!(count(in_state(JobState::Cancelled)).await, 1, "{name}");
+        assert_eq!(count(in_state(JobState::Completed)).await, 0, "{name}");
+        let by =
+            |maker: &str| JobFilter { created_by: Some(maker.to_owned()), ..JobFilter::default() };
+        assert_eq!(count(by("test")).await, 3, "{name}");
+        assert_eq!(count(by("nobody")).await, 0, "{name}");
     }
 }
 

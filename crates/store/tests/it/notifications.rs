@@ -88,8 +88,12 @@ async fn channels_are_changed_by_whoever_saw_the_newest() {
         assert!(store.add_channel(&first, &note()).await.unwrap(), "{name}");
         assert!(!store.add_channel(&channel(2, "finops"), &note()).await.unwrap(), "{name}");
         assert_eq!(store.channels().await.unwrap(), std::slice::from_ref(&first), "{name}");
-        let changed =
-            ChannelRow { enabled: false, rules: json!({ "events": [] }), ..first.clone() };
+        let changed = ChannelRow {
+            kind: "slack".to_owned(),
+            enabled: false,
+            rules: json!({ "events": [] }),
+            ..first.clone()
+        };
         assert!(store.change_channel(&changed, &note()).await.unwrap(), "{name}");
         assert!(!store.change_channel(&changed, &note()).await.unwrap(), "{name}: read too early");
         let kept = ChannelRow { revision: 1, ..changed };

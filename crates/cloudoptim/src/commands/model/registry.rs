@@ -1,4 +1,4 @@
-//! Models that the database knows: listed, activated, given back.
+//! Models that the database knows: listed, activated, shadowing, given back.
 
 use std::io::Write;
 use std::path::Path;
@@ -30,6 +30,8 @@ pub(super) const COLUMNS: [&str; 9] = [
 ];
 
 const ACTIVATED: [&str; 5] = ["status", "model_id", "version", "model_type", "previous_active"];
+
+const SHADOWED: [&str; 5] = ["status", "model_id", "version", "model_type", "changed_at"];
 
 pub(super) fn list(
     active: bool,
@@ -71,6 +73,22 @@ pub(super) fn roll_back(
         Ok(app.roll_back_model(&request, &Caller::command_line()).await?)
     })?;
     say(&done, kept.output)
+}
+
+pub(super) fn shadow(wanted: &OneModel, end: bool) -> Result<Exit, Failure> {
+    let kept = &wanted.kept;
+    let folder = wanted.files.folder(&kept.database.data)?;
+    let done = with_models(&kept.database, folder, async |app| {
+        let model_id = found(&app, &wanted.model).await?.model_id;
+        let caller = Caller::command_line();
+        Ok(if end {
+            app.end_shadow(&model_id, &caller).await?
+        } else {
+            app.begin_shadow(&model_id, &caller).await?
+        })
+    })?;
+    one(&SHADOWED, &done, kept.output)?;
+    Ok(Exit::Success)
 }
 
 pub(super) fn delete(wanted: &OneModel) -> Result<Exit, Failure> {

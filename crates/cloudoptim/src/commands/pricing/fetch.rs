@@ -8,7 +8,7 @@ use clock::Clock;
 
 use crate::cli::{Dataset, Format, ToFetch};
 use crate::database::with_app;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, words};
 use crate::output;
 use crate::worker::{Sight, see_through};
 
@@ -89,16 +89,4 @@ async fn look(app: &App, task_id: &str, line: u64) -> Result<(FetchStatus, Sight
         lines: app.fetch_log(task_id, line, 1000).await?,
     };
     Ok((status, sight))
-}
-
-fn words(error: &app::Error) -> String {
-    match error {
-        app::Error::Invalid(fields) => {
-            let each = |field: &app::FieldError| {
-                format!("{}: {}", field.pointer.trim_start_matches('/'), field.detail)
-            };
-            fields.iter().map(each).collect::<Vec<_>>().join("; ")
-        }
-        other => other.to_string(),
-    }
 }
