@@ -46,8 +46,8 @@ pub(crate) type DayKey = (String, String, String, String, i64);
 /// What a batch adds to the sums that are kept in step.
 #[derive(Debug, Default)]
 pub(crate) struct Sums {
-    /// Interruptions and instance-seconds of pools.
-    pub(crate) days: BTreeMap<DayKey, (i64, i64)>,
+    /// Interruptions, instance-seconds and the most instances of one report, of pools.
+    pub(crate) days: BTreeMap<DayKey, (i64, i64, i64)>,
     /// The same by type and hour of the week.
     pub(crate) hours: BTreeMap<(String, i32), (i64, i64)>,
     /// Interruptions, instance-seconds, recoveries and their seconds by type and kind of workload.
@@ -64,21 +64,24 @@ macro_rules! add_sums {
         for chunk in days.chunks($crate::learning::ROWS_AT_ONCE) {
             let mut insert = sqlx::QueryBuilder::new(
                 "INSERT INTO pool_days (customer_id, region, availability_zone, instance_type, day, \
-                   interruptions, exposure_seconds) ",
+                   interruptions, exposure_seconds, most_instances) ",
             );
-            insert.push_values(chunk, |mut row, ((customer, region, zone, kind, day), (many, seconds))| {
+            insert.push_values(chunk, |mut row, ((customer, region, zone, kind, day), sum)| {
                 row.push_bind(customer.as_str())
                     .push_bind(region.as_str())
                     .push_bind(zone.as_str())
                     .push_bind(kind.as_str())
                     .push_bind(*day)
-                    .push_bind(*many)
-                    .push_bind(*seconds);
+                    .push_bind(sum.0)
+                    .push_bind(sum.1)
+                        .push_bind(sum.2);
             });
             insert.push(
                 " ON CONFLICT (customer_id, region, availability_zone, instance_type, day) DO UPDATE SET \
                    interruptions = pool_days.interruptions + excluded.interruptions, \
-                   exposure_seconds = pool_days.exposure_seconds + excluded.exposure_seconds",
+                   exposure_seconds = pool_days.exposure_seconds + excluded.exposure_seconds, \
+                   most_instances = CASE WHEN excluded.most_instances > pool_days.most_instances \
+                     THEN excluded.most_instances ELSE pool_days.most_instances END",
             );
             insert.build().execute(&mut *$transaction).await?;
         }

@@ -12,6 +12,12 @@ async fn accepting(router: &Router, path: &str, accept: &str) -> Response<Body> 
 }
 
 /// A path with one more pair in its query.
+async fn send(router: &Router, method: &str, path: &str, body: &str) -> Response<Body> {
+    let request = Request::builder().method(method).uri(format!("/api/v1/ml/{path}"));
+    let request = request.header("content-type", "application/json");
+    ask(router, request.body(Body::from(body.to_owned())).unwrap()).await
+}
+
 fn with(path: &str, pair: &str) -> String {
     let sign = if path.contains('?') { '&' } else { '?' };
     format!("{path}{sign}{pair}")
@@ -110,6 +116,25 @@ async fn every_list_has_the_same_rows_in_every_format() {
     let hook = r#"{"name":"=ops","kind":"webhook","url":"https://nobody.invalid/"}"#;
     make("notifications/channels", hook).await;
     make("notifications/channels/=ops/test", "{}").await;
+    let pool = json!({ "instance_type": "m5.large", "availability_zone": "us-east-1a" });
+    make("feedback/interruption", &pool.to_string()).await;
+    let mut exposure = pool.clone();
+    exposure["customer_id"] = json!("=acme");
+    exposure["instances"] = json!(3);
+    (exposure["from"], exposure["until"]) =
+        (json!("2026-07-31T00:00:00Z"), json!("2026-08-01T00:00:00Z"));
+    make("feedback/exposure", &exposure.to_string()).await;
+    let mut word = pool;
+    word["level"] = json!("CONFIRMED_RISKY");
+    word["until"] = json!("2026-08-02T00:00:00Z");
+    word["reason"] = json!("told so");
+    let word = send(&server, "PUT", "feedback/pool-status/override", &word.to_string()).await;
+    assert!(word.status().is_success());
+    let season = json!({
+        "name": "end of quarter", "from": "2026-09-29T00:00:00Z", "until": "2026-10-01T00:00:00Z",
+        "factor": 1.8,
+    });
+    make("feedback/calendar", &season.to_string()).await;
     let model = json!({
         "model_name": "@spot", "model_version": "-1", "model_type": "spot_predictor",
         "trained_until_date": "2026-07-01", "active": true,

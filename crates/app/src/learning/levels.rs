@@ -156,10 +156,10 @@ impl App {
                     priority: "HIGH".to_owned(),
                     status: RebalanceStatus::Pending,
                     target_instance_type: target
-                        .pool
+                        .instance_type
                         .as_ref()
-                        .map(|pool| pool.instance_type.to_string()),
-                    target_availability_zone: target.pool.as_ref().map(own_zone),
+                        .map(|instance_type| instance_type.to_string()),
+                    target_availability_zone: target.zone.as_ref().map(own_zone),
                     target_reason: target.reason.clone(),
                     created_at: now,
                     started_at: None,

@@ -157,7 +157,7 @@ impl App {
         let change = LevelChange { to, from, at: now, cause: cause.to_owned(), detail };
         let most = self.learning_settings.jobs_per_hour;
         if self.store.change_level(&change, &jobs, most, Some(&note)).await?.is_none() {
-            return Err(Error::Conflict("the level changed meanwhile; ask again".to_owned()));
+            return Err(Error::Taken("the level changed meanwhile; ask again".to_owned()));
         }
         self.learning.state().set_level(change.to);
         let shown = (key.region.as_str(), key.zone_key.as_str(), key.instance_type.as_str());

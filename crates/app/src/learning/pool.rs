@@ -36,6 +36,10 @@ pub(crate) struct Pool {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Holding {
     evidence: RunningEvidence,
+    /// Interruptions of it that others do not believe: more on a day than there were instances.
+    excess: RunningEvidence,
+    /// The last days with interruptions, and how many.
+    days: [(i64, u32); DAYS_HELD],
     pub(super) interruptions: u64,
     pub(super) exposure_seconds: u64,
     /// The most instances of one report.
@@ -65,7 +69,7 @@ pub(super) const LEAST_HOURS: f64 = 1_000.0;
 
 /// Reports of one customer and pool that are held one by one within a day; beyond, none of them counts
 /// any more.
-const MOST_A_DAY: usize = 256;
+const MOST_A_DAY: u32 = 256;
 
 /// Instances are taken to be there for so long after they were last reported.
 const BELIEVED_SECONDS: i64 = 24 * 3600;
@@ -93,13 +97,49 @@ impl PoolKey {
     }
 }
 
+/// Days of which it is known how many interruptions there were.
+const DAYS_HELD: usize = 4;
+
 impl Holding {
-    fn contribution(&self, customer: u32, origin: Origin, now: Timestamp) -> Contribution {
-        Contribution {
-            customer: Customer(customer.into()),
-            evidence: self.evidence.discounted(origin, now),
-            instances: self.most,
-        }
+    /// Counts interruptions on a day; how many of them are more than there were instances.
+    fn beyond(&mut self, day: i64, interruptions: u64) -> u64 {
+        let more = u32::try_from(interruptions).unwrap_or(u32::MAX);
+        let most = self.most.max(1);
+        let at = match self.days.iter().position(|(held, count)| *held == day && *count > 0) {
+            Some(at) => at,
+            None => {
+                let oldest = (0..DAYS_HELD).min_by_key(|at| self.days[*at]);
+                let at = oldest.unwrap_or(0);
+                if self.days[at].1 > 0 && self.days[at].0 > day {
+                    // So long ago nothing is known but what comes now.
+                    return u64::from(more.saturating_sub(most));
+                }
+                self.days[at] = (day, 0);
+                at
+            }
+        };
+        let before = self.days[at].1;
+        let after = before.saturating_add(more);
+        self.days[at].1 = after;
+        u64::from(after.saturating_sub(most.max(before)))
+    }
+
+    /// Whether more was reported on a day than is believed.
+    fn exceeds(&self) -> bool {
+        self.excess != RunningEvidence::default()
+    }
+
+    /// What it says, in full for itself and as far as it is believed for others.
+    fn contribution(
+        &self,
+        customer: u32,
+        origin: Origin,
+        now: Timestamp,
+        is_own: bool,
+    ) -> Contribution {
+        let all = self.evidence.discounted(origin, now);
+        let evidence = if is_own { all } else { all.minus(self.excess.discounted(origin, now)) };
+        Contribution { customer: Customer(customer.into()), evidence, instances: self.most }
     }
 
     /// Instances that the customer has there now, as far as anybody said.
@@ -128,6 +168,10 @@ impl Pool {
     pub(super) fn add_day(&mut self, customer: u32, origin: Origin, day: &PoolDay) {
         let holding = self.holdings.entry(customer).or_default();
         holding.evidence.add(origin, day.day, day.interruptions, day.exposure_seconds);
+        if day.interruptions > 0 {
+            let beyond = holding.beyond(day.day, day.interruptions);
+            holding.excess.add(origin, day.day, beyond, 0);
+        }
         holding.interruptions = holding.interruptions.saturating_add(day.interruptions);
         holding.exposure_seconds = holding.exposure_seconds.saturating_add(day.exposure_seconds);
         self.changed();
@@ -136,7 +180,10 @@ impl Pool {
     /// Counts an interruption.
     pub(super) fn interrupt(&mut self, customer: u32, origin: Origin, row: &InterruptionRow) {
         let holding = self.holdings.entry(customer).or_default();
-        holding.evidence.add(origin, day_of(row.happened_at.as_second()), 1, 0);
+        let day = day_of(row.happened_at.as_second());
+        holding.evidence.add(origin, day, 1, 0);
+        let beyond = holding.beyond(day, 1);
+        holding.excess.add(origin, day, beyond, 0);
         holding.interruptions = holding.interruptions.saturating_add(1);
         self.changed();
     }
@@ -144,9 +191,10 @@ impl Pool {
     /// Counts a report among those of the last days.
     pub(super) fn note(&mut self, customer: u32, row: &InterruptionRow) {
         let second = row.happened_at.as_second();
+        let holding = self.holdings.entry(customer).or_default();
         let day = day_of(second);
-        let same = |one: &&Recent| one.customer == customer && day_of(one.second) == day;
-        if self.recent.iter().filter(same).count() >= MOST_A_DAY {
+        let many = holding.days.iter().find(|(held, _)| *held == day).map_or(0, |(_, many)| *many);
+        if many > MOST_A_DAY {
             return;
         }
         self.recent.push(Recent {
@@ -171,10 +219,18 @@ impl Pool {
         self.changed();
     }
 
+    /// Takes note of the most instances that a customer had there. Whether more of what it reported is
+    /// believed now, so that its days are to be read again.
+    pub(super) fn raise_most(&mut self, customer: u32, instances: u32) -> bool {
+        let holding = self.holdings.entry(customer).or_default();
+        let grows = instances > holding.most;
+        holding.most = holding.most.max(instances);
+        grows && holding.exceeds()
+    }
+
     /// Takes note of how many instances a cluster has there. Rows that end at one instant add up.
     pub(super) fn hold(&mut self, customer: u32, cluster: u32, row: &ExposureRow) {
         let holding = self.holdings.entry(customer).or_default();
-        holding.most = holding.most.max(row.instances);
         let (until, instances) = (row.until.as_second(), row.instances);
         let known = holding.clusters.iter_mut().find(|hold| hold.cluster == cluster);
         let before = known.as_ref().map(|hold| hold.instances);
@@ -211,7 +267,7 @@ impl Pool {
         let parts: Vec<Contribution> = self
             .holdings
             .iter()
-            .map(|(customer, holding)| holding.contribution(*customer, origin, now))
+            .map(|(customer, holding)| holding.contribution(*customer, origin, now, false))
             .collect();
         let shared = SharedEvidence::of(&parts, LEAST_HOURS);
         self.shared = Some((today, shared));
@@ -227,7 +283,7 @@ impl Pool {
     ) -> Evidence {
         let shared = self.shared(origin, now);
         let own = customer.and_then(|customer| {
-            Some(self.holdings.get(&customer)?.contribution(customer, origin, now))
+            Some(self.holdings.get(&customer)?.contribution(customer, origin, now, true))
         });
         shared.learned_by(own.as_ref())
     }

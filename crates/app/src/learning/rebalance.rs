@@ -195,7 +195,7 @@ fn done(claim: JobClaim, job_id: &str) -> Result<RebalanceItem, Error> {
     match claim {
         JobClaim::Done(row) => Ok(item(*row)),
         JobClaim::Unknown => Err(unknown(job_id)),
-        JobClaim::Refused(row) => Err(Error::Conflict(match row.status {
+        JobClaim::Refused(row) => Err(Error::Taken(match row.status {
             RebalanceStatus::InProgress => format!(
                 "the job is claimed by {} until {}",
                 row.claimed_by.as_deref().unwrap_or("somebody"),

@@ -131,10 +131,16 @@ impl State {
                 self.zones.insert((customer, region, zone.availability_zone), zone.zone_id);
             }
         }
-        for day in &all.days {
+        // How much is believed depends on the most instances, so these are learned first.
+        for (is_first, day) in
+            all.days.iter().map(|day| (true, day)).chain(all.days.iter().map(|day| (false, day)))
+        {
             let customer = self.customer(day.customer_id.as_deref());
             let pool = (&*day.region, &*day.availability_zone, &*day.instance_type);
-            if let Some((_, pool)) = self.pool(customer, pool) {
+            let Some((_, pool)) = self.pool(customer, pool) else { continue };
+            if is_first {
+                pool.raise_most(customer, day.most_instances);
+            } else {
                 pool.add_day(customer, origin, day);
             }
         }
@@ -178,6 +184,9 @@ impl State {
             if let Some((_, pool)) = self.pool(customer, named) {
                 pool.expose(customer, origin, row);
                 pool.hold(customer, cluster, row);
+                if pool.raise_most(customer, row.instances) {
+                    anew.insert(row.customer_id.clone().unwrap_or_default());
+                }
             }
         }
         for row in &followed.reports {
@@ -407,12 +416,13 @@ impl State {
     /// cluster with most of them.
     pub(super) fn holders(&self, key: &PoolKey, now: Timestamp) -> Vec<(u32, u32, Option<u32>)> {
         let Some(pool) = self.pools.get(key) else { return Vec::new() };
+        let since = now.as_second() - 3600;
+        let hit = pool.recent.iter().filter(|one| one.second > since);
+        let hit: BTreeSet<u32> = hit.map(|one| one.customer).collect();
         pool.holdings
             .iter()
             .map(|(customer, held)| (*customer, held.instances(now), held.largest_cluster(now)))
-            .filter(|(customer, instances, _)| {
-                *instances > 0 && pool.within(now, 3600, Some(*customer)) == 0
-            })
+            .filter(|(customer, instances, _)| *instances > 0 && !hit.contains(customer))
             .collect()
     }
 

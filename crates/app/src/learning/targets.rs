@@ -3,6 +3,7 @@
 
 use engines::registry;
 use engines::request::DecisionRequest;
+use facts::names::InstanceType;
 use jiff::Timestamp;
 use market::Market;
 use serde_json::{Value, json};
@@ -12,9 +13,11 @@ use crate::App;
 use crate::decide::Known;
 
 /// A target, or why there is none.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Chosen {
-    pub(super) pool: Option<PoolKey>,
+    pub(super) instance_type: Option<InstanceType>,
+    /// The zone as customers share it; `None` where the type is offered and no price tells where.
+    pub(super) zone: Option<PoolKey>,
     pub(super) reason: String,
 }
 
@@ -26,8 +29,8 @@ impl App {
     pub(super) fn target_for(&self, key: &PoolKey, now: Timestamp) -> Chosen {
         let desk = self.desk();
         let nowhere = |why: &str| Chosen {
-            pool: None,
             reason: format!("{why}; On-Demand is the safe place until then"),
+            ..Chosen::default()
         };
         let Some(body) = question(desk.market(), key) else {
             return nowhere("the type is not in the catalogue");
@@ -43,17 +46,24 @@ impl App {
             return nowhere("the spot optimizer gave no answer");
         };
         let ranked = &outcome.decision.verdict.recommendations;
-        let found = ranked.iter().find_map(|one| pool_of(one.get(), key));
-        match found {
-            Some(pool) => Chosen {
-                reason: format!(
-                    "the safest pool of at least the size, by the spot optimizer ({})",
-                    outcome.decision.decision_id
-                ),
-                pool: Some(pool),
-            },
-            None => nowhere("no other spot pool passes the safety layers"),
-        }
+        let found: Vec<Ranked> =
+            ranked.iter().filter_map(|one| Ranked::of(one.get(), key)).collect();
+        // Of equally ranked places one whose zone is known can be gone to at once.
+        let best = found.iter().find(|one| one.zone.is_some()).or(found.first());
+        let Some(best) = best.cloned() else {
+            return nowhere("no other spot pool passes the safety layers");
+        };
+        let name = &outcome.decision.decision_id;
+        let reason = match &best.zone {
+            Some(_) => {
+                format!("the safest pool of at least the size, by the spot optimizer ({name})")
+            }
+            None => format!(
+                "the safest type of at least the size, by the spot optimizer ({name}); no spot price \
+                 tells its zones"
+            ),
+        };
+        Chosen { instance_type: Some(best.instance_type), zone: best.zone, reason }
     }
 }
 
@@ -81,18 +91,29 @@ fn question(market: &Market, key: &PoolKey) -> Option<String> {
     Some(body.to_string())
 }
 
-fn pool_of(recommendation: &str, source: &PoolKey) -> Option<PoolKey> {
-    let recommendation: Value = serde_json::from_str(recommendation).ok()?;
-    let text = |name: &str| recommendation.get(name).and_then(Value::as_str);
-    let zone = text("zone_id").or_else(|| text("zone"))?;
-    let pool = PoolKey {
-        region: source.region.clone(),
-        zone_key: zone.to_owned(),
-        instance_type: text("instance_type")?.parse().ok()?,
-    };
-    // A name and an id may be one zone, so that only another type is surely another pool.
-    let same_kind = pool.is_by_name() == source.is_by_name();
-    let is_other =
-        pool.instance_type != source.instance_type || same_kind && pool.zone_key != source.zone_key;
-    is_other.then_some(pool)
+/// A pool as it was ranked.
+#[derive(Clone)]
+struct Ranked {
+    instance_type: InstanceType,
+    zone: Option<PoolKey>,
+}
+
+impl Ranked {
+    /// `None` for the pool that is to be left, and for what may be it.
+    fn of(recommendation: &str, source: &PoolKey) -> Option<Ranked> {
+        let recommendation: Value = serde_json::from_str(recommendation).ok()?;
+        let text = |name: &str| recommendation.get(name).and_then(Value::as_str);
+        let instance_type: InstanceType = text("instance_type")?.parse().ok()?;
+        let zone = text("zone_id").or_else(|| text("zone")).map(|zone| PoolKey {
+            region: source.region.clone(),
+            zone_key: zone.to_owned(),
+            instance_type: instance_type.clone(),
+        });
+        let is_other = match &zone {
+            // A name and an id may be one zone, so that only another type is surely another pool.
+            Some(pool) if pool.is_by_name() == source.is_by_name() => pool != source,
+            _ => instance_type != source.instance_type,
+        };
+        is_other.then_some(Ranked { instance_type, zone })
+    }
 }

@@ -65,7 +65,8 @@ CREATE INDEX instance_exposure_by_cluster
 CREATE INDEX instance_exposure_by_sequence ON instance_exposure (sequence);
 CREATE INDEX instance_exposure_by_time ON instance_exposure (until_at);
 
--- What each customer saw of each pool, by day (UTC): kept in step with the two tables above.
+-- What each customer saw of each pool, by day (UTC): kept in step with the two tables above. The most
+-- instances are those of one report.
 CREATE TABLE pool_days (
     customer_id       TEXT   NOT NULL,
     region            TEXT   NOT NULL,
@@ -74,6 +75,7 @@ CREATE TABLE pool_days (
     day               BIGINT NOT NULL,
     interruptions     BIGINT NOT NULL,
     exposure_seconds  BIGINT NOT NULL,
+    most_instances    BIGINT NOT NULL,
     PRIMARY KEY (customer_id, region, availability_zone, instance_type, day)
 );
 

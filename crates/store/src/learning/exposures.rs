@@ -335,7 +335,11 @@ fn count(sums: &mut Sums, row: &ExposureRow, from: Timestamp, until: Timestamp, 
             row.instance_type.clone(),
             at.div_euclid(86_400),
         );
-        sums.days.entry(day).or_default().1 += seconds;
+        let sum = sums.days.entry(day).or_default();
+        sum.1 += seconds;
+        if sign > 0 {
+            sum.2 = sum.2.max(instances);
+        }
         sums.hours.entry((row.instance_type.clone(), hour_of_week(at))).or_default().1 += seconds;
         let work = (row.instance_type.clone(), row.workload_type.clone());
         sums.workloads.entry(work).or_default().1 += seconds;

@@ -42,6 +42,8 @@ pub struct PoolDay {
     pub interruptions: u64,
     /// Instance-seconds at risk.
     pub exposure_seconds: u64,
+    /// The most instances of one report.
+    pub most_instances: u32,
 }
 
 /// Which zone a customer's name means.
@@ -77,6 +79,7 @@ struct RawDay {
     day: i64,
     interruptions: i64,
     exposure_seconds: i64,
+    most_instances: i64,
 }
 
 #[derive(FromRow)]
@@ -221,6 +224,7 @@ impl From<RawDay> for PoolDay {
             day: raw.day,
             interruptions: unsigned(raw.interruptions),
             exposure_seconds: unsigned(raw.exposure_seconds),
+            most_instances: u32::try_from(raw.most_instances).unwrap_or(u32::MAX),
         }
     }
 }
