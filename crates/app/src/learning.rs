@@ -138,10 +138,14 @@ impl App {
             if let Err(error) = self.look_after_levels().await {
                 tracing::warn!(%error, "what was reported could not be followed");
             }
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = news.next() => tokio::time::sleep(std::time::Duration::from_millis(200)).await,
+            let heard = tokio::select! {
+                () = tokio::time::sleep(pause) => false,
+                () = news.next() => true,
                 _ = stop.wait_for(|stop| *stop) => break,
+            };
+            if heard {
+                // What came is often the first of several.
+                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
             }
         }
     }
