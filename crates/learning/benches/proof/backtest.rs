@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use learning::random::Random;
 use learning::{
     Gamma, Horizon, Known, LearnedRisk, OVER_DISPERSION, Outcome, RecencyModel, Ridge, Weighed,
     fitted, known, never_falling,
@@ -12,7 +13,6 @@ use learning::{
 use units::Fraction;
 
 use crate::measures::{self, Resolved};
-use crate::random::Random;
 use crate::traces::{Decision, HORIZONS};
 
 /// How decisions are parted into those that teach and those that are scored.

@@ -8,9 +8,7 @@ use learning::Gamma;
 use learning::cross_customer::{
     AlarmBudget, Baseline, Customer, Level, PoolExposure, Report, Reporter,
 };
-
-use crate::draws;
-use crate::random::Random;
+use learning::random::Random;
 
 /// A pool whose customers have equally many instances, replaced as soon as they are lost.
 #[derive(Clone, Copy)]
@@ -117,8 +115,8 @@ fn scattered_pools(text: &mut String) {
         let mut alarms = [0.0; 2];
         let believed = |belief: Gamma| [belief.mean(), belief.ninety_percent().high];
         for _ in 0..1_000 {
-            let truth = Pool { hazard: draws::gamma(&mut random, prior), ..typical };
-            let events = draws::poisson(&mut random, truth.hazard * hours);
+            let truth = Pool { hazard: random.rate(prior), ..typical };
+            let events = f64::from(random.poisson(truth.hazard * hours));
             for (sum, hazard) in alarms.iter_mut().zip(believed(prior.after(events, hours))) {
                 let baseline = Pool { hazard, ..typical }.baseline(0.01);
                 *sum += episodes(truth, &baseline, 12.0, &mut random).0;

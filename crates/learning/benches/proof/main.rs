@@ -8,7 +8,6 @@ mod backtest_table;
 mod bursts;
 mod draws;
 mod measures;
-mod random;
 mod ranking;
 mod traces;
 

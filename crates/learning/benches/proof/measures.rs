@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::random::Random;
+use learning::random::Random;
 
 /// A forecast that was resolved.
 #[derive(Clone, Copy)]

@@ -4,12 +4,15 @@
 use std::fmt::Write as _;
 
 use engines::scoring::{advisor_component, component_of_hazard};
-use learning::{ClassEvidence, ClassPriors, Evidence, LearnedRisk, PoolEvidence, adaptive_weights};
+use learning::random::Random;
+use learning::{
+    ClassEvidence, ClassPriors, Evidence, LearnedRisk, PoolEvidence, adaptive_weights,
+    rank_correlation,
+};
 use market::AdvisorBucket;
 use units::Fraction;
 
 use crate::draws;
-use crate::random::Random;
 
 /// Shares of the five classes among the 14,962 Linux pools of the advisor file of June 2025.
 const PUBLISHED: [f64; 5] = [0.2165, 0.1934, 0.1353, 0.1253, 0.3295];
@@ -99,7 +102,7 @@ fn world(seed: u64, hours: u64, shares: &[f64; 5]) -> [f64; 4] {
         .zip(1_u32..)
         .map(|((_, hazard), rank)| {
             let exposure_hours = hours as f64 / f64::from(rank) / all;
-            let pairs = draws::poisson(&mut random, hazard * exposure_hours / 2.0);
+            let pairs = f64::from(random.poisson(hazard * exposure_hours / 2.0));
             Evidence { interruptions: 2.0 * pairs, exposure_hours }
         })
         .collect();
@@ -123,28 +126,10 @@ fn world(seed: u64, hours: u64, shares: &[f64; 5]) -> [f64; 4] {
     }
     let truth: Vec<f64> = pools.iter().map(|pool| pool.1).collect();
     let seen = evidence.iter().map(|own| own.interruptions).sum();
-    [seen, spearman(&alone, &truth), spearman(&adaptive, &truth), spearman(&calibrated, &truth)]
-}
-
-fn spearman(a: &[f64], b: &[f64]) -> f64 {
-    let (a, b) = (ranks(a), ranks(b));
-    let mean = (a.len() as f64 - 1.0) / 2.0;
-    let product =
-        |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - mean) * (b - mean)).sum::<f64>();
-    product(&a, &b) / (product(&a, &a) * product(&b, &b)).sqrt()
-}
-
-/// Ranks from 0; equal values share the mean of theirs. Values are compared to nine decimals.
-fn ranks(values: &[f64]) -> Vec<f64> {
-    let rounded: Vec<i64> = values.iter().map(|value| (value * 1e9).round() as i64).collect();
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by_key(|at| rounded[*at]);
-    let mut ranks = vec![0.0; values.len()];
-    let mut before = 0;
-    for same in order.chunk_by(|a, b| rounded[*a] == rounded[*b]) {
-        let rank = before as f64 + (same.len() as f64 - 1.0) / 2.0;
-        same.iter().for_each(|at| ranks[*at] = rank);
-        before += same.len();
-    }
-    ranks
+    [
+        seen,
+        rank_correlation(&alone, &truth),
+        rank_correlation(&adaptive, &truth),
+        rank_correlation(&calibrated, &truth),
+    ]
 }

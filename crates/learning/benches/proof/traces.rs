@@ -6,10 +6,9 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use learning::random::Random;
 use learning::{PoolEvents, Recency};
 use serde_json::Value;
-
-use crate::random::Random;
 
 /// Horizons in hours.
 pub(crate) const HORIZONS: [i64; 3] = [1, 6, 24];

@@ -5,8 +5,6 @@
 mod backtest;
 #[path = "../../benches/proof/measures.rs"]
 mod measures;
-#[path = "../../benches/proof/random.rs"]
-mod random;
 #[path = "../../benches/proof/traces.rs"]
 mod traces;
 
