@@ -52,6 +52,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer { name: "checker", ours: &["facts", "units"], heavy: PURE },
     Layer { name: "inference", ours: &["facts", "pickle", "units"], heavy: PURE },
     Layer { name: "learning", ours: &["market", "units"], heavy: PURE },
+    Layer { name: "simulation", ours: &["facts", "learning", "market"], heavy: PURE },
     Layer {
         name: "engines",
         ours: &["facts", "learning", "market", "packing", "units"],
@@ -107,10 +108,35 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer {
         name: "cloudoptim",
         ours: &[
-            "api", "app", "aws", "cache", "checker", "clock", "engines", "facts", "jobs", "market",
-            "notify", "render", "snapshot", "store", "units",
+            "api",
+            "app",
+            "aws",
+            "cache",
+            "checker",
+            "clock",
+            "engines",
+            "facts",
+            "jobs",
+            "learning",
+            "market",
+            "notify",
+            "render",
+            "simulation",
+            "snapshot",
+            "store",
+            "units",
         ],
-        heavy: &["axum", "clap", "indicatif", "tokio", "tracing", "tracing-subscriber"],
+        // A client for the server that a simulation starts.
+        heavy: &[
+            "axum",
+            "clap",
+            "indicatif",
+            "reqwest",
+            "rustls",
+            "tokio",
+            "tracing",
+            "tracing-subscriber",
+        ],
     },
     // Makes databases of its own for servers that are measured.
     Layer {
@@ -132,6 +158,7 @@ pub(crate) const PURE_CRATES: &[&str] = &[
     "checker",
     "inference",
     "learning",
+    "simulation",
     "engines",
     "render",
 ];

@@ -9,6 +9,7 @@ mod models;
 mod notifications;
 mod pricing;
 mod redis;
+mod simulate;
 
 use std::path::PathBuf;
 
@@ -30,6 +31,7 @@ pub(crate) use pricing::{
     Dataset, ExportFormat, Exported, Kept, Listed, Pricing, PricingCommand, ToFetch,
 };
 pub(crate) use redis::Redis;
+pub(crate) use simulate::{ReportFormat, Simulate, SimulateCommand, ToSimulate};
 
 /// Facts in, decisions out: Kubernetes cost decisions for clusters on AWS.
 #[derive(Debug, Parser)]
@@ -69,6 +71,8 @@ pub(crate) enum Command {
     Keys(Keys),
     /// Make the tables of the database, or bring them up to date.
     Migrate(Database),
+    /// Try the server among made-up customers.
+    Simulate(Simulate),
     /// Print a completion script for a shell.
     Completions(Completions),
 }

@@ -14,4 +14,5 @@ pub(crate) mod pricing;
 pub(crate) mod refresh;
 pub(crate) mod replay;
 pub(crate) mod serve;
+pub(crate) mod simulate;
 pub(crate) mod snapshot;

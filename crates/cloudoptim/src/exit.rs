@@ -70,6 +70,9 @@ pub(crate) enum Failure {
     /// The database cannot be opened or does not answer.
     #[error("{0}")]
     Database(String),
+    /// A simulated server does not answer as it should.
+    #[error("{0}")]
+    Simulation(String),
     /// What was named does not exist.
     #[error("{0}")]
     NotFound(String),
@@ -102,6 +105,7 @@ impl Failure {
             Failure::UnknownDecision(_) => "unknown_decision",
             Failure::Serve(_) => "serve",
             Failure::Database(_) => "database",
+            Failure::Simulation(_) => "simulation",
             Failure::NotFound(_) => "not_found",
             Failure::Argument { .. } => "invalid_argument",
             Failure::Taken(_) => "conflict",
@@ -133,6 +137,7 @@ impl Failure {
             Failure::File { .. }
             | Failure::Serve(_)
             | Failure::Database(_)
+            | Failure::Simulation(_)
             | Failure::Taken(_)
             | Failure::Output(_) => Exit::Failure,
             Failure::NotFound(_) => Exit::NotFound,

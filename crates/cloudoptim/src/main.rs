@@ -11,6 +11,7 @@ mod input;
 mod market_files;
 mod output;
 mod progress;
+mod simulate;
 mod worker;
 
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Model(arguments) => commands::model::run(arguments),
         Command::Migrate(arguments) => commands::migrate::run(arguments),
         Command::Serve(arguments) => commands::serve::run(arguments),
+        Command::Simulate(arguments) => commands::simulate::run(arguments),
         Command::Completions(arguments) => commands::completions::run(arguments),
     };
     match done {

@@ -25,7 +25,7 @@ pub(crate) use joint::joint;
 pub(crate) use rows::rows;
 
 /// A table in the house style.
-pub(super) fn table(header: &[&str]) -> Table {
+pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     *table.style_mut() = UTF8_BORDERS_ONLY;
     table.set_content_arrangement(ContentArrangement::Dynamic);

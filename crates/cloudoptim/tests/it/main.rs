@@ -11,6 +11,7 @@ mod notifications;
 mod pricing;
 mod rendered;
 mod resumed;
+mod simulate;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
