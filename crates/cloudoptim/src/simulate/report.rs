@@ -77,7 +77,7 @@ pub(crate) struct BurstFound {
     pub(crate) pool: String,
     /// When it began.
     pub(crate) began: Timestamp,
-    /// Minutes from the first hit to the last.
+    /// Minutes from its beginning to its last hit.
     pub(crate) lasted_minutes: f64,
     /// Customers of the pool.
     pub(crate) customers: usize,
@@ -111,12 +111,11 @@ impl FleetReport {
         for (at, burst) in bursts.iter().enumerate() {
             let pool = &world.pools[burst.pool];
             let began = SignedDuration::from_secs(burst.second);
-            let first = burst.hits.first().map_or(burst.second, |hit| hit.second);
             let delay = found.delays.get(at).copied().flatten();
             self.bursts.push(BurstFound {
                 pool: format!("{}/{}/{}", pool.instance_type, pool.zone_id, pool.region),
                 began: self.begins.saturating_add(began).unwrap_or(self.begins),
-                lasted_minutes: minutes(burst.last_second() - first),
+                lasted_minutes: minutes(burst.last_second() - burst.second),
                 customers: world.holders(burst.pool).len(),
                 to_be_hit: burst.hits.len(),
                 confirmed_after_minutes: delay.map(minutes),
