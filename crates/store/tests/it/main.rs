@@ -9,6 +9,7 @@ mod decisions;
 mod findings;
 mod forgotten;
 mod jobs;
+mod learning;
 mod news;
 mod notifications;
 mod predictions;
