@@ -69,7 +69,7 @@ const PLACES: &[(&str, Place)] = &[
     ("price_series", Place::Everywhere),
     ("proactive_rebalance_jobs", Place::Local),
     ("quarantined_rows", Place::Local),
-    ("risk_score_adjustments", Place::By("instance_type")),
+    ("risk_score_adjustments", Place::Everywhere),
     ("scans", Place::By("cluster_id")),
     ("schedule_runs", Place::Local),
     ("schedules", Place::Local),
