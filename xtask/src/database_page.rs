@@ -20,6 +20,7 @@ const PLACES: &[(&str, Place)] = &[
     ("advisor_points", Place::By("instance_type")),
     ("api_keys", Place::Everywhere),
     ("audit_log", Place::Local),
+    ("backtests", Place::Local),
     ("cluster_snapshots", Place::By("cluster_id")),
     ("clusters", Place::By("cluster_id")),
     ("customers", Place::Everywhere),

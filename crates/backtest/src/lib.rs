@@ -36,7 +36,7 @@ pub use input::{EventFile, InputError, LeftOutFile, Read, read_files};
 pub use policy::{POLICIES, PolicyEntry, PolicyName};
 pub use replay::{Outcome, Place, Replayed, Request, replay};
 pub use report::{DayRow, Estimate, PolicyReport, PoolReport, Report, RunReport, SummaryRow};
-pub use run::{backtest, summary};
+pub use run::{backtest, backtest_of, summary};
 pub use settings::{Reports, Settings};
 pub use text::markdown;
 pub use trace::{PoolTrace, episodes_of_traces, read_trace};

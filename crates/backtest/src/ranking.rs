@@ -74,7 +74,9 @@ pub(crate) fn wish(
                 Some((full * 1e9).round() as i64).filter(|_| full < list)
             };
             let costs: Vec<Option<i64>> = (0..prices.len()).map(cost).collect();
-            let mut pools = ordered(mine, |at| costs[at]);
+            let last: Vec<bool> =
+                (0..prices.len()).map(|at| seen.asked_last(at, now)).collect();
+            let mut pools = ordered(mine, |at| (last[at], costs[at]));
             pools.retain(|at| costs[*at].is_some());
             Wish {
                 pools,

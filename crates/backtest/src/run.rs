@@ -1,13 +1,14 @@
 //! Every policy through every world, and the report on it.
 
 use jiff::tz::TimeZone;
+use market::Market;
 use units::{Fraction, UsdPerHour};
 
 use crate::bootstrap::{LEAST_DAYS, interval, resamples};
 use crate::digest::{of_world, seed};
 use crate::figures::{Figures, dollars};
 use crate::hindsight::{Hindsight, hindsight};
-use crate::input::LeftOutFile;
+use crate::input::{InputError, LeftOutFile, Read};
 use crate::policy::{POLICIES, PolicyName};
 use crate::ranking::classes;
 use crate::replay::replay;
@@ -26,6 +27,43 @@ struct Run {
     hindsight: Hindsight,
     on_demand: Vec<Figures>,
     hours: Vec<f64>,
+}
+
+/// Lays prices beside everything that was read, and replays policies over it. Of several episodes those
+/// that cannot be priced are left out by name.
+///
+/// # Errors
+/// A setting is out of range, or no episode can be priced.
+pub fn backtest_of(
+    read: Read,
+    policies: &[PolicyName],
+    market: &Market,
+    settings: &Settings,
+) -> Result<Report, InputError> {
+    settings.checked()?;
+    let Read { episodes, mut left_out } = read;
+    let (mut worlds, mut first) = (Vec::new(), None);
+    for episode in &episodes {
+        match World::new(episode, market, settings) {
+            Ok(world) => worlds.push(world),
+            Err(error) => {
+                let (name, reason) = match &error {
+                    InputError::Unpriced { name, reason } => (name.clone(), reason.clone()),
+                    other => (episode.name.clone(), other.to_string()),
+                };
+                left_out.push(LeftOutFile { name, reason });
+                first.get_or_insert(error);
+            }
+        }
+    }
+    if worlds.is_empty() {
+        let nothing = InputError::Events {
+            name: "events".to_owned(),
+            message: "there is nothing to replay".to_owned(),
+        };
+        return Err(first.unwrap_or(nothing));
+    }
+    Ok(backtest(&worlds, policies, market.version(), settings, left_out))
 }
 
 /// Replays policies over worlds. Without any policy it is all of them; they are reported in the order

@@ -30,6 +30,7 @@ struct SeenPool {
     losses: VecDeque<i64>,
     returns: VecDeque<i64>,
     failures: VecDeque<i64>,
+    refused_at: Option<i64>,
     /// Whether a request was refused or everything lost, and none was granted since.
     down: bool,
     events: Option<PoolEvents>,
@@ -37,6 +38,9 @@ struct SeenPool {
 
 /// Events that are older make no difference to recency.
 const RECENT_SECONDS: i64 = 72 * 3600;
+
+/// For so long a pool that refused is asked behind others.
+const REFUSED_SECONDS: i64 = 3600;
 
 /// How far back failures count for whoever goes by them.
 const FAILURE_SECONDS: i64 = 24 * 3600;
@@ -105,6 +109,7 @@ impl Seen {
     /// Notes that a request was refused.
     pub(crate) fn own_refusal(&mut self, pool: usize, now: i64) {
         self.pools[pool].failures.push_back(now);
+        self.pools[pool].refused_at = Some(now);
         if self.reports == Reports::Own {
             self.pools[pool].down = true;
         }
@@ -121,6 +126,13 @@ impl Seen {
     pub(crate) fn failures(&mut self, pool: usize, now: i64) -> usize {
         forget(&mut self.pools[pool].failures, now - FAILURE_SECONDS, 0);
         self.pools[pool].failures.len()
+    }
+
+    /// Whether a pool is known to have no capacity, or was so a while ago: it is asked behind others.
+    pub(crate) fn asked_last(&self, pool: usize, now: i64) -> bool {
+        let pool = &self.pools[pool];
+        let refused = pool.refused_at.is_some_and(|at| now - at < REFUSED_SECONDS);
+        refused || (self.reports == Reports::All && pool.down)
     }
 
     /// Interruptions and exposure of a pool; `None` without any exposure.

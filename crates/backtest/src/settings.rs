@@ -16,7 +16,10 @@ pub struct Settings {
     pub startup_seconds: u32,
     /// Dollars that each interruption costs besides the time it takes.
     pub interruption_cost_usd: Usd,
-    /// Dollars for each hour that an instance is missing; the On-Demand price of that hour when absent.
+    /// What an hour costs in which an instance is missing, as a multiple of its On-Demand price. Whoever
+    /// buys On-Demand shows that it is more than 1.
+    pub unavailable_cost_to_on_demand: f64,
+    /// The same in dollars, in the place of the multiple.
     pub unavailable_cost_usd_per_hour: Option<UsdPerHour>,
     /// The share of the instances that policies with a score keep On-Demand.
     pub on_demand_share: Fraction,
@@ -61,6 +64,7 @@ impl Default for Settings {
             instances: 10,
             startup_seconds: 180,
             interruption_cost_usd: Usd::from_nanos(1_000_000_000),
+            unavailable_cost_to_on_demand: 2.0,
             unavailable_cost_usd_per_hour: None,
             on_demand_share: Fraction::clamped(0.15),
             max_pool_share: Fraction::ONE,
@@ -109,6 +113,10 @@ impl Settings {
         dollars("interruption_cost_usd", self.interruption_cost_usd)?;
         if let Some(rate) = self.unavailable_cost_usd_per_hour {
             dollars("unavailable_cost_usd_per_hour", rate.per_hour())?;
+        }
+        if !(0.0..=1000.0).contains(&self.unavailable_cost_to_on_demand) {
+            let expected = "0 to 1000".to_owned();
+            return Err(InputError::Setting { field: "unavailable_cost_to_on_demand", expected });
         }
         if self.max_pool_share.value() <= 0.0 {
             let expected = "above 0, up to 1".to_owned();

@@ -131,7 +131,13 @@ impl World {
             .collect();
         let unavailable = match settings.unavailable_cost_usd_per_hour {
             Some(rate) => vec![rate; episode.steps],
-            None => on_demand.clone(),
+            None => {
+                let cost = |price: &UsdPerHour| {
+                    let nanos = price.nanos() as f64 * settings.unavailable_cost_to_on_demand;
+                    UsdPerHour::from_nanos(nanos.round() as i64)
+                };
+                on_demand.iter().map(cost).collect()
+            }
         };
         let mut world = World {
             name: episode.name.clone(),

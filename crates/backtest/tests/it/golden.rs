@@ -11,7 +11,7 @@ pub(crate) fn settings() -> Settings {
     Settings {
         instances: 4,
         startup_seconds: 900,
-        interruption_cost_usd: Usd::from_nanos(20_000_000),
+        interruption_cost_usd: Usd::from_nanos(300_000_000),
         step_seconds: 3600,
         resamples: 500,
         ..Settings::default()
