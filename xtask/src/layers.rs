@@ -108,8 +108,8 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer {
         name: "cloudoptim",
         ours: &[
-            "api", "app", "aws", "backtest", "cache", "checker", "clock", "engines", "facts", "jobs",
-            "market", "notify", "render", "snapshot", "store", "units",
+            "api", "app", "aws", "backtest", "cache", "checker", "clock", "engines", "facts",
+            "jobs", "market", "notify", "render", "snapshot", "store", "units",
         ],
         heavy: &["axum", "clap", "indicatif", "tokio", "tracing", "tracing-subscriber"],
     },

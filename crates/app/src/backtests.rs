@@ -14,8 +14,8 @@ pub use status::{BacktestDetails, BacktestItem};
 pub use stored::StoredInterruptions;
 pub(crate) use work::run_backtest;
 
-use crate::gaps::field;
 use crate::Error;
+use crate::gaps::field;
 
 /// The kind of job that runs one.
 pub const RUN_BACKTEST: &str = "run_backtest";
@@ -59,8 +59,8 @@ impl BacktestRequest {
     /// What is to be replayed, with `stored` beside the events of the request.
     fn episodes(&self, stored: Vec<PoolEvent>) -> Result<Read, Error> {
         self.settings.checked().map_err(invalid)?;
-        let mut episodes =
-            backtest::episodes_of_traces(self.traces.clone()).map_err(|error| at("/traces", &error))?;
+        let mut episodes = backtest::episodes_of_traces(self.traces.clone())
+            .map_err(|error| at("/traces", &error))?;
         let mut events = self.events.clone();
         events.extend(stored);
         if !events.is_empty() {
@@ -70,7 +70,11 @@ impl BacktestRequest {
             episodes.push(episode.map_err(|error| at("/events", &error))?);
         }
         if episodes.is_empty() {
-            return Err(field("/events", "missing", "expected events, traces or stored_interruptions"));
+            return Err(field(
+                "/events",
+                "missing",
+                "expected events, traces or stored_interruptions",
+            ));
         }
         Ok(Read { episodes, left_out: Vec::new() })
     }

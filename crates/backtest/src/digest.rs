@@ -2,8 +2,8 @@
 
 use blake3::Hasher;
 
-use crate::world::World;
 use crate::Settings;
+use crate::world::World;
 
 /// The digest of a world under settings: 64 hexadecimal digits.
 #[must_use]

@@ -96,7 +96,8 @@ impl Episode {
 
     /// When a step begins.
     pub(crate) fn at(&self, step: usize) -> Timestamp {
-        let seconds = i64::try_from(step).unwrap_or(i64::MAX).saturating_mul(self.step_seconds.into());
+        let seconds =
+            i64::try_from(step).unwrap_or(i64::MAX).saturating_mul(self.step_seconds.into());
         let span = jiff::SignedDuration::from_secs(seconds);
         self.start.checked_add(span).unwrap_or(Timestamp::MAX)
     }

@@ -102,7 +102,8 @@ pub fn episode_of_events(
     }
     let all = || events.iter().map(|event| event.timestamp);
     let step = i64::from(settings.step_seconds);
-    let start = window.from.or_else(|| all().min()).ok_or_else(|| bad("there is no event".to_owned()))?;
+    let start =
+        window.from.or_else(|| all().min()).ok_or_else(|| bad("there is no event".to_owned()))?;
     // Steps lie on the grid of their own length, so that the first event does not shift them.
     let start = Timestamp::from_second(start.as_second().div_euclid(step) * step).unwrap_or(start);
     let last = all().max().unwrap_or(start);

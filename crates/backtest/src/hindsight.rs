@@ -5,10 +5,10 @@
 //! policy costs less than all instances on the best way. Where pools hold all instances or none, all
 //! of them can take that way together and the bound is reached.
 
+use crate::Settings;
 use crate::figures::{Figures, HOUR};
 use crate::replay::amount;
 use crate::world::World;
-use crate::Settings;
 
 /// How good the bound is.
 #[derive(
@@ -70,7 +70,9 @@ pub fn hindsight(world: &World, settings: &Settings) -> Hindsight {
                     return (NEVER, place);
                 }
                 let stays = least[place];
-                let comes = way.starting(place, step).map_or(NEVER, |start| handed_over.saturating_add(start));
+                let comes = way
+                    .starting(place, step)
+                    .map_or(NEVER, |start| handed_over.saturating_add(start));
                 let (cost, from) = if stays <= comes { (stays, place) } else { (comes, from) };
                 (cost.saturating_add(way.running(place, step)).min(NEVER), from)
             })
@@ -166,8 +168,7 @@ impl Way<'_> {
     /// cannot have been started.
     fn starting(&self, place: usize, step: usize) -> Option<i128> {
         let from = step.checked_sub(self.start_steps)?;
-        let through =
-            place < POOLS || self.up_for[place - POOLS][step] as usize > self.start_steps;
+        let through = place < POOLS || self.up_for[place - POOLS][step] as usize > self.start_steps;
         through.then(|| self.paid[place][step] - self.paid[place][from])
     }
 

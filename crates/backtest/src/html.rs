@@ -21,11 +21,11 @@ const STYLE: &str = "\
 --s0:#0072b2;--s1:#b35900;--s2:#00795a;--s3:#a8387f;--s4:#7a5c00;--s5:#2b7bbb;--s6:#6546b5;--s7:#5f6670;--s8:#1a1c1f}\
 @media(prefers-color-scheme:dark){:root{--ink:#e8eaed;--paper:#16181c;--faint:#3a3f47;--soft:#22262c;\
 --s0:#5cb3ea;--s1:#f0913d;--s2:#3cc79c;--s3:#e58fc4;--s4:#d9b648;--s5:#8cc8f5;--s6:#b39df0;--s7:#a5adb8;--s8:#e8eaed}}\
-body{margin:0 auto;max-width:72rem;padding:1.5rem;font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper)}\
+body{margin:0 auto;max-width:78rem;padding:1.5rem;font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper)}\
 h1{font-size:1.6rem;margin:.2rem 0}h2{font-size:1.2rem;margin:2.2rem 0 .4rem;border-top:1px solid var(--faint);padding-top:1.2rem}\
 h3{font-size:1rem;margin:1.2rem 0 .3rem}p,ul{margin:.4rem 0}code{font-size:.85em;overflow-wrap:anywhere}\
 .wide{overflow-x:auto}table{border-collapse:collapse;margin:.6rem 0;font-variant-numeric:tabular-nums}\
-caption{text-align:left;font-weight:600;padding:.2rem 0}th,td{padding:.25rem .6rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--faint)}\
+caption{text-align:left;font-weight:600;padding:.2rem 0}th,td{padding:.25rem .5rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--faint)}\
 th:first-child,td:first-child,.text td,.text th{text-align:left;white-space:normal}thead th{background:var(--soft)}\
 tbody th{font-weight:500}figure{margin:.8rem 0}svg{width:100%;max-width:760px;height:auto;color:var(--ink)}\
 summary{cursor:pointer;padding:.2rem 0}nav a{margin-right:1rem;display:inline-block}a{color:inherit}\
@@ -45,9 +45,7 @@ fn written(report: &Report, page: &mut String) -> std::fmt::Result {
         "<p>{} instances, a start takes {} seconds, an interruption costs {} dollars. Each policy knew at \
          every step what was known then. Numbers in brackets are 95 % intervals from drawing whole days \
          again; regret is full cost above the hindsight optimum.</p>",
-        settings.instances,
-        settings.startup_seconds,
-        settings.interruption_cost_usd
+        settings.instances, settings.startup_seconds, settings.interruption_cost_usd
     )?;
     navigation(report, page)?;
     if report.runs.len() > 1 {
@@ -88,11 +86,16 @@ fn section(at: usize, run: &RunReport, page: &mut String) -> std::fmt::Result {
         days(run, &regret, page)?;
     }
     let rows: Vec<Vec<String>> = run.pools.iter().map(|pool| pool_cells(pool).to_vec()).collect();
-    table("Pools", "", &["pool", "capacity", "losses", "spot, $/h", "price is", "class"], &rows, page)?;
-    let left_out = run
-        .left_out
-        .iter()
-        .map(|left| format!("left out: {} in {}: {}", left.pool.instance_type, left.pool.zone, left.reason));
+    table(
+        "Pools",
+        "",
+        &["pool", "capacity", "losses", "spot, $/h", "price is", "class"],
+        &rows,
+        page,
+    )?;
+    let left_out = run.left_out.iter().map(|left| {
+        format!("left out: {} in {}: {}", left.pool.instance_type, left.pool.zone, left.reason)
+    });
     list(left_out.chain(run.notes.iter().cloned()), page)?;
     writeln!(page, "</section>")
 }
@@ -154,7 +157,8 @@ fn closing(report: &Report, page: &mut String) -> std::fmt::Result {
     let rows: Vec<Vec<String>> =
         POLICIES.iter().map(|entry| vec![entry.word.to_owned(), entry.does.to_owned()]).collect();
     table("Policies", "text", &["policy", "what it does"], &rows, page)?;
-    let left_out = report.left_out.iter().map(|left| format!("left out: {}: {}", left.name, left.reason));
+    let left_out =
+        report.left_out.iter().map(|left| format!("left out: {}: {}", left.name, left.reason));
     list(report.notes.iter().cloned().chain(left_out), page)?;
     writeln!(
         page,
@@ -181,7 +185,11 @@ fn table(
     page: &mut String,
 ) -> std::fmt::Result {
     let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
-    write!(page, "<div class=\"wide\"><table{class}><caption>{}</caption><thead><tr>", escaped(caption))?;
+    write!(
+        page,
+        "<div class=\"wide\"><table{class}><caption>{}</caption><thead><tr>",
+        escaped(caption)
+    )?;
     for name in header {
         write!(page, "<th scope=\"col\">{}</th>", escaped(name))?;
     }

@@ -2,10 +2,10 @@
 
 use facts::names::NameError;
 
+use crate::Settings;
 use crate::episode::Episode;
 use crate::events::{Window, episode_of_events, read_events};
 use crate::trace::{episodes_of_traces, read_trace};
-use crate::Settings;
 
 /// Why there is nothing to replay.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

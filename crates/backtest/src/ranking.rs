@@ -5,10 +5,10 @@ use learning::{Horizon, RecencyModel, ln};
 use market::AdvisorBucket;
 use units::UsdPerHour;
 
+use crate::Settings;
 use crate::policy::PolicyName;
 use crate::seen::Seen;
 use crate::world::World;
-use crate::Settings;
 
 /// What a policy wants.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,15 +50,12 @@ pub(crate) fn wish(
             spot_alone(ordered(mine, |at| (class(at), prices[at])))
         }
         PolicyName::PriceCapacity => {
-            let failures: Vec<usize> =
-                (0..prices.len()).map(|at| seen.failures(at, now)).collect();
+            let failures: Vec<usize> = (0..prices.len()).map(|at| seen.failures(at, now)).collect();
             spot_alone(ordered(mine, |at| (failures[at], prices[at])))
         }
-        PolicyName::OnDemandOnly | PolicyName::HindsightOptimum => Wish {
-            on_demand: settings.instances,
-            falls_back: true,
-            ..Wish::default()
-        },
+        PolicyName::OnDemandOnly | PolicyName::HindsightOptimum => {
+            Wish { on_demand: settings.instances, falls_back: true, ..Wish::default() }
+        }
         PolicyName::PublicData
         | PolicyName::Adaptive
         | PolicyName::LearnedRate
@@ -74,8 +71,7 @@ pub(crate) fn wish(
                 Some((full * 1e9).round() as i64).filter(|_| full < list)
             };
             let costs: Vec<Option<i64>> = (0..prices.len()).map(cost).collect();
-            let last: Vec<bool> =
-                (0..prices.len()).map(|at| seen.asked_last(at, now)).collect();
+            let last: Vec<bool> = (0..prices.len()).map(|at| seen.asked_last(at, now)).collect();
             let mut pools = ordered(mine, |at| (last[at], costs[at]));
             pools.retain(|at| costs[*at].is_some());
             Wish {
@@ -132,8 +128,7 @@ fn hazards(
             .map(|at| {
                 let (slice, row) = day.facts[at]?;
                 let (slice, region) = &world.slices[slice];
-                let observed =
-                    seen.observed(at).filter(|_| policy == PolicyName::Adaptive);
+                let observed = seen.observed(at).filter(|_| policy == PolicyName::Adaptive);
                 let score = score_pool(slice, row, &profile, region, observed)?;
                 let safe = score.safety.value() >= settings.min_safety_score.value();
                 safe.then_some(score.aged_hazard)

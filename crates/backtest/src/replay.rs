@@ -3,12 +3,12 @@
 //! At every step losses come first, then the policy decides on what it knows, then the step is paid
 //! for. Nothing behind the step is read.
 
+use crate::Settings;
 use crate::figures::{Figures, HOUR};
 use crate::policy::PolicyName;
 use crate::ranking::{Wish, wish};
 use crate::seen::Seen;
 use crate::world::World;
-use crate::Settings;
 
 /// Where an instance is bought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

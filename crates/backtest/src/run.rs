@@ -12,9 +12,7 @@ use crate::input::{InputError, LeftOutFile, Read};
 use crate::policy::{POLICIES, PolicyName};
 use crate::ranking::classes;
 use crate::replay::replay;
-use crate::report::{
-    DayRow, Estimate, PolicyReport, PoolReport, Report, RunReport, SummaryRow,
-};
+use crate::report::{DayRow, Estimate, PolicyReport, PoolReport, Report, RunReport, SummaryRow};
 use crate::settings::Settings;
 use crate::world::{World, percent};
 
@@ -76,7 +74,8 @@ pub fn backtest(
     settings: &Settings,
     left_out: Vec<LeftOutFile>,
 ) -> Report {
-    let wanted = |entry: &&crate::PolicyEntry| policies.is_empty() || policies.contains(&entry.name);
+    let wanted =
+        |entry: &&crate::PolicyEntry| policies.is_empty() || policies.contains(&entry.name);
     let policies: Vec<PolicyName> =
         POLICIES.iter().filter(wanted).map(|entry| entry.name).collect();
     let runs: Vec<Run> = worlds.iter().map(|world| Run::of(world, &policies, settings)).collect();
@@ -226,7 +225,8 @@ fn pool_report(world: &World, at: usize, class: Option<u8>) -> PoolReport {
         list_price_of: pool.list_price_of,
         advisor_class: class,
         advisor_class_reason: class.is_none().then(|| {
-            "the market holds no class of the type in the region that was observed by then".to_owned()
+            "the market holds no class of the type in the region that was observed by then"
+                .to_owned()
         }),
     }
 }
@@ -339,7 +339,10 @@ fn notes(settings: &Settings) -> Vec<String> {
         );
     }
     if let Some(share) = settings.spot_share {
-        notes.push(format!("where nothing else was known, spot is taken to cost {} of On-Demand", percent(share)));
+        notes.push(format!(
+            "where nothing else was known, spot is taken to cost {} of On-Demand",
+            percent(share)
+        ));
     }
     if settings.later_list_prices {
         notes.push(
@@ -350,4 +353,3 @@ fn notes(settings: &Settings) -> Vec<String> {
     }
     notes
 }
-

@@ -50,7 +50,9 @@ impl Seen {
         let pools = &world.pools;
         let others = |same: &dyn Fn(usize, usize) -> bool| {
             (0..pools.len())
-                .map(|own| (0..pools.len()).filter(|other| *other != own && same(own, *other)).collect())
+                .map(|own| {
+                    (0..pools.len()).filter(|other| *other != own && same(own, *other)).collect()
+                })
                 .collect()
         };
         let region = |at: usize| pools[at].key.region();
@@ -205,7 +207,10 @@ impl Seen {
             self.pools[pool].events = Some(events);
         }
         let events = self.pools[pool].events.as_ref();
-        events.map_or_else(|| PoolEvents::default().at(instant(now)), |events| events.at(instant(now)))
+        events.map_or_else(
+            || PoolEvents::default().at(instant(now)),
+            |events| events.at(instant(now)),
+        )
     }
 
     fn lost(&mut self, pool: usize, instances: u32, all: bool, now: i64) {

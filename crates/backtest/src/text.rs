@@ -78,18 +78,24 @@ fn policies(rows: &[PolicyReport], page: &mut String) -> std::fmt::Result {
 pub(crate) fn policy_cells(row: &PolicyReport) -> [String; 8] {
     [
         row.policy.to_string(),
-        estimate(&row.full_cost_usd, 2),
-        row.cost_to_on_demand.map_or_else(|| "—".to_owned(), |share| format!("{:.1} %", share * 100.0)),
-        number(row.compute_usd.value, 2),
+        estimate(&row.full_cost_usd, cents(row.full_cost_usd.value)),
+        row.cost_to_on_demand
+            .map_or_else(|| "—".to_owned(), |share| format!("{:.1} %", share * 100.0)),
+        number(row.compute_usd.value, cents(row.compute_usd.value)),
         estimate(&row.interruptions, 0),
         format!(
             "{} ({:.2} %)",
             estimate(&row.unavailable_hours, 1),
             row.unavailable_share.value() * 100.0
         ),
-        estimate(&row.regret_usd, 2),
+        estimate(&row.regret_usd, cents(row.full_cost_usd.value)),
         format!("{:.1} %", row.on_demand_share.value() * 100.0),
     ]
+}
+
+/// Cents beside thousands of dollars say nothing.
+fn cents(dollars: f64) -> usize {
+    if dollars.abs() < 1000.0 { 2 } else { 0 }
 }
 
 /// A pool's row.

@@ -12,8 +12,8 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::episode::{Episode, EpisodePool, Measured, PoolKey};
 use crate::InputError;
+use crate::episode::{Episode, EpisodePool, Measured, PoolKey};
 
 /// One pool's capacity, step by step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -73,14 +73,16 @@ pub fn read_trace(path: &str, bytes: &[u8]) -> Result<PoolTrace, InputError> {
     let [.., folder, name] = parts.as_slice() else {
         return Err(bad("the folder that names the first day is missing".to_owned()));
     };
-    let measured = match parts.iter().rev().find(|part| matches!(**part, "availability" | "preemption"))
-    {
-        Some(&"availability") => Measured::Availability,
-        Some(_) => Measured::Preemption,
-        None => {
-            return Err(bad("no folder says whether `availability` or `preemption` was measured".to_owned()));
-        }
-    };
+    let measured =
+        match parts.iter().rev().find(|part| matches!(**part, "availability" | "preemption")) {
+            Some(&"availability") => Measured::Availability,
+            Some(_) => Measured::Preemption,
+            None => {
+                return Err(bad(
+                    "no folder says whether `availability` or `preemption` was measured".to_owned(),
+                ));
+            }
+        };
     let nodes = parts.iter().rev().find_map(|part| part.strip_suffix("-node")?.parse::<u16>().ok());
     let start = first_day(folder)
         .ok_or_else(|| bad(format!("`{folder}` does not end in a day such as 02-15-2023")))?;
@@ -126,9 +128,13 @@ pub fn episodes_of_traces(traces: Vec<PoolTrace>) -> Result<Vec<Episode>, InputE
     }
     let mut episodes = Vec::new();
     for ((set, instance_type, measured, start, gap), traces) in groups {
-        let name =
-            if set.is_empty() { instance_type.to_string() } else { format!("{set} {instance_type}") };
-        let bad = |message: &str| InputError::Events { name: name.clone(), message: message.to_owned() };
+        let name = if set.is_empty() {
+            instance_type.to_string()
+        } else {
+            format!("{set} {instance_type}")
+        };
+        let bad =
+            |message: &str| InputError::Events { name: name.clone(), message: message.to_owned() };
         if gap == 0 || gap > 86_400 {
             return Err(bad("gap_seconds: expected 1 to 86,400"));
         }
@@ -149,7 +155,8 @@ pub fn episodes_of_traces(traces: Vec<PoolTrace>) -> Result<Vec<Episode>, InputE
             EpisodePool { key, asked, held }
         });
         let pools = pools.collect();
-        let episode = Episode { name: name.clone(), measured, start, step_seconds: gap, steps, pools, notes };
+        let episode =
+            Episode { name: name.clone(), measured, start, step_seconds: gap, steps, pools, notes };
         episodes.push(episode.checked()?);
     }
     Ok(episodes)
@@ -169,9 +176,8 @@ mod tests {
 
     #[test]
     fn a_path_tells_what_the_file_does_not() {
-        let read = |path: &str| {
-            read_trace(path, br#"{"metadata":{"gap_seconds":300},"data":[4,3,9]}"#)
-        };
+        let read =
+            |path: &str| read_trace(path, br#"{"metadata":{"gap_seconds":300},"data":[4,3,9]}"#);
         let trace = read("x/preemption/4-node/aws-08-03-2023/us-east-2a_v100_1.json").unwrap();
         assert_eq!(trace.instance_type.as_str(), "p3.2xlarge");
         assert_eq!((trace.asked, trace.measured), (Some(4), Measured::Preemption));

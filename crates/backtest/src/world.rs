@@ -164,7 +164,8 @@ impl World {
 
     /// When a step begins, in seconds since 1970.
     pub(crate) fn second(&self, step: usize) -> i64 {
-        let passed = i64::try_from(step).unwrap_or(i64::MAX).saturating_mul(self.step_seconds.into());
+        let passed =
+            i64::try_from(step).unwrap_or(i64::MAX).saturating_mul(self.step_seconds.into());
         self.start.as_second().saturating_add(passed)
     }
 
@@ -182,7 +183,8 @@ impl World {
         let types: std::collections::BTreeSet<_> =
             self.pools.iter().map(|pool| pool.key.instance_type.clone()).collect();
         let filter = InstanceFilter { instance_types: types, ..InstanceFilter::default() };
-        let regions: Vec<Option<Region>> = self.pools.iter().map(|pool| pool.key.region()).collect();
+        let regions: Vec<Option<Region>> =
+            self.pools.iter().map(|pool| pool.key.region()).collect();
         for day in &mut self.days {
             let mut of_region: BTreeMap<&Region, usize> = BTreeMap::new();
             for region in regions.iter().flatten() {
@@ -214,7 +216,9 @@ impl World {
 fn row_of(slice: &MarketSlice, key: &PoolKey) -> Option<usize> {
     let of_type = || slice.pools().filter(|view| *view.instance_type == key.instance_type);
     let own = of_type().find(|view| view.zone == Some(&key.zone));
-    own.or_else(|| of_type().find(|view| view.zone.is_none())).or_else(|| of_type().next()).map(|view| view.row)
+    own.or_else(|| of_type().find(|view| view.zone.is_none()))
+        .or_else(|| of_type().next())
+        .map(|view| view.row)
 }
 
 struct Priced {
@@ -231,20 +235,17 @@ fn priced(
     market: &Market,
     settings: &Settings,
 ) -> Result<Priced, String> {
-    let region = key
-        .region()
-        .ok_or_else(|| format!("{} does not name its region, so that no price is known", key.zone))?;
+    let region = key.region().ok_or_else(|| {
+        format!("{} does not name its region, so that no price is known", key.zone)
+    })?;
     let system = OperatingSystem::Linux;
     let known = |at: Timestamp| market.on_demand(&key.instance_type, &region, system, at);
     let later = || {
         let first = known(Timestamp::MAX)?;
         // The first one that became known; list prices are few.
         let mut earliest = first;
-        while let Some(before) = earliest
-            .since
-            .checked_sub(jiff::SignedDuration::from_millis(1))
-            .ok()
-            .and_then(known)
+        while let Some(before) =
+            earliest.since.checked_sub(jiff::SignedDuration::from_millis(1)).ok().and_then(known)
         {
             earliest = before;
         }
@@ -252,7 +253,8 @@ fn priced(
     };
     let mut list_price_of = None;
     let mut later_price = None;
-    let mut priced = Priced { spot: Vec::new(), list: Vec::new(), hours: PriceHours::default(), list_price_of };
+    let mut priced =
+        Priced { spot: Vec::new(), list: Vec::new(), hours: PriceHours::default(), list_price_of };
     let hours = f64::from(episode.step_seconds) / 3600.0;
     let mut missing = 0_u64;
     for step in 0..episode.steps {
@@ -277,14 +279,16 @@ fn priced(
                 ));
             }
         };
-        let own = market.spot(&key.instance_type, &key.zone, system, at, settings.max_price_age_hours);
+        let own =
+            market.spot(&key.instance_type, &key.zone, system, at, settings.max_price_age_hours);
         let (spot, basis) = match own {
             Ok(quote) => (Some(quote.price), &mut priced.hours.spot_history),
             Err(_) => match average(market, key, &region, at, list, settings) {
                 Some(price) => (Some(price), &mut priced.hours.advisor_average),
-                None => {
-                    (settings.spot_share.map(|share| list.scaled(share)), &mut priced.hours.assumed_share)
-                }
+                None => (
+                    settings.spot_share.map(|share| list.scaled(share)),
+                    &mut priced.hours.assumed_share,
+                ),
             },
         };
         match spot {
@@ -305,9 +309,11 @@ fn priced(
         ));
     }
     priced.list_price_of = list_price_of;
-    for value in
-        [&mut priced.hours.spot_history, &mut priced.hours.advisor_average, &mut priced.hours.assumed_share]
-    {
+    for value in [
+        &mut priced.hours.spot_history,
+        &mut priced.hours.advisor_average,
+        &mut priced.hours.assumed_share,
+    ] {
         *value = (*value * 1e3).round() / 1e3;
     }
     Ok(priced)

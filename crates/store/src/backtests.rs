@@ -55,8 +55,7 @@ impl From<Raw> for BacktestRow {
     }
 }
 
-const COLUMNS: &str =
-    "backtest_id, customer_id, name, policies, asked, requested_by, created_at";
+const COLUMNS: &str = "backtest_id, customer_id, name, policies, asked, requested_by, created_at";
 
 impl Store {
     /// Records a back-test with its request, and queues the job that runs it. `Err(name)` inside is the
@@ -155,7 +154,8 @@ impl Store {
                 .fetch_optional(pool)
                 .await?
         });
-        row.map(|(length, packed)| unpack("the request of a back-test", &packed, length)).transpose()
+        row.map(|(length, packed)| unpack("the request of a back-test", &packed, length))
+            .transpose()
     }
 
     /// The report on a back-test, byte for byte; `None` while there is none.

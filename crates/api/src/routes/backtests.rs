@@ -94,9 +94,10 @@ pub(crate) async fn one(
 /// Whether HTML is named before JSON. Browsers name it first and programs do not.
 fn prefers_a_page(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    let mut kinds = accept.unwrap_or_default().split(',').map(|part| {
-        part.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-    });
+    let mut kinds = accept
+        .unwrap_or_default()
+        .split(',')
+        .map(|part| part.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
     let first = kinds.find(|kind| kind == "text/html" || kind == "application/json");
     first.as_deref() == Some("text/html")
 }

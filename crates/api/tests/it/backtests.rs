@@ -13,9 +13,7 @@ use super::*;
 const BACKTESTS: &str = "/api/v1/ml/backtests";
 
 fn outage(settings: &Value) -> Value {
-    let event = |at: &str, zone: &str, event: &str| {
-        json!({ "timestamp": at, "instance_type": "m5.large", "zone": zone, "event": event })
-    };
+    let event = |at: &str, zone: &str, event: &str| json!({ "timestamp": at, "instance_type": "m5.large", "zone": zone, "event": event });
     json!({
         "name": "<b>outage</b>",
         "policies": ["lowest_price", "on_demand_only", "hindsight_optimum"],
@@ -88,10 +86,9 @@ async fn a_back_test_is_asked_for_run_and_read() {
         let policies = run["policies"].as_array().unwrap();
         policies.iter().find(|one| one["policy"] == policy).unwrap()
     };
-    // Two are in each pool at first; two are lost to one outage, and all four to the next, for they
-    // had all moved over.
-    assert_eq!(of("lowest_price")["interruptions"]["value"], 6.0);
-    assert_eq!(of("lowest_price")["full_cost_usd"]["value"], 4.0 * 48.0 * 0.048 + 6.0 * 0.25);
+    // All four are in the first pool, and go to the second and back with the outages.
+    assert_eq!(of("lowest_price")["interruptions"]["value"], 8.0);
+    assert_eq!(of("lowest_price")["full_cost_usd"]["value"], 4.0 * 48.0 * 0.048 + 8.0 * 0.25);
     assert_eq!(of("on_demand_only")["full_cost_usd"]["value"], 4.0 * 48.0 * 0.096);
     assert_eq!(of("hindsight_optimum")["interruptions"]["value"], 0.0);
     assert!(of("lowest_price")["regret_usd"]["reason"].as_str().unwrap().contains("2 days"));
@@ -105,7 +102,10 @@ async fn a_back_test_is_asked_for_run_and_read() {
     let accepted = ask(&server, accepting.body(Body::empty()).unwrap()).await;
     assert_eq!(String::from_utf8(bytes(accepted).await).unwrap(), page);
     let list = json_of(get(&server, BACKTESTS).await).await;
-    assert_eq!((list[0]["status"].as_str(), list.as_array().unwrap().len()), (Some("completed"), 1));
+    assert_eq!(
+        (list[0]["status"].as_str(), list.as_array().unwrap().len()),
+        (Some("completed"), 1)
+    );
 }
 
 #[tokio::test]

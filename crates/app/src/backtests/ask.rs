@@ -88,10 +88,8 @@ impl App {
             requested_by: caller.name.clone(),
             created_at: now,
         };
-        let payload = RunBacktest {
-            backtest_id: backtest_id.to_string(),
-            customer_id: customer.clone(),
-        };
+        let payload =
+            RunBacktest { backtest_id: backtest_id.to_string(), customer_id: customer.clone() };
         let job = NewJob {
             job_id: backtest_id,
             kind: RUN_BACKTEST.to_owned(),

@@ -94,7 +94,8 @@ impl App {
     pub async fn backtest_page(&self, backtest_id: &str, caller: &Caller) -> Result<String, Error> {
         let found = self.backtest(backtest_id, caller).await?;
         let Some(report) = found.report else {
-            let why = found.item.error_message.unwrap_or_else(|| "it is not through yet".to_owned());
+            let why =
+                found.item.error_message.unwrap_or_else(|| "it is not through yet".to_owned());
             return Err(Error::Taken(format!(
                 "the back-test is {} and has no report: {why}",
                 found.item.status

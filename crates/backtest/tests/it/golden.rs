@@ -44,8 +44,5 @@ fn check(name: &str, found: &str) {
         std::fs::write(&path, found).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        expected == found,
-        "{name} differs; UPDATE_GOLDEN=1 accepts it:\n{found}"
-    );
+    assert!(expected == found, "{name} differs; UPDATE_GOLDEN=1 accepts it:\n{found}");
 }

@@ -25,9 +25,14 @@ fn every_picture_is_named_and_described() {
     assert_eq!(pictures.len(), 2);
     for picture in pictures {
         let head = &picture[..picture.find("</desc>").unwrap()];
-        assert!(head.contains("role=\"img\"") && head.contains("<title id=") && head.contains("<desc id="));
+        assert!(
+            head.contains("role=\"img\"")
+                && head.contains("<title id=")
+                && head.contains("<desc id=")
+        );
     }
-    let own = report.runs[0].policies.iter().find(|one| one.policy == PolicyName::Adaptive).unwrap();
+    let own =
+        report.runs[0].policies.iter().find(|one| one.policy == PolicyName::Adaptive).unwrap();
     let shown = format!("{:.2}", own.full_cost_usd.value);
     assert!(page.contains(&format!("<td>{shown}<span")), "{shown}");
 }

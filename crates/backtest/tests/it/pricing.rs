@@ -15,10 +15,7 @@ fn episode(start: &str, kinds: &[(&str, &str)]) -> Episode {
         pools: kinds
             .iter()
             .map(|(kind, zone)| EpisodePool {
-                key: PoolKey {
-                    instance_type: kind.parse().unwrap(),
-                    zone: zone.parse().unwrap(),
-                },
+                key: PoolKey { instance_type: kind.parse().unwrap(), zone: zone.parse().unwrap() },
                 asked: 1,
                 held: vec![1; 24],
             })

@@ -108,8 +108,7 @@ fn failure(error: &InputError, arguments: &Backtest) -> Failure {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text)
-        .map_err(|source| Failure::File { path: input::shown(path), source })
+    std::fs::write(path, text).map_err(|source| Failure::File { path: input::shown(path), source })
 }
 
 fn shown(report: &Report, format: Format) -> Result<(), Failure> {
@@ -123,7 +122,10 @@ fn shown(report: &Report, format: Format) -> Result<(), Failure> {
                 table(&run.policies)?;
                 for left in &run.left_out {
                     let pool = &left.pool;
-                    eprintln!("note: without {} in {}: {}", pool.instance_type, pool.zone, left.reason);
+                    eprintln!(
+                        "note: without {} in {}: {}",
+                        pool.instance_type, pool.zone, left.reason
+                    );
                 }
                 for note in &run.notes {
                     eprintln!("note: {}: {note}", run.name);
