@@ -107,7 +107,7 @@ pub fn episode_of_events(
     // Steps lie on the grid of their own length, so that the first event does not shift them.
     let start = Timestamp::from_second(start.as_second().div_euclid(step) * step).unwrap_or(start);
     let last = all().max().unwrap_or(start);
-    let until = window.until.map_or_else(|| last.as_second() + step, |until| until.as_second());
+    let until = window.until.map_or_else(|| last.as_second() + step, Timestamp::as_second);
     let steps = usize::try_from((until - start.as_second()).div_euclid(step)).unwrap_or(0);
     if steps == 0 {
         return Err(bad("the window holds no step".to_owned()));

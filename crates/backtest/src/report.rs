@@ -113,6 +113,9 @@ pub struct PolicyReport {
     pub unavailable_share: Fraction,
     /// Full cost above the hindsight optimum, in dollars.
     pub regret_usd: Estimate,
+    /// Full cost above that of `public_data` on the same days, in dollars: what learning is worth where
+    /// it is negative. `None` where that policy was not compared.
+    pub above_public_data_usd: Option<Estimate>,
     /// Full cost over that of On-Demand alone; `None` where that costs nothing.
     pub cost_to_on_demand: Option<f64>,
     /// The share of the paid instance-hours that were On-Demand.

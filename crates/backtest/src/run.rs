@@ -260,19 +260,26 @@ fn reported(
     };
     let hindsight = total(runs.iter().flat_map(|run| &run.hindsight.days));
     let on_demand = total(runs.iter().flat_map(|run| &run.on_demand));
+    let public = policies.iter().position(|policy| *policy == PolicyName::PublicData);
     let wanted = hours.iter().flatten().sum::<f64>() * f64::from(settings.instances);
     let of_policy = |at: usize| {
         let sum = total(runs.iter().flat_map(|run| &run.policies[at]));
         let by_day = |value: &dyn Fn(&Figures) -> f64| -> Vec<Vec<f64>> {
             runs.iter().map(|run| run.policies[at].iter().map(value).collect()).collect()
         };
-        let regret: Vec<Vec<f64>> = runs
-            .iter()
-            .map(|run| {
-                let days = run.policies[at].iter().zip(&run.hindsight.days);
-                days.map(|(own, best)| dollars(own.full() - best.full()).dollars()).collect()
-            })
-            .collect();
+        let above = |other: &dyn Fn(&Run) -> Vec<Figures>| -> Vec<Vec<f64>> {
+            let of_run = |run: &&Run| {
+                let days = run.policies[at].iter().zip(other(run));
+                days.map(|(own, other)| dollars(own.full() - other.full()).dollars()).collect()
+            };
+            runs.iter().map(of_run).collect()
+        };
+        let regret = above(&|run| run.hindsight.days.clone());
+        let above_public_data_usd = public.map(|public| {
+            let beside = total(runs.iter().flat_map(|run| &run.policies[public]));
+            let difference = dollars(sum.full() - beside.full()).dollars();
+            estimate(difference, &above(&|run| run.policies[public].clone()))
+        });
         let missing = sum.unavailable_seconds as f64 / 3600.0;
         let paid = sum.on_demand_seconds + sum.spot_seconds;
         PolicyReport {
@@ -297,6 +304,7 @@ fn reported(
             ),
             unavailable_share: share(missing, wanted),
             regret_usd: estimate(dollars(sum.full() - hindsight.full()).dollars(), &regret),
+            above_public_data_usd,
             cost_to_on_demand: (on_demand.full() > 0)
                 .then(|| rounded(sum.full() as f64 / on_demand.full() as f64)),
             on_demand_share: share(sum.on_demand_seconds as f64, paid as f64),

@@ -126,8 +126,8 @@ impl Settings {
             let expected = "above 0, up to 1".to_owned();
             return Err(InputError::Setting { field: "spot_share", expected });
         }
-        // Written so that an age that is no number is refused.
-        if !(self.max_price_age_hours.0 > 0.0) {
+        let is_age = |hours: f64| hours.is_finite() && hours > 0.0;
+        if !is_age(self.max_price_age_hours.0) {
             let expected = "hours above 0".to_owned();
             return Err(InputError::Setting { field: "max_price_age_hours", expected });
         }

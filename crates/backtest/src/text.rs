@@ -7,7 +7,7 @@ use crate::hindsight::Bound;
 use crate::report::{Estimate, PolicyReport, PoolReport, Report, RunReport};
 
 /// The columns of a table of policies.
-pub(crate) const COLUMNS: [&str; 8] = [
+pub(crate) const COLUMNS: [&str; 9] = [
     "policy",
     "full cost, $",
     "of On-Demand",
@@ -15,6 +15,7 @@ pub(crate) const COLUMNS: [&str; 8] = [
     "interruptions",
     "unavailable, h",
     "regret, $",
+    "above public_data, $",
     "On-Demand hours",
 ];
 
@@ -75,7 +76,7 @@ fn policies(rows: &[PolicyReport], page: &mut String) -> std::fmt::Result {
 }
 
 /// A policy's row.
-pub(crate) fn policy_cells(row: &PolicyReport) -> [String; 8] {
+pub(crate) fn policy_cells(row: &PolicyReport) -> [String; 9] {
     [
         row.policy.to_string(),
         estimate(&row.full_cost_usd, cents(row.full_cost_usd.value)),
@@ -89,6 +90,10 @@ pub(crate) fn policy_cells(row: &PolicyReport) -> [String; 8] {
             row.unavailable_share.value() * 100.0
         ),
         estimate(&row.regret_usd, cents(row.full_cost_usd.value)),
+        row.above_public_data_usd.as_ref().map_or_else(
+            || "—".to_owned(),
+            |above| estimate(above, cents(row.full_cost_usd.value)),
+        ),
         format!("{:.1} %", row.on_demand_share.value() * 100.0),
     ]
 }

@@ -88,8 +88,9 @@ async fn a_back_test_is_asked_for_run_and_read() {
     };
     // All four are in the first pool, and go to the second and back with the outages.
     assert_eq!(of("lowest_price")["interruptions"]["value"], 8.0);
-    assert_eq!(of("lowest_price")["full_cost_usd"]["value"], 4.0 * 48.0 * 0.048 + 8.0 * 0.25);
-    assert_eq!(of("on_demand_only")["full_cost_usd"]["value"], 4.0 * 48.0 * 0.096);
+    // 4 × 48 h × 0.048 dollars and 8 × 0.25.
+    assert_eq!(of("lowest_price")["full_cost_usd"]["value"], 11.216);
+    assert_eq!(of("on_demand_only")["full_cost_usd"]["value"], 18.432);
     assert_eq!(of("hindsight_optimum")["interruptions"]["value"], 0.0);
     assert!(of("lowest_price")["regret_usd"]["reason"].as_str().unwrap().contains("2 days"));
 

@@ -5,6 +5,7 @@ mod golden;
 mod hindsight;
 mod laws;
 mod naive;
+mod naive_fallback;
 mod no_look_ahead;
 mod pages;
 mod pricing;

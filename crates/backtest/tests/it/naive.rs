@@ -75,9 +75,7 @@ fn simulated(
                 }
             }
             if order.is_empty() {
-                for slot in &mut slots {
-                    *slot = Slot::OnDemand { ready };
-                }
+                slots.fill(Slot::OnDemand { ready });
             }
         }
         for slot in &slots {
@@ -104,7 +102,7 @@ fn is_in(slot: &Slot, wanted: usize) -> bool {
     matches!(slot, Slot::In { pool, .. } if *pool == wanted)
 }
 
-fn replayed(world: &World, policy: PolicyName, settings: &Settings) -> Figures {
+pub(crate) fn replayed(world: &World, policy: PolicyName, settings: &Settings) -> Figures {
     let mut sum = Figures::default();
     for day in replay(world, policy, settings).days {
         sum += day;

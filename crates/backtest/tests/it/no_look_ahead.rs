@@ -28,9 +28,9 @@ proptest! {
         let clean = world(&held, &milli, 3600, &settings);
         let mut poisoned = clean.clone();
         for (pool, poison) in poisoned.pools.iter_mut().zip(&poison) {
-            for step in last + 1..70 {
-                pool.held[step] = poison[step];
-                pool.spot[step] = nanos(200 - u32::from(poison[step]) * 30);
+            for (step, held) in poison.iter().enumerate().skip(last + 1) {
+                pool.held[step] = *held;
+                pool.spot[step] = nanos(200 - u32::from(*held) * 30);
             }
         }
         for step in last + 1..70 {
@@ -57,7 +57,7 @@ fn prices_that_become_known_later_change_nothing_before() {
     let poisoned: String = text
         .lines()
         .map(|line| {
-            let later = line.get(..10).is_some_and(|day| day >= "2026-08-06" && day < "2027");
+            let later = line.get(..10).is_some_and(|day| ("2026-08-06".."2027").contains(&day));
             if later { line.replace(",0.0", ",0.9") + "\n" } else { line.to_owned() + "\n" }
         })
         .collect();

@@ -101,7 +101,7 @@ fn what_is_missing_is_said_and_nothing_stands_in() {
         assert!(said.contains(word), "{said}");
     };
     check(&["--policy", "cheapest"], 2, "known are lowest_price");
-    check(&["--instances", "0"], 2, "instances: expected 1 to 10,000");
+    check(&["--instances", "0"], 2, "instances: expected 1 to 10000");
     check(&["-e", &path("nothing.csv")], 4, "nothing.csv");
     std::fs::write(here.join("other.csv"), "a,b\n1,2\n").unwrap();
     check(&["-e", &path("other.csv")], 3, "without other.csv");

@@ -56,11 +56,11 @@ async fn a_back_test_is_recorded_once_and_reported_by_whoever_holds_its_job() {
             all_units: Some(1),
             lease_until: at(200),
         };
-        let lost = store.keep_backtest_report(first.backtest_id, b"x", &progress(taken.fence - 1));
-        assert!(matches!(lost.await, Err(StoreError::LeaseLost)), "{name}");
+        let (stale, fresh) = (progress(taken.fence - 1), progress(taken.fence));
+        let lost = store.keep_backtest_report(first.backtest_id, b"x", &stale).await;
+        assert!(matches!(lost, Err(StoreError::LeaseLost)), "{name}");
         assert_eq!(store.backtest_report(first.backtest_id).await.unwrap(), None, "{name}");
-        let kept = store.keep_backtest_report(first.backtest_id, b"report", &progress(taken.fence));
-        kept.await.unwrap();
+        store.keep_backtest_report(first.backtest_id, b"report", &fresh).await.unwrap();
         let report = store.backtest_report(first.backtest_id).await.unwrap();
         assert_eq!(report.as_deref(), Some(b"report".as_slice()), "{name}");
     }
