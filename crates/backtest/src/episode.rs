@@ -61,8 +61,22 @@ pub struct EpisodePool {
     pub held: Vec<u16>,
 }
 
-/// More is no back-test but an attack on the memory.
-const MOST_CELLS: usize = 50_000_000;
+/// A month of minutes in a hundred pools; more is an attack on the memory.
+const MOST_CELLS: usize = 5_000_000;
+
+/// Refuses more values than are kept.
+pub(crate) fn within_limits(name: &str, steps: usize, pools: usize) -> Result<(), InputError> {
+    if steps.saturating_mul(pools) <= MOST_CELLS {
+        return Ok(());
+    }
+    Err(InputError::Events {
+        name: name.to_owned(),
+        message: format!(
+            "{steps} steps of {pools} pools are more than {MOST_CELLS} values; use a longer step or \
+             a shorter time"
+        ),
+    })
+}
 
 impl PoolKey {
     /// The region, where the zone's name tells it.
@@ -79,13 +93,7 @@ impl Episode {
         if self.steps == 0 || self.pools.is_empty() {
             return Err(bad("there is no step to replay".to_owned()));
         }
-        if self.steps.saturating_mul(self.pools.len()) > MOST_CELLS {
-            return Err(bad(format!(
-                "{} steps of {} pools are more than {MOST_CELLS} values; use a longer step",
-                self.steps,
-                self.pools.len()
-            )));
-        }
+        within_limits(&self.name, self.steps, self.pools.len())?;
         self.pools.sort_by(|a, b| a.key.cmp(&b.key));
         if let Some(pair) = self.pools.windows(2).find(|pair| pair[0].key == pair[1].key) {
             let key = &pair[0].key;

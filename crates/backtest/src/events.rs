@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::Fraction;
 
-use crate::episode::{Episode, EpisodePool, Measured, PoolKey};
+use crate::episode::{Episode, EpisodePool, Measured, PoolKey, within_limits};
 use crate::{InputError, Settings};
 
 /// Something that happened to a pool.
@@ -112,6 +112,7 @@ pub fn episode_of_events(
     if steps == 0 {
         return Err(bad("the window holds no step".to_owned()));
     }
+    within_limits(name, steps, pools.len())?;
     let mut notes = Vec::new();
     let mut assumed = 0_u64;
     let mut columns = Vec::new();
@@ -226,6 +227,17 @@ mod tests {
         assert!(error.contains("down_for_seconds"), "{error}");
         let settings = Settings { down_for_seconds: Some(240), ..settings };
         assert_eq!(column(table, &settings).unwrap(), [0, 0, 1000, 1000, 1000, 0]);
+    }
+
+    #[test]
+    fn a_window_without_end_is_refused_before_it_is_laid_out() {
+        let table = "timestamp,instance_type,zone,event\n\
+            2026-01-01T00:00:00Z,m5.large,us-east-1a,return\n";
+        let settings = Settings { step_seconds: 1, ..Settings::default() };
+        let events = read_events("test", table.as_bytes()).unwrap();
+        let window = Window { from: None, until: Some(Timestamp::MAX) };
+        let error = episode_of_events("test", &events, window, &settings).unwrap_err();
+        assert!(error.to_string().contains("longer step"), "{error}");
     }
 
     #[test]

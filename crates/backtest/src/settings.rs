@@ -99,7 +99,7 @@ impl Settings {
         within("startup_seconds", self.startup_seconds, 0, 86_400)?;
         within("attempts", self.attempts, 1, 1000)?;
         within("step_seconds", self.step_seconds, 1, 86_400)?;
-        within("resamples", self.resamples, 100, 20_000)?;
+        within("resamples", self.resamples, 100, 5000)?;
         if let Some(seconds) = self.down_for_seconds {
             within("down_for_seconds", seconds, 1, 30 * 86_400)?;
         }

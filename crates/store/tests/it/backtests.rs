@@ -41,7 +41,7 @@ async fn a_back_test_is_recorded_once_and_reported_by_whoever_holds_its_job() {
         );
         let all = store.backtests(None, 10, 0).await.unwrap();
         assert_eq!(all, (vec![row(3, None), first.clone()], 2), "{name}: newest first");
-        assert_eq!(store.backtests(None, 1, 1).await.unwrap().0, [first.clone()], "{name}");
+        assert_eq!(store.backtests(None, 1, 1).await.unwrap().0, vec![first.clone()], "{name}");
         let own = store.backtests(Some("acme"), 10, 0).await.unwrap();
         assert_eq!(own, (vec![first.clone()], 1), "{name}");
 
