@@ -26,8 +26,8 @@ h1{font-size:1.6rem;margin:.2rem 0}h2{font-size:1.2rem;margin:2.2rem 0 .4rem;bor
 h3{font-size:1rem;margin:1.2rem 0 .3rem}p,ul{margin:.4rem 0}code{font-size:.85em;overflow-wrap:anywhere}\
 .wide{overflow-x:auto}table{border-collapse:collapse;margin:.6rem 0;font-variant-numeric:tabular-nums}\
 caption{text-align:left;font-weight:600;padding:.2rem 0}th,td{padding:.25rem .5rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--faint)}\
-th:first-child,td:first-child,.text td,.text th{text-align:left;white-space:normal}thead th{background:var(--soft)}\
-tbody th{font-weight:500}figure{margin:.8rem 0}svg{width:100%;max-width:760px;height:auto;color:var(--ink)}\
+th:first-child,td:first-child,.text td,.text th{text-align:left;white-space:normal}thead th{background:var(--soft);white-space:normal;vertical-align:bottom}\
+tbody th{font-weight:500}figure{margin:.8rem 0;overflow-x:auto}svg{width:100%;min-width:34rem;max-width:760px;height:auto;color:var(--ink)}\
 summary{cursor:pointer;padding:.2rem 0}nav a{margin-right:1rem;display:inline-block}a{color:inherit}\
 .range{display:block;opacity:.75;font-size:.82em}";
 
@@ -187,7 +187,8 @@ fn table(
     let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
     write!(
         page,
-        "<div class=\"wide\"><table{class}><caption>{}</caption><thead><tr>",
+        "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table{class}>\
+         <caption>{0}</caption><thead><tr>",
         escaped(caption)
     )?;
     for name in header {

@@ -86,7 +86,10 @@ pub(crate) fn policy_cells(row: &PolicyReport) -> [String; 9] {
         estimate(&row.interruptions, 0),
         format!(
             "{} ({:.2} %)",
-            estimate(&row.unavailable_hours, 1),
+            estimate(
+                &row.unavailable_hours,
+                if row.unavailable_hours.value < 1000.0 { 1 } else { 0 }
+            ),
             row.unavailable_share.value() * 100.0
         ),
         estimate(&row.regret_usd, cents(row.full_cost_usd.value)),
