@@ -21,6 +21,7 @@ const PLACES: &[(&str, Place)] = &[
     ("api_keys", Place::Everywhere),
     ("audit_log", Place::Local),
     ("calendar_entries", Place::Everywhere),
+    ("backtests", Place::Local),
     ("cluster_snapshots", Place::By("cluster_id")),
     ("clusters", Place::By("cluster_id")),
     ("customer_zones", Place::By("customer_id")),

@@ -57,6 +57,11 @@ pub(crate) const LAYERS: &[Layer] = &[
         ours: &["facts", "learning", "market", "packing", "units"],
         heavy: PURE,
     },
+    Layer {
+        name: "backtest",
+        ours: &["engines", "facts", "learning", "market", "units"],
+        heavy: PURE,
+    },
     Layer { name: "render", ours: &["facts"], heavy: PURE },
     Layer { name: "store", ours: &["facts", "units"], heavy: &["sqlx", "tokio", "tracing"] },
     Layer { name: "cache", ours: &[], heavy: &["redis", "tokio", "tracing"] },
@@ -82,6 +87,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         name: "app",
         ours: &[
             "aws",
+            "backtest",
             "cache",
             "checker",
             "clock",
@@ -101,14 +107,14 @@ pub(crate) const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "api",
-        ours: &["app", "engines", "facts", "market", "render", "store", "units"],
+        ours: &["app", "backtest", "engines", "facts", "market", "render", "store", "units"],
         heavy: &["axum", "tokio", "tower-http", "tracing"],
     },
     Layer {
         name: "cloudoptim",
         ours: &[
-            "api", "app", "aws", "cache", "checker", "clock", "engines", "facts", "jobs", "market",
-            "notify", "render", "snapshot", "store", "units",
+            "api", "app", "aws", "backtest", "cache", "checker", "clock", "engines", "facts",
+            "jobs", "market", "notify", "render", "snapshot", "store", "units",
         ],
         heavy: &["axum", "clap", "indicatif", "tokio", "tracing", "tracing-subscriber"],
     },
@@ -133,6 +139,7 @@ pub(crate) const PURE_CRATES: &[&str] = &[
     "inference",
     "learning",
     "engines",
+    "backtest",
     "render",
 ];
 

@@ -5,6 +5,7 @@
 
 mod access;
 mod backends;
+mod backtests;
 mod decisions;
 mod findings;
 mod forgotten;
