@@ -110,6 +110,37 @@ async fn a_back_test_is_asked_for_run_and_read() {
 }
 
 #[tokio::test]
+async fn kept_reports_are_replayed() {
+    let (app, server) = app_and_router().await;
+    let report = |number: usize, zone: &str, at: &str| {
+        json!({
+            "instance_id": format!("i-{number}"), "instance_type": "m5.large",
+            "availability_zone": zone, "interruption_timestamp": at,
+        })
+    };
+    let reports = json!([
+        report(1, "us-east-1a", "2026-07-26T03:00:00Z"),
+        report(2, "us-east-1b", "2026-07-27T03:00:00Z"),
+    ]);
+    let kept = post(&server, "/api/v1/ml/feedback/interruption", &reports.to_string()).await;
+    assert_eq!(kept.status(), StatusCode::OK);
+    let mut settings = priced();
+    settings["down_for_seconds"] = json!(7200);
+    let mut wanted = outage(&settings);
+    wanted.as_object_mut().unwrap().remove("events");
+    wanted["stored_interruptions"] = json!({});
+    let answer = json_of(post(&server, BACKTESTS, &wanted.to_string()).await).await;
+    worked_off(&app).await;
+    let place = format!("{BACKTESTS}/{}", answer["backtest_id"].as_str().unwrap());
+    let done = json_of(get(&server, &place).await).await;
+    assert_eq!(done["status"], "completed", "{done}");
+    let policies = done["report"]["runs"][0]["policies"].as_array().unwrap();
+    let cheapest = policies.iter().find(|one| one["policy"] == "lowest_price").unwrap();
+    // The same outages as those that were sent as events.
+    assert_eq!(cheapest["interruptions"]["value"], 8.0);
+}
+
+#[tokio::test]
 async fn what_cannot_be_replayed_says_which_field() {
     let (app, server) = app_and_router().await;
     let check = async |body: Value, pointer: &str| {
