@@ -58,6 +58,11 @@ pub(crate) const LAYERS: &[Layer] = &[
         ours: &["facts", "learning", "market", "packing", "units"],
         heavy: PURE,
     },
+    Layer {
+        name: "backtest",
+        ours: &["engines", "facts", "learning", "market", "units"],
+        heavy: PURE,
+    },
     Layer { name: "render", ours: &["facts"], heavy: PURE },
     Layer { name: "store", ours: &["facts", "units"], heavy: &["sqlx", "tokio", "tracing"] },
     Layer { name: "cache", ours: &[], heavy: &["redis", "tokio", "tracing"] },
@@ -83,6 +88,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         name: "app",
         ours: &[
             "aws",
+            "backtest",
             "cache",
             "checker",
             "clock",
@@ -102,7 +108,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "api",
-        ours: &["app", "engines", "facts", "market", "render", "store", "units"],
+        ours: &["app", "backtest", "engines", "facts", "market", "render", "store", "units"],
         heavy: &["axum", "tokio", "tower-http", "tracing"],
     },
     Layer {
@@ -111,6 +117,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             "api",
             "app",
             "aws",
+            "backtest",
             "cache",
             "checker",
             "clock",
@@ -160,6 +167,7 @@ pub(crate) const PURE_CRATES: &[&str] = &[
     "learning",
     "simulation",
     "engines",
+    "backtest",
     "render",
 ];
 

@@ -2,6 +2,7 @@
 //!
 //! Each proof runs the released program as a user would, and writes a table under `docs/proofs`.
 
+mod backtest;
 mod fake_aws;
 mod fuzzing;
 mod learning;
@@ -32,6 +33,7 @@ const PROOFS: &[Proof] = &[
     Proof { name: "pricing", run: pricing::run, program: true, public_data: false },
     Proof { name: "rightsizing", run: rightsizing::run, program: false, public_data: true },
     Proof { name: "learning", run: learning::run, program: false, public_data: true },
+    Proof { name: "backtest", run: backtest::run, program: true, public_data: true },
     Proof { name: "models", run: models::run, program: false, public_data: false },
 ];
 

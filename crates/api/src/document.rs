@@ -70,7 +70,7 @@ pub fn openapi() -> Value {
         },
         "servers": [{ "url": "/" }],
         "tags": [
-            { "name": "decisions", "description": "Making decisions and looking them up." },
+            { "name": "decisions", "description": "Making decisions and looking them up, and comparing ways of deciding over the past." },
             { "name": "clusters", "description": "Snapshots of clusters, what scans of them found, and which features do so." },
             { "name": "pricing", "description": "Prices and interruption classes as they are kept." },
             { "name": "data", "description": "Keeping the prices of models complete: gaps, refreshes, schedules." },
@@ -93,7 +93,7 @@ pub fn openapi() -> Value {
 
 fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     let tag = match route.path {
-        path if path.contains("decision") => "decisions",
+        path if path.contains("decision") || path.contains("/backtests") => "decisions",
         path if ["/clusters", "/findings", "/features"].iter().any(|part| path.contains(part)) => {
             "clusters"
         }
@@ -152,7 +152,8 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         Takes::Upload => operation["requestBody"] = upload_form(generator),
         Takes::Nothing | Takes::DecisionId | Takes::TaskId => {}
     }
-    let is_table = parameters.iter().any(|one| one["name"] == "format");
+    let is_page = route.operation == "getBacktest";
+    let is_table = !is_page && parameters.iter().any(|one| one["name"] == "format");
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
     }
@@ -211,6 +212,10 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             with_problems("200", "application/octet-stream", &bytes, generator)
         }
     };
+    if is_page {
+        let content = &mut operation["responses"]["200"]["content"];
+        content["text/html"] = json!({ "schema": { "type": "string" } });
+    }
     if is_table {
         let content = &mut operation["responses"]["200"]["content"];
         for kind in ["text/csv", "application/x-ndjson"] {

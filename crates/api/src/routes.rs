@@ -1,5 +1,6 @@
 //! Every route on one screen: the router and the API document are both made from this list.
 
+pub(crate) mod backtests;
 pub(crate) mod clusters;
 pub(crate) mod costs;
 pub(crate) mod coverage;
@@ -32,6 +33,7 @@ use crate::document::{parameters_of, schema_of};
 use crate::pages;
 use crate::table::FormatQuery;
 use app::access::{KeyItem, MadeKey, NewKey};
+use app::backtests::{BacktestDetails, BacktestItem, BacktestRequest, BacktestStarted};
 use app::clusters::{ClusterItem, SnapshotItem};
 use app::feature_usage::FeatureUsage;
 use app::fetch::LogLine;
@@ -64,6 +66,7 @@ use app::refresh::{
     NewSchedule, RefreshItem, RefreshRequest, RefreshStarted, RefreshStatus, ScheduleItem,
 };
 use app::toggles::{ToggleChanges, ToggleItems};
+use backtests::ReportQuery;
 use costs::CostsQuery;
 use decision_lists::{DecisionsQuery, LiveDecisionsQuery};
 use engines::cost_allocation::CostReport;
@@ -316,6 +319,12 @@ pub const ROUTES: &[Route] = routes! {
         "Say that the capacity of a job was moved.";
     post "/api/v1/ml/rebalance/jobs/{job_id}/fail" "failRebalanceJob" Decide Body<JobFailed> One<RebalanceItem> feedback::fail,
         "Say that a job could not be done, and why.";
+    post "/api/v1/ml/backtests" "startBacktest" Decide Body<BacktestRequest> Accepted<BacktestStarted> backtests::start,
+        "Compare ways of buying capacity over past prices and interruptions, in the background.";
+    get "/api/v1/ml/backtests" "listBacktests" LookAtOwn Query<PageQuery> Many<BacktestItem> backtests::all,
+        "Back-tests, the newest first.";
+    get "/api/v1/ml/backtests/{backtest_id}" "getBacktest" LookAtOwn Query<ReportQuery> One<BacktestDetails> backtests::one,
+        "How far a back-test got, and its report; as a page with `format` or `Accept`.";
     get "/api/v1/ml/pricing/spot" "listSpotPrices" LookAtOwn SpotPriceQuery SpotPrices pricing::spot,
         "Spot prices of one type in one region, the oldest first.";
     get "/api/v1/ml/pricing/on-demand" "listOnDemandPrices" LookAtOwn PriceListQuery OnDemandPrices pricing::on_demand,

@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod answer;
+pub mod backtests;
 pub mod bundle;
 pub mod clusters;
 pub mod costs;

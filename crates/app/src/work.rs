@@ -7,7 +7,7 @@ use jobs::{JobFailure, Running, Try};
 use store::{EventRow, JobEnd, JobRow};
 
 use crate::fetch::{self, PriceSources};
-use crate::{App, gaps, notifications, refresh, retention, scans};
+use crate::{App, backtests, gaps, notifications, refresh, retention, scans};
 
 /// The kinds of jobs that [`work`] can do without an application.
 pub const KINDS: &[&str] = &[
@@ -19,8 +19,12 @@ pub const KINDS: &[&str] = &[
 ];
 
 /// The kinds that need one: they decide.
-pub const DECIDING_KINDS: &[&str] =
-    &[scans::PLAN_SCANS, scans::SCAN_CLUSTER, notifications::WATCH_CONDITIONS];
+pub const DECIDING_KINDS: &[&str] = &[
+    scans::PLAN_SCANS,
+    scans::SCAN_CLUSTER,
+    notifications::WATCH_CONDITIONS,
+    backtests::RUN_BACKTEST,
+];
 
 /// Every kind.
 #[must_use]
@@ -55,6 +59,9 @@ pub fn work_with(
                 (scans::SCAN_CLUSTER, Some(app)) => scans::scan_cluster(app, &running).await,
                 (notifications::WATCH_CONDITIONS, Some(app)) => {
                     notifications::watch_conditions(app, &running).await
+                }
+                (backtests::RUN_BACKTEST, Some(app)) => {
+                    backtests::run_backtest(app, &running).await
                 }
                 (other, _) => Err(JobFailure::Never(format!("nobody knows how to do `{other}`"))),
             }

@@ -2,6 +2,7 @@
 
 mod access;
 mod aws;
+mod backtest;
 mod clusters;
 mod data;
 mod learning;
@@ -19,6 +20,7 @@ use jiff::Timestamp;
 
 pub(crate) use access::{Keys, KeysCommand};
 pub(crate) use aws::AwsSettings;
+pub(crate) use backtest::Backtest;
 pub(crate) use clusters::ClusterArguments;
 pub(crate) use data::{
     AutoRefreshArguments, Gap, GapArguments, GapCommand, PartOfList, Pools, Refresh,
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     Analyze(Analyze),
     /// What a cluster costs now, and whose it is.
     Costs(Costs),
+    /// What ways of buying capacity would have cost over past prices and interruptions.
+    Backtest(Box<Backtest>),
     /// Check the plan and the proof of a decision against its snapshot.
     Check(Check),
     /// Make a recorded decision again and compare every byte.

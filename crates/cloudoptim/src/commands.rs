@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod analyze;
+pub(crate) mod backtest;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod costs;

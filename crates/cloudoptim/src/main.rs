@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::Decide(arguments) => commands::decide::run(arguments),
         Command::Analyze(arguments) => commands::analyze::run(arguments),
         Command::Costs(arguments) => commands::costs::run(arguments),
+        Command::Backtest(arguments) => commands::backtest::run(arguments),
         Command::Check(arguments) => commands::check::run(arguments),
         Command::Replay(arguments) => commands::replay::run(arguments),
         Command::Snapshot(arguments) => commands::snapshot::run(arguments),

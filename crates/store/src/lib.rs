@@ -5,6 +5,7 @@
 //! This crate refuses to know what a decision means.
 
 mod access;
+mod backtests;
 mod commit;
 mod coverage;
 mod database;
@@ -35,6 +36,7 @@ mod totals;
 mod values;
 
 pub use access::{ApiKeyRow, AuditRow};
+pub use backtests::BacktestRow;
 pub use commit::Receipt;
 pub use database::PostgresServer;
 pub use decisions::{

@@ -66,6 +66,8 @@ pub(crate) struct InterruptionQuery {
     region: Option<String>,
     /// Only those that happened at or after this instant.
     since: Option<Timestamp>,
+    /// Only those that happened before this instant.
+    until: Option<Timestamp>,
     /// `json`, `csv` or `jsonl`; by `Accept` when absent.
     format: Option<ListFormat>,
     /// How many, 1 to 500; 50 when absent.
@@ -163,6 +165,7 @@ pub(crate) async fn interruptions(
         instance_type: query.instance_type,
         region: query.region,
         since: query.since,
+        until: query.until,
         offset,
         limit,
     };

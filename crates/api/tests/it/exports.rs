@@ -145,6 +145,10 @@ async fn every_list_has_the_same_rows_in_every_format() {
     let gap = make("gap-filler/fill", &pools).await;
     let refresh = make("refresh/trigger", &pools).await;
     make("refresh/schedule", r#"{"schedule_type":"weekly","time":"02:00"}"#).await;
+    let outage = json!({ "events": [
+        { "timestamp": "2026-07-01T00:00:00Z", "instance_type": "m5.large", "zone": "us-east-1a", "event": "return" },
+    ], "name": "=outage" });
+    make("backtests", &outage.to_string()).await;
     let task = json!({
         "data_type": "spot_prices", "instance_types": ["m5.*"], "regions": ["us-east-1"],
         "start_date": "2026-07-01", "end_date": "2026-07-03",

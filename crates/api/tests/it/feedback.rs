@@ -135,6 +135,18 @@ async fn a_burst_is_told_confirmed_and_recovers() {
     let known = fleet.get(&fleet.platform, by_id).await;
     assert_eq!(known["affected_customer_ids"], json!(["a", "b", "c"]));
 
+    // Whose snapshot shows nodes in the pool is told.
+    let cluster = json!({
+        "nodes": [{ "name": "n", "instance_type": "m5.large", "capacity_type": "spot",
+                    "zone": "us-east-1a", "zone_id": "use1-az4" }],
+        "pods": [],
+    });
+    let path = "clusters/d-prod/snapshots";
+    assert!(fleet.send(fleet.key("d"), "POST", path, &cluster).await.0.is_success());
+    fleet.app.watch_conditions().await.unwrap();
+    let alerts = fleet.get(fleet.key("d"), "alerts").await;
+    assert_eq!(alerts[0]["event_type"], "pool.risky", "{alerts}");
+
     // Jobs for the others only, each sees its own.
     let jobs = fleet.get(&fleet.platform, "rebalance/jobs").await;
     let whose: Vec<&str> =

@@ -212,12 +212,7 @@ impl App {
         caller: &Caller,
     ) -> Result<(Vec<InterruptionItem>, u64), Error> {
         let mut filter = filter.clone();
-        if let Some(own) = caller.confined_to() {
-            filter.customer_id = Some(own.to_owned());
-        } else if !sees_customers(caller) {
-            // Who lost what is the platform's to know; others see what nobody's key said.
-            filter.customer_id = Some(caller.customer_id.clone().unwrap_or_default());
-        }
+        filter.customer_id = reports_seen_by(caller).or(filter.customer_id);
         let (rows, total) = self.store.interruptions(&filter).await?;
         Ok((rows.into_iter().map(item).collect(), total))
     }
@@ -439,6 +434,15 @@ fn answer(
         pool_identifier: status.pool_identifier,
         warnings,
     }
+}
+
+/// Whose reports a caller sees; `None` for those of everybody. Who lost what is the platform's to know;
+/// who is neither tenant nor platform sees what nobody's key said.
+pub(crate) fn reports_seen_by(caller: &Caller) -> Option<String> {
+    if let Some(own) = caller.confined_to() {
+        return Some(own.to_owned());
+    }
+    (!sees_customers(caller)).then(|| caller.customer_id.clone().unwrap_or_default())
 }
 
 /// Where a pool is, as it was named.

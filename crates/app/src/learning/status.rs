@@ -313,6 +313,19 @@ impl App {
         })
     }
 
+    /// The level of a pool as a customer names it, by what is held in memory.
+    pub(crate) fn live_level(
+        &self,
+        named: (&str, &str, &str),
+        customer: &str,
+        now: Timestamp,
+    ) -> Level {
+        let state = self.learning.state();
+        let key = state.key(state.names.known(customer), named);
+        let row = key.and_then(|key| state.levels.get(&key.level_key()));
+        row.map_or(Level::Normal, |row| in_effect(row, now).0)
+    }
+
     /// Changes of the levels of pools, the newest first, and how many there were.
     ///
     /// # Errors

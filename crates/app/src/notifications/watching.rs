@@ -8,6 +8,7 @@ use facts::cluster::ClusterState;
 use facts::names::{CapacityType, InstanceType, OperatingSystem, Region, Zone};
 use jiff::{SignedDuration, Timestamp};
 use jobs::{JobFailure, Running, next_run};
+use learning::cross_customer::Level;
 use market::AdvisorBucket;
 use serde_json::json;
 use store::{AlertRow, ClusterRow, EventRow, JobFilter, JobState, Seen};
@@ -49,6 +50,9 @@ const ENDS: [(&str, &str); 4] = [
     ("prices.stale", "prices.fresh"),
     ("snapshot.stale", "snapshot.fresh"),
 ];
+
+/// Why a pool is to be left that reports confirm.
+const LOSING: &str = "several customers are losing capacity in it now";
 
 impl App {
     /// Has conditions watched.
@@ -180,8 +184,9 @@ impl App {
         let mut standing = Vec::new();
         for (cluster, pools) in used {
             for pool in pools {
-                let Some(why) = risky.get(pool.as_str()) else { continue };
                 let customer = cluster.customer_id.as_deref().unwrap_or_default();
+                let live = self.is_losing_instances(pool, customer, now).then(|| LOSING.to_owned());
+                let Some(why) = live.as_ref().or(risky.get(pool.as_str())) else { continue };
                 let key = format!("pool:{customer}:{}:{pool}", cluster.cluster_id);
                 standing.push(EventRow {
                     customer_id: cluster.customer_id.clone(),
@@ -198,6 +203,13 @@ impl App {
             }
         }
         Ok(standing)
+    }
+
+    /// Whether reports confirm that a pool of a customer is losing instances now.
+    fn is_losing_instances(&self, pool: &str, customer: &str, now: Timestamp) -> bool {
+        let Some((instance_type, region, Some(zone), _)) = parts(pool) else { return false };
+        let named = (region.as_str(), zone.as_str(), instance_type.as_str());
+        self.live_level(named, customer, now) == Level::ConfirmedRisky
     }
 
     /// Which pools are to be left, and why: the Spot Advisor has them in its worst class, or the active

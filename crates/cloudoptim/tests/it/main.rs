@@ -1,6 +1,7 @@
 //! The real binary, end to end.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod backtest;
 mod collector;
 mod data;
 mod inventory;

@@ -134,9 +134,10 @@ fn keeps_layers(instance: &Instance, shares: &[(usize, f64)]) -> bool {
             zone: Some(&names[instance.offers[*offer].zone]),
             share: *share,
             spot: Some(Some(1.0)),
+            level: None,
         })
         .collect();
-    holdings.push(Holding { zone: None, share: 1.0 - spot, spot: None });
+    holdings.push(Holding { zone: None, share: 1.0 - spot, spot: None, level: None });
     all_hold(&measure(&holdings, &instance.limits))
 }
 

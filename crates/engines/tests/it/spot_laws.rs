@@ -5,16 +5,21 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use engines::engine::{Engine, Given, Sources, WorkLimit};
-use engines::scoring::{Horizon, Observed, Profile, ProfileName, RegionPrior, score_pool};
-use engines::spot_optimizer::{SpotConstraints, SpotOptimizer, SpotPolicy, SpotRecommendation};
+use engines::learned::{LearnedPools, LearnedRow};
+use engines::scoring::{Profile, ProfileName, RegionPrior, score_pool};
+use engines::spot_optimizer::{
+    SpotConstraints, SpotEvidence, SpotOptimizer, SpotPolicy, SpotRecommendation,
+};
 use facts::cluster::ClusterState;
 use facts::decision::Verdict;
 use facts::names::CapacityType;
 use facts::reason::ReasonCode;
 use jiff::Timestamp;
+use learning::Horizon;
+use learning::cross_customer::Level;
 use market::{
-    CatalogueFile, Limits, Market, MarketBuilder, MarketFile, Origin, SliceRequest, bundled_files,
-    parse,
+    CatalogueFile, Limits, Market, MarketBuilder, MarketFile, MarketSlice, Origin, SliceRequest,
+    bundled_files, parse,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -299,36 +304,138 @@ proptest! {
     }
 }
 
+/// What reports say of a row of a slice.
+fn taught(row: usize, per_1000_hours: f64, level: Level) -> LearnedRow {
+    LearnedRow {
+        row: u32::try_from(row).unwrap(),
+        events_per_1000h: per_1000_hours,
+        low: per_1000_hours / 2.0,
+        high: per_1000_hours * 2.0,
+        own_weight: 0.5,
+        level,
+        ..LearnedRow::default()
+    }
+}
+
+fn decide_taught(
+    state: &ClusterState,
+    market: &Market,
+    policy: &SpotPolicy,
+    taught: &(dyn Fn(&Market, &MarketSlice) -> Vec<LearnedRow> + Sync),
+) -> Verdict<SpotRecommendation> {
+    let need = SpotOptimizer::need(state, policy, now());
+    let learned = Some(LearnedPools { hours: 60_000, ask: taught });
+    let evidence = SpotOptimizer::gather(&need, &Sources { learned, ..Sources::of(market) });
+    // What was recorded is all that a replay gets.
+    let written = serde_json::to_string(&evidence).unwrap();
+    let evidence: SpotEvidence = serde_json::from_str(&written).unwrap();
+    assert_eq!(serde_json::to_string(&evidence).unwrap(), written);
+    let budget = SpotOptimizer::work_budget(policy);
+    let work = WorkLimit { budget, cancelled: None, replays_a_cut: false };
+    SpotOptimizer::decide(state, policy, &Given { now: now(), seed: 0, evidence: &evidence, work })
+}
+
+fn levels() -> impl Strategy<Value = Level> {
+    select(vec![Level::Normal, Level::Uncertain, Level::ConfirmedRisky])
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn reports_of_interruptions_only_raise_risk_and_agreeing_ones_change_nothing(
-        world in worlds(), events in 0_u64..200, exposure_hours in 1.0..1e6_f64, hours in 0_u64..600_000,
+        world in worlds(), hazard in 0.001..50.0_f64, hours in 0_u64..600_000,
     ) {
         let slice = market(&world, false)
             .slice(&SliceRequest::new("us-east-1".parse().unwrap(), now()));
         let region = RegionPrior::of(slice.bucket_counts);
-        let profile = Profile::new(ProfileName::Adaptive, hours).unwrap();
-        for row in 0..slice.len() {
-            let score = |observed| score_pool(&slice, row, &profile, &region, observed);
-            let Some(prior) = score(None) else { continue };
-            let at = |interruptions, exposure_hours| {
-                score(Some(Observed { interruptions, exposure_hours })).unwrap()
-            };
-            let (few, more) = (at(events, exposure_hours), at(events + 1, exposure_hours));
-            prop_assert!(more.safety.value() <= few.safety.value());
-            prop_assert!(more.aged_safety.value() <= few.aged_safety.value());
-            prop_assert!(more.hazard > few.hazard && more.aged_hazard > few.aged_hazard);
-            for horizon in Horizon::ALL {
-                let (few, more) = (few.interruption(horizon), more.interruption(horizon));
-                prop_assert!(more.probability >= few.probability && more.high >= few.high);
+        for name in [ProfileName::Adaptive, ProfileName::Calibrated] {
+            let profile = Profile::new(name, hours).unwrap();
+            for row in 0..slice.len() {
+                let score = |learned: Option<LearnedRow>| {
+                    score_pool(&slice, row, &profile, &region, learned.as_ref())
+                };
+                let Some(prior) = score(None) else { continue };
+                let at = |per_1000: f64, level| score(Some(taught(row, per_1000, level))).unwrap();
+                let (few, more) = (at(hazard, Level::Normal), at(hazard * 1.5, Level::Normal));
+                prop_assert!(more.safety.value() <= few.safety.value());
+                prop_assert!(more.aged_safety.value() <= few.aged_safety.value());
+                prop_assert!(more.hazard > few.hazard && more.aged_hazard > few.aged_hazard);
+                for horizon in Horizon::ALL {
+                    let (few, more) = (few.interruption(horizon), more.interruption(horizon));
+                    prop_assert!(few.low <= few.probability && few.probability <= few.high);
+                    prop_assert!(more.probability >= few.probability && more.high >= few.high);
+                }
+                let agreeing = at(prior.hazard * 1000.0, Level::Normal);
+                prop_assert!((agreeing.safety.value() - prior.safety.value()).abs() < 2e-6);
+                // A level raises the risk by its step, and no further than to 1.
+                let risks = [Level::Normal, Level::Uncertain, Level::ConfirmedRisky]
+                    .map(|level| at(hazard, level).safety.as_risk().value());
+                for (level, risk) in risks.iter().enumerate() {
+                    let raised = (risks[0] + 0.1 * level as f64).min(1.0);
+                    prop_assert!((risk - raised).abs() < 1e-9, "{risks:?}");
+                }
             }
-            let agreeing = at(10, 10.0 / prior.hazard);
-            prop_assert_eq!(agreeing.safety, prior.safety);
-            prop_assert!((agreeing.hazard / prior.hazard - 1.0).abs() < 1e-9);
         }
     }
+
+    #[test]
+    fn nothing_is_put_where_pools_are_not_normal(
+        world in worlds(), marks in proptest::collection::vec((levels(), any::<bool>()), 80),
+    ) {
+        let taught = |_: &Market, slice: &MarketSlice| {
+            let row = |row: usize| {
+                let (level, loops) = marks[row % marks.len()];
+                LearnedRow { loops, ..taught(row, 0.05, level) }
+            };
+            (0..slice.len()).map(row).collect::<Vec<_>>()
+        };
+        let (state, market) = (state(&world, false), market(&world, false));
+        let slice = market.slice(&SliceRequest::new("us-east-1".parse().unwrap(), now()));
+        let unquiet: BTreeSet<(String, Option<String>)> = slice
+            .pools()
+            .enumerate()
+            .filter(|(row, _)| marks[row % marks.len()] != (Level::Normal, false))
+            .map(|(_, pool)| (pool.instance_type.to_string(), pool.zone.map(ToString::to_string)))
+            .collect();
+        let verdict = decide_taught(&state, &market, &SpotPolicy::default(), &taught);
+        for one in &verdict.recommendations {
+            let pool = (one.instance_type.to_string(), one.zone.as_ref().map(ToString::to_string));
+            prop_assert!(!unquiet.contains(&pool), "{pool:?}");
+        }
+        let stays = verdict.warnings.iter().any(|one| one.code == ReasonCode::Hysteresis);
+        for pool in verdict.allocation.iter().filter(|_| !stays) {
+            let is_spot = pool.capacity_type == CapacityType::Spot;
+            prop_assert!(!is_spot || !unquiet.contains(&(pool.instance_type.clone(), pool.zone.clone())));
+        }
+        let status = verdict.layers.iter().find(|layer| layer.layer == 5);
+        if let Some(status) = status.filter(|_| !stays) {
+            prop_assert!(status.holds || status.detail.contains("no spot capacity"), "{status:?}");
+        }
+    }
+}
+
+#[test]
+fn a_pool_that_is_calm_again_is_used_after_an_hour() {
+    let world = World {
+        buckets: vec![Some(0); 10],
+        pools: vec![(2, 'a', 0.3)],
+        nodes: vec![],
+        pods: vec![],
+    };
+    let (state, market) = (state(&world, false), market(&world, false));
+    let check = |calm_hours: Option<f64>, used: bool| {
+        let taught = move |_: &Market, slice: &MarketSlice| {
+            (0..slice.len())
+                .map(|row| LearnedRow { calm_hours, ..taught(row, 0.05, Level::Normal) })
+                .collect::<Vec<_>>()
+        };
+        let verdict = decide_taught(&state, &market, &all(), &taught);
+        assert_eq!(!verdict.recommendations.is_empty(), used, "{calm_hours:?}");
+    };
+    check(None, true);
+    check(Some(0.5), false);
+    check(Some(1.0), true);
 }
 
 #[test]

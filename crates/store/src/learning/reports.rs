@@ -77,6 +77,8 @@ pub struct InterruptionFilter {
     pub region: Option<String>,
     /// Happened at or after this instant.
     pub since: Option<Timestamp>,
+    /// Happened before this instant.
+    pub until: Option<Timestamp>,
     /// How many are passed over.
     pub offset: u64,
     /// How many at the most.
@@ -239,6 +241,9 @@ impl Store {
                 }
                 if let Some(since) = filter.since {
                     $query.push(and()).push("interruption_timestamp >= ").push_bind(At(since));
+                }
+                if let Some(until) = filter.until {
+                    $query.push(and()).push("interruption_timestamp < ").push_bind(At(until));
                 }
             };
         }

@@ -5,10 +5,12 @@
 
 mod access;
 mod backends;
+mod backtests;
 mod decisions;
 mod findings;
 mod forgotten;
 mod jobs;
+mod learning;
 mod news;
 mod notifications;
 mod predictions;

@@ -10,7 +10,8 @@ use crate::backends;
 type Tables = BTreeMap<String, BTreeSet<String>>;
 
 /// Views that exist for readers of PostgreSQL only, who know the names of the contract.
-const POSTGRES_ONLY: [&str; 6] = [
+const POSTGRES_ONLY: [&str; 7] = [
+    "cross_client_pattern_summary",
     "data_gaps",
     "decision_execution_log",
     "model_refresh_history",
