@@ -369,8 +369,10 @@ fn unrest(row: &LearnedRow) -> Option<ReasonCode> {
     if row.loops {
         return Some(ReasonCode::InterruptionLoop);
     }
-    // Written so that an age that is no number lets nothing through.
-    row.calm_hours.is_some_and(|calm| !(calm >= CALM_HOURS)).then_some(ReasonCode::PoolUncertain)
+    // An age that is no number lets nothing through.
+    row.calm_hours
+        .is_some_and(|calm| calm.is_nan() || calm < CALM_HOURS)
+        .then_some(ReasonCode::PoolUncertain)
 }
 
 fn gate(slice: &MarketSlice, row: usize, scores: &[Option<PoolScore>], zones: &[Zone]) -> Gate {
