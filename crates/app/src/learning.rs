@@ -6,6 +6,7 @@
 
 mod batch;
 pub mod calendar;
+mod checked;
 mod event;
 mod exposing;
 pub mod exposure;
@@ -34,6 +35,7 @@ use crate::access::{Caller, Role};
 use crate::gaps::field;
 use crate::{App, Error};
 
+pub(crate) use checked::reports_seen_by;
 pub(crate) use exposing::{Between, shown as shown_exposure};
 pub(crate) use state::State;
 pub(crate) use word::Learned;
@@ -72,7 +74,7 @@ pub(crate) struct Learning {
 }
 
 /// Between two looks at levels that fall by themselves.
-const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(5);
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Reports of so long ago are held one by one.
 pub(crate) const RECENT: SignedDuration = SignedDuration::from_hours(72);
@@ -133,19 +135,20 @@ impl App {
     /// stops.
     pub async fn follow_feedback(self: &Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut news = self.store.news_of_feedback();
-        let pause = std::time::Duration::from_secs(LOOK_EVERY.as_secs().unsigned_abs());
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            if let Err(error) = self.look_after_levels().await {
-                tracing::warn!(%error, "what was reported could not be followed");
-            }
-            let heard = tokio::select! {
-                () = tokio::time::sleep(pause) => false,
+            // What the signal to stop holds must not be held while something is waited for.
+            let is_news = tokio::select! {
+                _ = looks.tick() => false,
                 () = news.next() => true,
                 _ = stop.wait_for(|stop| *stop) => break,
             };
-            if heard {
-                // What came is often the first of several.
-                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            // What this server was told itself it has followed already.
+            let done = if is_news { self.catch_up().await } else { self.look_after_levels().await };
+            if let Err(error) = done {
+                tracing::warn!(%error, "what was reported could not be followed");
+                tokio::time::sleep(LOOK_EVERY).await;
             }
         }
     }
@@ -165,7 +168,7 @@ impl App {
             state.set_levels(levels);
             state.set_calendar(calendar);
             state.forget_old(now);
-            state.restless_pools()
+            state.restless_pools(now)
         };
         self.see_to_levels(&pools).await?;
         self.see_to_waiting_jobs().await?;

@@ -41,7 +41,7 @@ pub(crate) async fn fleet(settings: Settings, sizes: &[usize]) -> Result<FleetRe
         let losses = losses(&world, &bursts);
         let server = Server::start(Arc::clone(&market), &world, BEGINS).await?;
         let driven = Driving::new(&server, &world, &bursts, &losses).run(is_whole).await?;
-        server.stop();
+        server.stop().await;
         report.detection.push(Detection::of(&world, &bursts, &losses, &driven));
         if is_whole {
             report.tell_whole(&world, &bursts, driven);

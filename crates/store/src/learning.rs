@@ -15,7 +15,9 @@ pub use calendar::CalendarRow;
 pub use exposures::{ExposureEnd, ExposureRow, ExposureSource};
 pub use levels::{LevelChange, LevelChangeRow, LevelKey, LevelRow, OverrideRow};
 pub use loaded::{Followed, LoadedFeedback, PoolDay, ZoneName};
-pub use rebalance::{JobClaim, RebalanceEnd, RebalanceFilter, RebalanceRow, RebalanceStatus};
+pub use rebalance::{
+    JobClaim, RebalanceCounts, RebalanceEnd, RebalanceFilter, RebalanceRow, RebalanceStatus,
+};
 pub use reports::{InterruptionEvent, InterruptionFilter, InterruptionRow};
 pub use summaries::{AdjustmentRow, HourRow, LearningStatsRow, WorkloadRow};
 

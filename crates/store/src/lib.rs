@@ -52,7 +52,8 @@ pub use learning::{
     AdjustmentRow, CalendarRow, ExposureEnd, ExposureRow, ExposureSource, Followed, HourRow,
     InterruptionEvent, InterruptionFilter, InterruptionRow, JobClaim, LearningStatsRow,
     LevelChange, LevelChangeRow, LevelKey, LevelRow, LoadedFeedback, OverrideRow, PoolDay,
-    RebalanceEnd, RebalanceFilter, RebalanceRow, RebalanceStatus, WorkloadRow, ZoneName,
+    RebalanceCounts, RebalanceEnd, RebalanceFilter, RebalanceRow, RebalanceStatus, WorkloadRow,
+    ZoneName,
 };
 pub use list_prices::{AdvisorPoint, ListFilter, OnDemandPoint};
 pub use models::{ActivationRow, ModelFile, ModelFilter, ModelRow, NotDeleted};

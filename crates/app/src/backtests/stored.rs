@@ -11,7 +11,7 @@ use store::{InterruptionEvent, InterruptionFilter, InterruptionRow};
 
 use crate::access::Caller;
 use crate::gaps::field;
-use crate::learning::interruption::reports_seen_by;
+use crate::learning::reports_seen_by;
 use crate::{App, Error};
 
 /// Which reports are replayed.

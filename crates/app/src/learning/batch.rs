@@ -27,6 +27,10 @@ const LARGEST: usize = 10_000;
 
 impl App {
     /// Keeps reports, and looks at the levels of their pools; for each report, whether it is new.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "who hangs up must not take along what others wait for; everybody else awaits it"
+    )]
     pub(super) async fn keep_reports(
         self: &Arc<Self>,
         rows: Vec<InterruptionRow>,
@@ -35,8 +39,8 @@ impl App {
         let batch = &self.learning.batch;
         batch.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(Waiting { rows, done });
         let app = Arc::clone(self);
-        // Who hangs up must not take along what others wait for.
-        tokio::spawn(async move { app.write_waiting_reports().await });
+        let written = tokio::spawn(async move { app.write_waiting_reports().await });
+        written.await.map_err(|_| Error::Internal("writing reports failed".to_owned()))?;
         match kept.await {
             Ok(Ok(kept)) => Ok(kept),
             Ok(Err(error)) => Err(Error::Unavailable(error)),

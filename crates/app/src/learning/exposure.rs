@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{ExposureEnd, ExposureRow, ExposureSource};
 
+use super::checked::{place, whose};
 use super::event::one_or_many;
-use super::interruption::{place, whose};
 use crate::access::Caller;
 use crate::gaps::field;
 use crate::ids::named_id;

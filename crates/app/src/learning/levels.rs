@@ -155,10 +155,7 @@ impl App {
                     reason: reason.clone(),
                     priority: "HIGH".to_owned(),
                     status: RebalanceStatus::Pending,
-                    target_instance_type: target
-                        .instance_type
-                        .as_ref()
-                        .map(|instance_type| instance_type.to_string()),
+                    target_instance_type: target.instance_type.as_ref().map(ToString::to_string),
                     target_availability_zone: target.zone.as_ref().map(own_zone),
                     target_reason: target.reason.clone(),
                     created_at: now,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{LevelChange, LevelRow, OverrideRow};
 
-use super::interruption::place;
+use super::checked::place;
 use super::pool::PoolKey;
 use super::said_text;
 use super::status::{PoolStatus, identifier, in_effect};

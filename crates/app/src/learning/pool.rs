@@ -36,15 +36,24 @@ pub(crate) struct Pool {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Holding {
     evidence: RunningEvidence,
-    /// Interruptions of it that others do not believe: more on a day than there were instances.
-    excess: RunningEvidence,
-    /// The last days with interruptions, and how many.
-    days: [(i64, u32); DAYS_HELD],
+    /// What is known of its interruptions, where there are any: most customers lose nothing in most pools.
+    losses: Option<Box<Losses>>,
     pub(super) interruptions: u64,
     pub(super) exposure_seconds: u64,
     /// The most instances of one report.
     most: u32,
-    clusters: Vec<ClusterHold>,
+    /// The one cluster that most customers have there, and others.
+    cluster: Option<ClusterHold>,
+    more_clusters: Vec<ClusterHold>,
+}
+
+/// What is known of a customer's interruptions in a pool.
+#[derive(Clone, Debug, Default)]
+struct Losses {
+    /// Those that others do not believe: more on a day than there were instances.
+    excess: RunningEvidence,
+    /// The last days with interruptions, and how many.
+    days: [(i64, u32); DAYS_HELD],
 }
 
 /// What a cluster had in a pool when it was last heard of.
@@ -100,33 +109,44 @@ impl PoolKey {
 /// Days of which it is known how many interruptions there were.
 const DAYS_HELD: usize = 4;
 
-impl Holding {
+impl Losses {
     /// Counts interruptions on a day; how many of them are more than there were instances.
-    fn beyond(&mut self, day: i64, interruptions: u64) -> u64 {
+    fn beyond(&mut self, day: i64, interruptions: u64, most: u32) -> u64 {
         let more = u32::try_from(interruptions).unwrap_or(u32::MAX);
-        let most = self.most.max(1);
-        let at = match self.days.iter().position(|(held, count)| *held == day && *count > 0) {
-            Some(at) => at,
-            None => {
-                let oldest = (0..DAYS_HELD).min_by_key(|at| self.days[*at]);
-                let at = oldest.unwrap_or(0);
-                if self.days[at].1 > 0 && self.days[at].0 > day {
-                    // So long ago nothing is known but what comes now.
-                    return u64::from(more.saturating_sub(most));
-                }
-                self.days[at] = (day, 0);
-                at
+        let most = most.max(1);
+        let known = self.days.iter().position(|(held, count)| *held == day && *count > 0);
+        let oldest = (0..DAYS_HELD).min_by_key(|at| self.days[*at]).unwrap_or(0);
+        let at = known.unwrap_or(oldest);
+        if known.is_none() {
+            let (held, count) = self.days[at];
+            if count > 0 && held > day {
+                // So long ago nothing is known but what comes now.
+                return u64::from(more.saturating_sub(most));
             }
-        };
+            self.days[at] = (day, 0);
+        }
         let before = self.days[at].1;
         let after = before.saturating_add(more);
         self.days[at].1 = after;
         u64::from(after.saturating_sub(most.max(before)))
     }
+}
+
+impl Holding {
+    /// Counts interruptions on a day, as far as others believe them.
+    fn lose(&mut self, origin: Origin, day: i64, interruptions: u64) {
+        let losses = self.losses.get_or_insert_default();
+        let beyond = losses.beyond(day, interruptions, self.most);
+        losses.excess.add(origin, day, beyond, 0);
+    }
 
     /// Whether more was reported on a day than is believed.
     fn exceeds(&self) -> bool {
-        self.excess != RunningEvidence::default()
+        self.losses.as_ref().is_some_and(|losses| losses.excess != RunningEvidence::default())
+    }
+
+    fn clusters(&self) -> impl Iterator<Item = &ClusterHold> {
+        self.cluster.iter().chain(&self.more_clusters)
     }
 
     /// What it says, in full for itself and as far as it is believed for others.
@@ -138,21 +158,24 @@ impl Holding {
         is_own: bool,
     ) -> Contribution {
         let all = self.evidence.discounted(origin, now);
-        let evidence = if is_own { all } else { all.minus(self.excess.discounted(origin, now)) };
+        let evidence = match &self.losses {
+            Some(losses) if !is_own => all.minus(losses.excess.discounted(origin, now)),
+            _ => all,
+        };
         Contribution { customer: Customer(customer.into()), evidence, instances: self.most }
     }
 
     /// Instances that the customer has there now, as far as anybody said.
     pub(super) fn instances(&self, now: Timestamp) -> u32 {
         let since = now.as_second() - BELIEVED_SECONDS;
-        let there = self.clusters.iter().filter(|hold| hold.until > since);
+        let there = self.clusters().filter(|hold| hold.until > since);
         there.fold(0, |sum, hold| sum.saturating_add(hold.instances))
     }
 
     /// The cluster with most of them.
     pub(super) fn largest_cluster(&self, now: Timestamp) -> Option<u32> {
         let since = now.as_second() - BELIEVED_SECONDS;
-        let there = self.clusters.iter().filter(|hold| hold.until > since && hold.instances > 0);
+        let there = self.clusters().filter(|hold| hold.until > since && hold.instances > 0);
         let largest = there.max_by_key(|hold| (hold.instances, std::cmp::Reverse(hold.cluster)));
         largest.map(|hold| hold.cluster)
     }
@@ -169,8 +192,7 @@ impl Pool {
         let holding = self.holdings.entry(customer).or_default();
         holding.evidence.add(origin, day.day, day.interruptions, day.exposure_seconds);
         if day.interruptions > 0 {
-            let beyond = holding.beyond(day.day, day.interruptions);
-            holding.excess.add(origin, day.day, beyond, 0);
+            holding.lose(origin, day.day, day.interruptions);
         }
         holding.interruptions = holding.interruptions.saturating_add(day.interruptions);
         holding.exposure_seconds = holding.exposure_seconds.saturating_add(day.exposure_seconds);
@@ -182,8 +204,7 @@ impl Pool {
         let holding = self.holdings.entry(customer).or_default();
         let day = day_of(row.happened_at.as_second());
         holding.evidence.add(origin, day, 1, 0);
-        let beyond = holding.beyond(day, 1);
-        holding.excess.add(origin, day, beyond, 0);
+        holding.lose(origin, day, 1);
         holding.interruptions = holding.interruptions.saturating_add(1);
         self.changed();
     }
@@ -193,7 +214,8 @@ impl Pool {
         let second = row.happened_at.as_second();
         let holding = self.holdings.entry(customer).or_default();
         let day = day_of(second);
-        let many = holding.days.iter().find(|(held, _)| *held == day).map_or(0, |(_, many)| *many);
+        let days = holding.losses.as_ref().map_or(&[][..], |losses| &losses.days);
+        let many = days.iter().find(|(held, _)| *held == day).map_or(0, |(_, many)| *many);
         if many > MOST_A_DAY {
             return;
         }
@@ -232,13 +254,15 @@ impl Pool {
     pub(super) fn hold(&mut self, customer: u32, cluster: u32, row: &ExposureRow) {
         let holding = self.holdings.entry(customer).or_default();
         let (until, instances) = (row.until.as_second(), row.instances);
-        let known = holding.clusters.iter_mut().find(|hold| hold.cluster == cluster);
+        let new = ClusterHold { cluster, until, instances };
+        let is_first = holding.cluster.is_none();
+        let more = &mut holding.more_clusters;
+        let known = holding.cluster.iter_mut().chain(more).find(|hold| hold.cluster == cluster);
         let before = known.as_ref().map(|hold| hold.instances);
         match known {
-            None => holding.clusters.push(ClusterHold { cluster, until, instances }),
-            Some(hold) if until > hold.until => {
-                *hold = ClusterHold { cluster, until, instances };
-            }
+            None if is_first => holding.cluster = Some(new),
+            None => holding.more_clusters.push(new),
+            Some(hold) if until > hold.until => *hold = new,
             Some(hold) if until == hold.until => {
                 hold.instances = hold.instances.saturating_add(instances);
             }
@@ -288,10 +312,12 @@ impl Pool {
         shared.learned_by(own.as_ref())
     }
 
-    /// Reports as detection reads them.
-    pub(super) fn reports(&self) -> Vec<Report> {
+    /// Reports of the last day as detection reads them.
+    pub(super) fn reports(&self, now: Timestamp) -> Vec<Report> {
+        let since = now.as_second() - BELIEVED_SECONDS;
         self.recent
             .iter()
+            .filter(|one| one.second > since)
             .filter_map(|one| {
                 Some(Report {
                     at: Timestamp::from_second(one.second).ok()?,

@@ -1,5 +1,4 @@
-//! Rebalance jobs for whoever moves capacity: listed, claimed for a while, completed or failed. What
-//! became of them is learned from.
+//! Rebalance jobs for whoever moves capacity: listed, claimed for a while, completed or failed.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -174,7 +173,7 @@ impl App {
 }
 
 /// Whose jobs a caller sees; `None` for those of everybody.
-fn seen_by(caller: &Caller) -> Option<&str> {
+pub(super) fn seen_by(caller: &Caller) -> Option<&str> {
     if caller.role == Role::Tenant {
         return caller.confined_to();
     }

@@ -46,6 +46,7 @@ pub(crate) struct Names {
 #[derive(Debug, Default)]
 pub(super) struct Relatives {
     revision: u64,
+    until: Option<Timestamp>,
     types: BTreeMap<InstanceType, Evidence>,
     families: BTreeMap<String, Evidence>,
 }
@@ -65,7 +66,11 @@ pub(crate) struct Believed {
 
 /// How long hazards of classes, sums over all customers and what is usual are believed.
 const BELIEVED_FOR: SignedDuration = SignedDuration::from_secs(60);
+const RELATIVES_FOR: SignedDuration = SignedDuration::from_secs(1);
 const USUAL_FOR: SignedDuration = SignedDuration::from_mins(30);
+
+/// No level lasts longer behind its last report, in seconds.
+const LEVELS_LAST: i64 = 2 * 3600;
 
 /// The class of a type that the advisor does not list: the middle one.
 pub(super) const UNKNOWN_CLASS: u8 = 2;
@@ -332,8 +337,11 @@ impl State {
     pub(super) fn relatives(&mut self, region: &Region, now: Timestamp) -> &Relatives {
         let (origin, revision) = (self.origin(), self.revision);
         let held = self.regions.entry(region.clone()).or_default();
-        if held.revision != revision {
-            let mut found = Relatives { revision, ..Relatives::default() };
+        // A pool's own reports count at once; those of its relatives may be a second old.
+        let is_due = held.until.is_none_or(|until| now >= until);
+        if held.revision != revision && is_due {
+            let until = now.checked_add(RELATIVES_FOR).ok();
+            let mut found = Relatives { revision, until, ..Relatives::default() };
             for (key, pool) in self.pools.iter_mut().filter(|(key, _)| key.region == *region) {
                 let evidence = pool.learned_by(None, origin, now);
                 let of_type = found.types.entry(key.instance_type.clone()).or_default();
@@ -405,7 +413,7 @@ impl State {
             pool.usual = Some((until, Baseline::of(exposure, budget)));
         }
         let pool = self.pools.entry(key.clone()).or_default();
-        let reports = pool.reports();
+        let reports = pool.reports(now);
         match &pool.usual {
             Some((_, usual)) => usual.assess(&reports, now),
             None => Baseline::of(PoolExposure::default(), budget).assess(&reports, now),
@@ -427,8 +435,9 @@ impl State {
     }
 
     /// Pools of which something was reported within the last hours, or that are not normal.
-    pub(super) fn restless_pools(&self) -> Vec<PoolKey> {
-        let reported = self.pools.iter().filter(|(_, pool)| !pool.recent.is_empty());
+    pub(super) fn restless_pools(&self, now: Timestamp) -> Vec<PoolKey> {
+        let reported =
+            self.pools.iter().filter(|(_, pool)| pool.within(now, LEVELS_LAST, None) > 0);
         let mut found: BTreeSet<PoolKey> = reported.map(|(key, _)| key.clone()).collect();
         let unquiet = self.levels.values().filter(|row| row.level != Level::Normal.name());
         found.extend(unquiet.filter_map(|row| PoolKey::of_level(&row.key)));

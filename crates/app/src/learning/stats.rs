@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use learning::{Milestone, feedback_weight, progress};
 use schemars::JsonSchema;
 use serde::Serialize;
+use store::RebalanceCounts;
 
 use super::quality::Quality;
+use super::rebalance::seen_by;
 use super::state::Believed;
 use super::status::six;
 use crate::access::{Caller, Role};
@@ -34,6 +36,27 @@ pub struct LearningStats {
     pub confidence_score: Option<f64>,
     /// How far it is to each milestone.
     pub milestones: BTreeMap<&'static str, String>,
+    /// What became of rebalance jobs; a tenant sees its own.
+    pub rebalance: RebalanceStats,
+}
+
+/// What became of rebalance jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct RebalanceStats {
+    /// Jobs that were made.
+    pub jobs: i64,
+    /// Those whose capacity was moved.
+    pub completed: i64,
+    /// Those that could not be done.
+    pub failed: i64,
+    /// Those that nobody did before the pool recovered.
+    pub expired: i64,
+    /// Instances that were moved in time, as far as it was said.
+    pub moved_instances: i64,
+    /// Instances that were taken back before, as far as it was said.
+    pub interrupted_instances: i64,
+    /// Of these two the share that was moved in time; `null` before anything was said.
+    pub moved_in_time: Option<f64>,
 }
 
 /// The feedback weight and what is ahead of it.
@@ -65,6 +88,7 @@ impl App {
         };
         let quality: Quality = self.prediction_quality().await?;
         let hours = believed.hours;
+        let counts = self.store.rebalance_counts(seen_by(caller)).await?;
         Ok(LearningStats {
             total_instance_hours: believed.reported_hours,
             believed_instance_hours: hours,
@@ -74,6 +98,7 @@ impl App {
             current_feedback_weight: feedback_weight(hours),
             prediction_accuracy: quality.balanced_accuracy,
             confidence_score: confidence.map(six),
+            rebalance: rebalance(&counts),
             milestones: Milestone::ALL
                 .into_iter()
                 .map(|one| (name(one), state_of(one, hours)))
@@ -96,6 +121,19 @@ impl App {
             next_milestone: way.next.map(described),
             progress: format!("{}%", (way.share.value() * 1000.0).floor() / 10.0),
         })
+    }
+}
+
+fn rebalance(counts: &RebalanceCounts) -> RebalanceStats {
+    let told = counts.moved.saturating_add(counts.interrupted);
+    RebalanceStats {
+        jobs: counts.made,
+        completed: counts.completed,
+        failed: counts.failed,
+        expired: counts.expired,
+        moved_instances: counts.moved,
+        interrupted_instances: counts.interrupted,
+        moved_in_time: (told > 0).then(|| six(counts.moved as f64 / told as f64)),
     }
 }
 

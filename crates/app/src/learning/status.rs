@@ -12,7 +12,8 @@ use serde_json::Value;
 use store::{LevelChangeRow, LevelRow};
 use units::{Fraction, PoolRisk, SafetyScore};
 
-use super::interruption::{CustomersNeeded, place};
+use super::checked::place;
+use super::interruption::CustomersNeeded;
 use super::pool::PoolKey;
 use super::sees_customers;
 use super::state::{State, UNKNOWN_CLASS, class_of};

@@ -13,7 +13,7 @@ use serde_json::Value;
 use simulation::World;
 use store::Store;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use crate::exit::Failure;
 
@@ -23,7 +23,7 @@ pub(super) struct Server {
     hand: Hand,
     client: Client,
     address: String,
-    answering: JoinHandle<()>,
+    answering: JoinSet<()>,
     platform: String,
     tenants: Vec<String>,
 }
@@ -51,7 +51,8 @@ impl Server {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| failed(&error))?;
         let address = listener.local_addr().map_err(|error| failed(&error))?;
         let router = api::router(Arc::clone(&app));
-        let answering = tokio::spawn(async move {
+        let mut answering = JoinSet::new();
+        answering.spawn(async move {
             // It ends with the simulation; until then each request tells what is wrong.
             let _ = axum::serve(listener, router).await;
         });
@@ -119,8 +120,8 @@ impl Server {
     }
 
     /// Ends it. What was kept was kept in memory, so nothing is to be put away.
-    pub(super) fn stop(self) {
-        self.answering.abort();
+    pub(super) async fn stop(mut self) {
+        self.answering.shutdown().await;
     }
 }
 

@@ -369,10 +369,8 @@ fn unrest(row: &LearnedRow) -> Option<ReasonCode> {
     if row.loops {
         return Some(ReasonCode::InterruptionLoop);
     }
-    // An age that is no number lets nothing through.
-    row.calm_hours
-        .is_some_and(|calm| calm.is_nan() || calm < CALM_HOURS)
-        .then_some(ReasonCode::PoolUncertain)
+    let is_soon = |calm: f64| calm.is_nan() || calm < CALM_HOURS;
+    row.calm_hours.is_some_and(is_soon).then_some(ReasonCode::PoolUncertain)
 }
 
 fn gate(slice: &MarketSlice, row: usize, scores: &[Option<PoolScore>], zones: &[Zone]) -> Gate {

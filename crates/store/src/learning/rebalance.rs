@@ -113,6 +113,23 @@ pub struct RebalanceEnd {
     pub outcome: Option<serde_json::Value>,
 }
 
+/// What became of all jobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
+pub struct RebalanceCounts {
+    /// Jobs that were made.
+    pub made: i64,
+    /// Those whose capacity was moved.
+    pub completed: i64,
+    /// Those that could not be done.
+    pub failed: i64,
+    /// Those that nobody did before the pool recovered.
+    pub expired: i64,
+    /// Instances that were moved in time, as far as it was said.
+    pub moved: i64,
+    /// Instances that were taken back before, as far as it was said.
+    pub interrupted: i64,
+}
+
 #[derive(FromRow)]
 struct Raw {
     job_id: Uuid,
@@ -305,6 +322,33 @@ impl Store {
             (rows, count.build_query_scalar().fetch_one(pool).await?)
         });
         Ok((rows.into_iter().map(RebalanceRow::from).collect(), unsigned(total)))
+    }
+
+    /// What became of all jobs, of one customer where one is named.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn rebalance_counts(
+        &self,
+        customer_id: Option<&str>,
+    ) -> Result<RebalanceCounts, StoreError> {
+        Ok(reading!(self, pool => {
+            let mut query = QueryBuilder::new(
+                "SELECT count(*) AS made, \
+                   count(CASE WHEN status = 'COMPLETED' THEN 1 END) AS completed, \
+                   count(CASE WHEN status = 'FAILED' THEN 1 END) AS failed, \
+                   count(CASE WHEN status = 'EXPIRED' THEN 1 END) AS expired, \
+                   CAST(coalesce(sum(CAST(outcome ->> 'moved_instances' AS BIGINT)), 0) AS BIGINT) \
+                     AS moved, \
+                   CAST(coalesce(sum(CAST(outcome ->> 'interrupted_instances' AS BIGINT)), 0) AS BIGINT) \
+                     AS interrupted \
+                 FROM proactive_rebalance_jobs",
+            );
+            if let Some(customer) = customer_id {
+                query.push(" WHERE customer_id = ").push_bind(customer);
+            }
+            query.build_query_as().fetch_one(pool).await?
+        }))
     }
 
     /// Who already has a job of an episode.

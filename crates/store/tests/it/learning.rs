@@ -280,11 +280,26 @@ async fn a_job_is_one_claimers_until_its_lease_ends() {
         assert!(matches!(finish("a").await, JobClaim::Done(_)), "the same end again");
         assert!(matches!(claim(None, "platform", 300).await, JobClaim::Refused(_)));
 
+        let third = job(3, "c", 2);
+        assert_eq!(store.add_rebalance_jobs(&[third], at(2), 9).await.unwrap(), 1);
+        let id = Uuid::from_u128(3);
+        store.claim_rebalance_job(id, None, "c", HOUR, at(90)).await.unwrap();
+        let moved = RebalanceEnd {
+            status: RebalanceStatus::Completed,
+            error_message: None,
+            outcome: Some(json!({ "moved_instances": 4, "interrupted_instances": null })),
+        };
+        store.end_rebalance_job(id, None, "c", &moved, at(91)).await.unwrap();
+
         assert_eq!(store.expire_rebalance_jobs(Uuid::from_u128(9), at(97)).await.unwrap(), 1);
+        let counts = store.rebalance_counts(None).await.unwrap();
+        assert_eq!((counts.made, counts.completed, counts.failed, counts.expired), (3, 1, 1, 1));
+        assert_eq!((counts.moved, counts.interrupted), (4, 0), "{}", backend.name);
+        assert_eq!(store.rebalance_counts(Some("a")).await.unwrap().made, 1);
         let filter = RebalanceFilter { limit: 10, ..RebalanceFilter::default() };
         let (rows, total) = store.rebalance_jobs(&filter).await.unwrap();
         let states: Vec<&str> = rows.iter().map(|row| row.status.name()).collect();
-        assert_eq!((states, total), (vec!["FAILED", "EXPIRED"], 2));
+        assert_eq!((states, total), (vec!["FAILED", "EXPIRED", "COMPLETED"], 3));
         let own = RebalanceFilter {
             customer_id: Some("b".to_owned()),
             status: Some(RebalanceStatus::Expired),
