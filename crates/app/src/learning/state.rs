@@ -388,36 +388,42 @@ impl State {
         LearnedRisk::of(&self.priors(), class, &evidence)
     }
 
-    /// The status of a pool by its reports.
+    /// The status of a pool by its reports. A pool that nobody told of is asked about and not remembered.
     pub(super) fn assess(&mut self, market: &Market, key: &PoolKey, now: Timestamp) -> Assessment {
         let budget = self.budget;
+        let Some(pool) = self.pools.get(key) else {
+            return Baseline::of(PoolExposure::default(), budget).assess(&[], now);
+        };
+        if !pool.usual.as_ref().is_some_and(|(until, _)| now < *until) {
+            let usual = self.usual(market, key, now);
+            let until = now.checked_add(USUAL_FOR).unwrap_or(now);
+            if let Some(pool) = self.pools.get_mut(key) {
+                pool.usual = Some((until, usual));
+            }
+        }
+        let Some((pool, (_, usual))) =
+            self.pools.get(key).and_then(|pool| Some((pool, pool.usual.as_ref()?)))
+        else {
+            return Baseline::of(PoolExposure::default(), budget).assess(&[], now);
+        };
+        usual.assess(&pool.reports(now), now)
+    }
+
+    /// What is usual for a pool: its exposure, and its hazard without what happened today.
+    fn usual(&mut self, market: &Market, key: &PoolKey, now: Timestamp) -> Baseline {
         let class =
             class_of(market, key, now).unwrap_or(AdvisorBucket::ALL[usize::from(UNKNOWN_CLASS)]);
-        let believed = self
-            .pools
-            .get(key)
-            .is_some_and(|pool| pool.usual.as_ref().is_some_and(|(until, _)| now < *until));
-        if !believed {
-            let mut evidence = self.evidence(key, None, now);
-            let priors = self.priors();
-            let season = self.season(now);
-            let pool = self.pools.entry(key.clone()).or_default();
-            // What happens now says nothing of what is usual.
-            let today = pool.within(now, 24 * 3600, None) as f64;
-            evidence.own =
-                evidence.own.minus(Evidence { interruptions: today, exposure_hours: 0.0 });
-            let risk = LearnedRisk::of(&priors, class, &evidence);
-            let mut exposure = PoolExposure::cautious(pool.instances(now), &risk);
-            exposure.hazard *= season.max(1.0);
-            let until = now.checked_add(USUAL_FOR).unwrap_or(now);
-            pool.usual = Some((until, Baseline::of(exposure, budget)));
-        }
-        let pool = self.pools.entry(key.clone()).or_default();
-        let reports = pool.reports(now);
-        match &pool.usual {
-            Some((_, usual)) => usual.assess(&reports, now),
-            None => Baseline::of(PoolExposure::default(), budget).assess(&reports, now),
-        }
+        let mut evidence = self.evidence(key, None, now);
+        let (priors, season) = (self.priors(), self.season(now));
+        let (today, instances) = self.pools.get(key).map_or_else(Default::default, |pool| {
+            (pool.within(now, 24 * 3600, None), pool.instances(now))
+        });
+        let today = Evidence { interruptions: today as f64, exposure_hours: 0.0 };
+        evidence.own = evidence.own.minus(today);
+        let risk = LearnedRisk::of(&priors, class, &evidence);
+        let mut exposure = PoolExposure::cautious(instances, &risk);
+        exposure.hazard *= season.max(1.0);
+        Baseline::of(exposure, self.budget)
     }
 
     /// Customers with capacity in a pool that lost none within the hour: how many instances, and the

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use facts::names::{InstanceType, NameError, Region};
 use jiff::Timestamp;
 use learning::cross_customer::{Basis, Level, conventional_confidence};
 use learning::{Horizon, LearnedRisk, PoolEvents, RecencyModel, feedback_weight};
@@ -18,6 +19,7 @@ use super::pool::PoolKey;
 use super::sees_customers;
 use super::state::{State, UNKNOWN_CLASS, class_of};
 use crate::access::{Caller, Role};
+use crate::gaps::field;
 use crate::{App, Error};
 
 /// A probability for each horizon.
@@ -225,7 +227,11 @@ impl App {
         let by_id = region.filter(|_| is_id);
         self.catch_up().await?;
         if let Some(region) = by_id {
-            return self.status_of((region, zone, instance_type), None, caller);
+            let wrong = |name: &str, error: NameError| field(name, "invalid", &error.to_string());
+            let region: Region = region.parse().map_err(|error| wrong("/region", error))?;
+            let kind: InstanceType =
+                instance_type.parse().map_err(|error| wrong("/instance_type", error))?;
+            return self.status_of((region.as_str(), zone, kind.as_str()), None, caller);
         }
         let region = region.map(str::to_owned);
         let place = place([&some(instance_type), &some(zone), &None, &region], "")?;
