@@ -394,7 +394,7 @@ impl State {
         let Some(pool) = self.pools.get(key) else {
             return Baseline::of(PoolExposure::default(), budget).assess(&[], now);
         };
-        if !pool.usual.as_ref().is_some_and(|(until, _)| now < *until) {
+        if pool.usual.as_ref().is_none_or(|(until, _)| now >= *until) {
             let usual = self.usual(market, key, now);
             let until = now.checked_add(USUAL_FOR).unwrap_or(now);
             if let Some(pool) = self.pools.get_mut(key) {

@@ -298,7 +298,7 @@ impl App {
             first_interruption_time: count.and(first),
             last_interruption_time: last,
             risk_score,
-            safety_score: risk_score.as_safety(),
+            safety_score: SafetyScore::new(Fraction::clamped(six(risk_score.as_safety().value()))),
             interruption_probability: probabilities(&risk, season, soon),
             interruptions_per_1000_hours: Interval1000 {
                 expected: six(risk.hazard() * 1000.0 * season),
