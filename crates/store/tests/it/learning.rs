@@ -358,6 +358,7 @@ fn adjustment(learned: f64) -> AdjustmentRow {
 }
 
 /// The functions and views of PostgreSQL say what the server says.
+#[expect(clippy::disallowed_methods, reason = "the database goes by its own clock")]
 #[tokio::test]
 async fn functions_of_the_database_agree_with_the_program() {
     let Some(url) = backends::postgres().await else { return };
