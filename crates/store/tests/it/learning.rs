@@ -336,7 +336,12 @@ async fn summaries_and_seasons_are_kept() {
             created_at: at(0),
         };
         store.add_calendar_entry(&season, &note()).await.unwrap();
-        assert_eq!(store.calendar().await.unwrap(), [season.clone()], "{}", backend.name);
+        assert_eq!(
+            store.calendar().await.unwrap(),
+            std::slice::from_ref(&season),
+            "{}",
+            backend.name
+        );
         assert!(store.remove_calendar_entry(season.entry_id, &note()).await.unwrap());
         assert!(!store.remove_calendar_entry(season.entry_id, &note()).await.unwrap());
     }
