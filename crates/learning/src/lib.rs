@@ -32,5 +32,5 @@ pub use pool_risk::{LearnedRisk, PoolEvidence, Probability};
 pub use ranks::rank_correlation;
 pub use recency::{Known, PoolEvents, Recency, RecencyModel, SETTLED_HOURS, known};
 pub use regression::{Outcome, Ridge, fitted, predicted};
-pub use running::{Origin, RunningEvidence};
+pub use running::{Origin, RunningSum};
 pub use weight::{Milestone, Progress, adaptive_weights, feedback_weight, progress};

@@ -100,7 +100,7 @@ impl LearnedRisk {
     /// How likely an instance is interrupted within a horizon: `1 − e^(−λH)`.
     #[must_use]
     pub fn probability(&self, horizon: Horizon) -> Probability {
-        let within = |hazard: f64| Fraction::clamped(1.0 - exp(-hazard * horizon.hours()));
+        let within = |hazard: f64| Fraction::clamped(within(hazard, horizon));
         let interval = self.hazard_interval();
         // A belief of few events is so skewed that its mean may lie outside of the interval.
         let mean = self.hazard();
@@ -111,10 +111,16 @@ impl LearnedRisk {
         }
     }
 
+    /// The estimate of the same without its interval, which takes longer to find.
+    #[must_use]
+    pub fn expected(&self, horizon: Horizon) -> Fraction {
+        Fraction::clamped(within(self.hazard(), horizon))
+    }
+
     /// The risk of the profile `calibrated`: the probability of an interruption within 30 days.
     #[must_use]
     pub fn risk(&self) -> PoolRisk {
-        PoolRisk::new(Fraction::clamped(1.0 - exp(-self.hazard() * Horizon::Month.hours())))
+        PoolRisk::new(self.expected(Horizon::Month))
     }
 
     /// The same the other way round.
@@ -122,6 +128,11 @@ impl LearnedRisk {
     pub fn safety(&self) -> SafetyScore {
         self.risk().as_safety()
     }
+}
+
+/// How likely something with a hazard per hour happens within a horizon.
+fn within(hazard: f64, horizon: Horizon) -> f64 {
+    1.0 - exp(-hazard * horizon.hours())
 }
 
 #[cfg(test)]

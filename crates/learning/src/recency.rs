@@ -70,7 +70,7 @@ impl RecencyModel {
     /// the probability of the learned rate.
     #[must_use]
     pub fn probability(&self, risk: &LearnedRisk, recency: &Recency, horizon: Horizon) -> Fraction {
-        let steady = risk.probability(horizon).probability;
+        let steady = risk.expected(horizon);
         let at = match horizon {
             Horizon::Hour => 0,
             Horizon::SixHours => 1,

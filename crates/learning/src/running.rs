@@ -1,21 +1,18 @@
 //! Discounted evidence as one running sum, for the many pools of the many customers of a server.
 //!
-//! A [`History`](crate::History) holds every day; this holds two numbers. Each day's weight is a whole
+//! A [`History`](crate::History) holds every day; this holds one number. Each day's weight is a whole
 //! number of parts of the weight of the day on which the sum was begun, so that what is added can be
 //! taken away again, and the order in which reports come makes no difference to the last bit.
 
 use jiff::Timestamp;
 
 use crate::elementary::exp;
-use crate::history::{Evidence, HALF_LIFE_DAYS, day_of};
+use crate::history::{HALF_LIFE_DAYS, day_of};
 
-/// Interruptions and exposure of one pool, discounted by age.
+/// Interruptions, or seconds of exposure, discounted by age.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RunningEvidence {
-    /// Weighted interruptions, in parts.
-    interruptions: u128,
-    /// Weighted instance-seconds, in parts.
-    exposure_seconds: u128,
+pub struct RunningSum {
+    parts: u128,
 }
 
 /// The day on which sums are begun: its weight is 1, and a younger day's is more.
@@ -52,24 +49,18 @@ impl Origin {
     }
 }
 
-impl RunningEvidence {
+impl RunningSum {
     /// Counts what happened on a day: days are numbered from 1970 on, by UTC.
-    pub fn add(&mut self, origin: Origin, day: i64, interruptions: u64, exposure_seconds: u64) {
-        let weight = origin.weight(day);
-        let more = |sum: u128, count: u64| sum.saturating_add(weight.saturating_mul(count.into()));
-        self.interruptions = more(self.interruptions, interruptions);
-        self.exposure_seconds = more(self.exposure_seconds, exposure_seconds);
+    pub fn add(&mut self, origin: Origin, day: i64, count: u64) {
+        let more = origin.weight(day).saturating_mul(count.into());
+        self.parts = self.parts.saturating_add(more);
     }
 
     /// What the sum is worth at an instant.
     #[must_use]
-    pub fn discounted(&self, origin: Origin, now: Timestamp) -> Evidence {
+    pub fn discounted(self, origin: Origin, now: Timestamp) -> f64 {
         let today = origin.half_lives(day_of(now.as_second())) + f64::from(PARTS);
-        let scale = exp(-today * std::f64::consts::LN_2);
-        Evidence {
-            interruptions: self.interruptions as f64 * scale,
-            exposure_hours: self.exposure_seconds as f64 * scale / 3600.0,
-        }
+        self.parts as f64 * exp(-today * std::f64::consts::LN_2)
     }
 }
 
@@ -91,21 +82,24 @@ mod tests {
             started in 0_i64..900, later in 0_i64..400,
         ) {
             let origin = Origin::at(at(started * 86_400));
-            let (mut history, mut sum, mut turned) =
-                (History::default(), RunningEvidence::default(), RunningEvidence::default());
+            let (mut history, mut sums, mut turned) =
+                (History::default(), [RunningSum::default(); 2], [RunningSum::default(); 2]);
             for (day, interruptions, seconds) in &reports {
                 history.add(*day, *interruptions, *seconds);
-                sum.add(origin, *day, *interruptions, *seconds);
+                sums[0].add(origin, *day, *interruptions);
+                sums[1].add(origin, *day, *seconds);
             }
             for (day, interruptions, seconds) in reports.iter().rev() {
-                turned.add(origin, *day, *interruptions, *seconds);
+                turned[0].add(origin, *day, *interruptions);
+                turned[1].add(origin, *day, *seconds);
             }
-            prop_assert_eq!(sum, turned);
+            prop_assert_eq!(sums, turned);
             let now = at((900 + later) * 86_400);
-            let (whole, found) = (history.discounted(now), sum.discounted(origin, now));
+            let whole = history.discounted(now);
+            let found = sums.map(|sum| sum.discounted(origin, now));
             let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs() + 1e-9;
-            prop_assert!(near(found.interruptions, whole.interruptions), "{found:?} {whole:?}");
-            prop_assert!(near(found.exposure_hours, whole.exposure_hours), "{found:?} {whole:?}");
+            prop_assert!(near(found[0], whole.interruptions), "{found:?} {whole:?}");
+            prop_assert!(near(found[1] / 3600.0, whole.exposure_hours), "{found:?} {whole:?}");
         }
     }
 }

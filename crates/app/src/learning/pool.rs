@@ -7,15 +7,16 @@ use jiff::Timestamp;
 use learning::cross_customer::{
     Baseline, Contribution, Customer, Report, Reporter, SharedEvidence,
 };
-use learning::{Evidence, Origin, RunningEvidence, day_of};
+use learning::{Evidence, Origin, RunningSum, day_of};
 use store::{ExposureRow, InterruptionRow, LevelKey, PoolDay};
 
 /// A pool: a type in a zone, by the zone's id where it is known.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct PoolKey {
+    // In this order, so that a type's zones lie together, and all of a region.
     pub(crate) region: Region,
-    pub(crate) zone_key: String,
     pub(crate) instance_type: InstanceType,
+    pub(crate) zone_key: String,
 }
 
 /// A pool.
@@ -32,35 +33,40 @@ pub(crate) struct Pool {
     pub(super) is_dirty: bool,
 }
 
-/// What a customer saw of a pool.
+/// What a customer saw of a pool. There are millions of these, so what most lack is elsewhere.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Holding {
-    evidence: RunningEvidence,
-    /// What is known of its interruptions, where there are any: most customers lose nothing in most pools.
-    losses: Option<Box<Losses>>,
-    pub(super) interruptions: u64,
+    exposure: RunningSum,
     pub(super) exposure_seconds: u64,
+    losses: Option<Box<Losses>>,
     /// The most instances of one report.
     most: u32,
-    /// The one cluster that most customers have there, and others.
+    /// The one cluster that most customers have there.
     cluster: Option<ClusterHold>,
-    more_clusters: Vec<ClusterHold>,
+    others: Option<Box<OtherClusters>>,
 }
 
 /// What is known of a customer's interruptions in a pool.
 #[derive(Clone, Debug, Default)]
 struct Losses {
+    all: RunningSum,
     /// Those that others do not believe: more on a day than there were instances.
-    excess: RunningEvidence,
+    excess: RunningSum,
+    total: u64,
     /// The last days with interruptions, and how many.
     days: [(i64, u32); DAYS_HELD],
 }
+
+/// The further clusters of a customer in a pool.
+#[derive(Clone, Debug, Default)]
+struct OtherClusters(Vec<ClusterHold>);
 
 /// What a cluster had in a pool when it was last heard of.
 #[derive(Clone, Copy, Debug)]
 struct ClusterHold {
     cluster: u32,
-    until: i64,
+    /// Seconds since 1970.
+    until: u32,
     instances: u32,
 }
 
@@ -133,20 +139,29 @@ impl Losses {
 }
 
 impl Holding {
-    /// Counts interruptions on a day, as far as others believe them.
+    /// Counts interruptions on a day, and how many of them others believe.
     fn lose(&mut self, origin: Origin, day: i64, interruptions: u64) {
         let losses = self.losses.get_or_insert_default();
+        losses.all.add(origin, day, interruptions);
+        losses.total = losses.total.saturating_add(interruptions);
         let beyond = losses.beyond(day, interruptions, self.most);
-        losses.excess.add(origin, day, beyond, 0);
+        losses.excess.add(origin, day, beyond);
+    }
+
+    /// Counts instance-seconds at risk on a day.
+    fn expose(&mut self, origin: Origin, day: i64, seconds: u64) {
+        self.exposure.add(origin, day, seconds);
+        self.exposure_seconds = self.exposure_seconds.saturating_add(seconds);
     }
 
     /// Whether more was reported on a day than is believed.
     fn exceeds(&self) -> bool {
-        self.losses.as_ref().is_some_and(|losses| losses.excess != RunningEvidence::default())
+        self.losses.as_ref().is_some_and(|losses| losses.excess != RunningSum::default())
     }
 
-    fn clusters(&self) -> impl Iterator<Item = &ClusterHold> {
-        self.cluster.iter().chain(&self.more_clusters)
+    /// Interruptions, undiscounted.
+    pub(super) fn interruptions(&self) -> u64 {
+        self.losses.as_ref().map_or(0, |losses| losses.total)
     }
 
     /// What it says, in full for itself and as far as it is believed for others.
@@ -157,26 +172,36 @@ impl Holding {
         now: Timestamp,
         is_own: bool,
     ) -> Contribution {
-        let all = self.evidence.discounted(origin, now);
-        let evidence = match &self.losses {
-            Some(losses) if !is_own => all.minus(losses.excess.discounted(origin, now)),
-            _ => all,
-        };
-        Contribution { customer: Customer(customer.into()), evidence, instances: self.most }
+        let interruptions = self.losses.as_ref().map_or(0.0, |losses| {
+            let all = losses.all.discounted(origin, now);
+            let excess = losses.excess.discounted(origin, now);
+            if is_own { all } else { (all - excess).max(0.0) }
+        });
+        let exposure_hours = self.exposure.discounted(origin, now) / 3600.0;
+        Contribution {
+            customer: Customer(customer.into()),
+            evidence: Evidence { interruptions, exposure_hours },
+            instances: self.most,
+        }
     }
 
-    /// Instances that the customer has there now, as far as anybody said.
-    pub(super) fn instances(&self, now: Timestamp) -> u32 {
+    /// What its clusters have there now, as far as anybody said.
+    fn there(&self, now: Timestamp) -> impl Iterator<Item = &ClusterHold> {
         let since = now.as_second() - BELIEVED_SECONDS;
-        let there = self.clusters().filter(|hold| hold.until > since);
-        there.fold(0, |sum, hold| sum.saturating_add(hold.instances))
+        let others = self.others.iter().flat_map(|others| &others.0);
+        let all = self.cluster.iter().chain(others);
+        all.filter(move |hold| i64::from(hold.until) > since && hold.instances > 0)
+    }
+
+    /// Instances that the customer has there now.
+    pub(super) fn instances(&self, now: Timestamp) -> u32 {
+        self.there(now).fold(0, |sum, hold| sum.saturating_add(hold.instances))
     }
 
     /// The cluster with most of them.
     pub(super) fn largest_cluster(&self, now: Timestamp) -> Option<u32> {
-        let since = now.as_second() - BELIEVED_SECONDS;
-        let there = self.clusters().filter(|hold| hold.until > since && hold.instances > 0);
-        let largest = there.max_by_key(|hold| (hold.instances, std::cmp::Reverse(hold.cluster)));
+        let largest =
+            self.there(now).max_by_key(|hold| (hold.instances, std::cmp::Reverse(hold.cluster)));
         largest.map(|hold| hold.cluster)
     }
 }
@@ -190,22 +215,17 @@ impl Pool {
     /// Counts a day that was kept.
     pub(super) fn add_day(&mut self, customer: u32, origin: Origin, day: &PoolDay) {
         let holding = self.holdings.entry(customer).or_default();
-        holding.evidence.add(origin, day.day, day.interruptions, day.exposure_seconds);
+        holding.expose(origin, day.day, day.exposure_seconds);
         if day.interruptions > 0 {
             holding.lose(origin, day.day, day.interruptions);
         }
-        holding.interruptions = holding.interruptions.saturating_add(day.interruptions);
-        holding.exposure_seconds = holding.exposure_seconds.saturating_add(day.exposure_seconds);
         self.changed();
     }
 
     /// Counts an interruption.
     pub(super) fn interrupt(&mut self, customer: u32, origin: Origin, row: &InterruptionRow) {
         let holding = self.holdings.entry(customer).or_default();
-        let day = day_of(row.happened_at.as_second());
-        holding.evidence.add(origin, day, 1, 0);
-        holding.lose(origin, day, 1);
-        holding.interruptions = holding.interruptions.saturating_add(1);
+        holding.lose(origin, day_of(row.happened_at.as_second()), 1);
         self.changed();
     }
 
@@ -235,8 +255,7 @@ impl Pool {
     pub(super) fn expose(&mut self, customer: u32, origin: Origin, row: &ExposureRow) {
         let holding = self.holdings.entry(customer).or_default();
         for (day, seconds) in learning::exposed_days(row.instances, row.from, row.until) {
-            holding.evidence.add(origin, day, 0, seconds);
-            holding.exposure_seconds = holding.exposure_seconds.saturating_add(seconds);
+            holding.expose(origin, day, seconds);
         }
         self.changed();
     }
@@ -253,15 +272,16 @@ impl Pool {
     /// Takes note of how many instances a cluster has there. Rows that end at one instant add up.
     pub(super) fn hold(&mut self, customer: u32, cluster: u32, row: &ExposureRow) {
         let holding = self.holdings.entry(customer).or_default();
-        let (until, instances) = (row.until.as_second(), row.instances);
+        let instances = row.instances;
+        let until = u32::try_from(row.until.as_second()).unwrap_or(0);
         let new = ClusterHold { cluster, until, instances };
         let is_first = holding.cluster.is_none();
-        let more = &mut holding.more_clusters;
-        let known = holding.cluster.iter_mut().chain(more).find(|hold| hold.cluster == cluster);
+        let others = holding.others.iter_mut().flat_map(|others| &mut others.0);
+        let known = holding.cluster.iter_mut().chain(others).find(|hold| hold.cluster == cluster);
         let before = known.as_ref().map(|hold| hold.instances);
         match known {
             None if is_first => holding.cluster = Some(new),
-            None => holding.more_clusters.push(new),
+            None => holding.others.get_or_insert_default().0.push(new),
             Some(hold) if until > hold.until => *hold = new,
             Some(hold) if until == hold.until => {
                 hold.instances = hold.instances.saturating_add(instances);

@@ -426,6 +426,18 @@ impl State {
         Baseline::of(exposure, self.budget)
     }
 
+    /// The pools of the same type in other zones of the region.
+    pub(super) fn siblings<'a>(
+        &'a self,
+        key: &'a PoolKey,
+    ) -> impl Iterator<Item = (&'a PoolKey, &'a Pool)> {
+        let from = PoolKey { zone_key: String::new(), ..key.clone() };
+        let of_type = self.pools.range(from..).take_while(|(other, _)| {
+            other.region == key.region && other.instance_type == key.instance_type
+        });
+        of_type.filter(|(other, _)| other.zone_key != key.zone_key)
+    }
+
     /// Customers with capacity in a pool that lost none within the hour: how many instances, and the
     /// cluster with most of them.
     pub(super) fn holders(&self, key: &PoolKey, now: Timestamp) -> Vec<(u32, u32, Option<u32>)> {
@@ -461,7 +473,7 @@ impl State {
             for (customer, holding) in &pool.holdings {
                 let sum = seconds.entry(*customer).or_default();
                 *sum = sum.saturating_add(holding.exposure_seconds);
-                interruptions = interruptions.saturating_add(holding.interruptions);
+                interruptions = interruptions.saturating_add(holding.interruptions());
             }
         }
         let all: u64 = seconds.values().sum();

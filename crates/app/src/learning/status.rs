@@ -190,12 +190,7 @@ impl State {
         if losses.is_empty() {
             return None;
         }
-        let from = PoolKey { zone_key: String::new(), ..key.clone() };
-        let siblings = self.pools.iter().filter(|(other, _)| {
-            other.region == from.region
-                && other.instance_type == from.instance_type
-                && other.zone_key != key.zone_key
-        });
+        let siblings = self.siblings(key);
         let siblings = siblings.map(|(_, pool)| {
             let own = pool.recent.iter().filter(|one| counts(one.customer));
             own.filter_map(|one| at(one.second)).collect::<Vec<Timestamp>>()
@@ -299,7 +294,7 @@ impl App {
             last_interruption_time: last,
             risk_score,
             safety_score: SafetyScore::new(Fraction::clamped(six(risk_score.as_safety().value()))),
-            interruption_probability: probabilities(&risk, season, soon),
+            interruption_probability: probabilities(&risk, interval, season, soon),
             interruptions_per_1000_hours: Interval1000 {
                 expected: six(risk.hazard() * 1000.0 * season),
                 low: six(interval.low.min(risk.hazard()) * 1000.0 * season),
@@ -382,8 +377,12 @@ pub(super) fn seasonal_risk(risk: &LearnedRisk, season: f64) -> PoolRisk {
     PoolRisk::new(Fraction::clamped(six(chance)))
 }
 
-fn probabilities(risk: &LearnedRisk, season: f64, soon: Option<[f64; 3]>) -> Probabilities {
-    let interval = risk.hazard_interval();
+fn probabilities(
+    risk: &LearnedRisk,
+    interval: learning::Interval,
+    season: f64,
+    soon: Option<[f64; 3]>,
+) -> Probabilities {
     let within = |hazard: f64, horizon: Horizon| {
         six(1.0 - learning::exp(-hazard * season * horizon.hours()))
     };

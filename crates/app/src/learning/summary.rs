@@ -65,7 +65,7 @@ impl App {
                     learned: six(seasonal_risk(&risk, season).as_safety().value()),
                     confidence: six(risk.own_weight.value()),
                     observations: sum(|held| held.exposure_seconds) / 3600,
-                    interruptions: sum(|held| held.interruptions),
+                    interruptions: sum(super::pool::Holding::interruptions),
                     updated_at: now,
                 });
             }
