@@ -171,6 +171,7 @@ impl App {
             state.restless_pools(now)
         };
         self.see_to_levels(&pools).await?;
+        self.store.expire_rebalance_jobs(now).await?;
         self.see_to_waiting_jobs().await?;
         self.write_down(now).await
     }

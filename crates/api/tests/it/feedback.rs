@@ -149,8 +149,9 @@ async fn a_burst_is_told_confirmed_and_recovers() {
 
     // Jobs for the others only, each sees its own.
     let jobs = fleet.get(&fleet.platform, "rebalance/jobs").await;
-    let whose: Vec<&str> =
+    let mut whose: Vec<&str> =
         jobs.as_array().unwrap().iter().map(|job| job["customer_id"].as_str().unwrap()).collect();
+    whose.sort_unstable();
     assert_eq!(whose, ["d", "e"]);
     let own = fleet.get(fleet.key("d"), "rebalance/jobs").await;
     assert_eq!(own.as_array().unwrap().len(), 1);
@@ -345,14 +346,28 @@ async fn what_an_operator_says_stands_until_its_end() {
     assert_eq!(said["risk_level"], "CONFIRMED_RISKY");
     assert_eq!(said["override"]["reason"], "AWS said so");
     assert_eq!(fleet.get(&fleet.platform, "rebalance/jobs").await.as_array().unwrap().len(), 2);
+    let end = format!("{path}?instance_type=m5.large&az=us-east-1a&zone_id=use1-az4");
+    let (status, ended) = fleet.send(&operator, "DELETE", &end, &Value::Null).await;
+    assert_eq!((status, &ended["risk_level"]), (StatusCode::OK, &json!("NORMAL")));
+    let (status, _) = fleet.send(&operator, "DELETE", &end, &Value::Null).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let expired = fleet.get(&fleet.platform, "rebalance/jobs?status=expired").await;
+    assert_eq!(expired.as_array().unwrap().len(), 2);
+
+    // Said again it is another episode, and it ends by itself.
+    fleet.hand.advance(SignedDuration::from_mins(1));
+    assert_eq!(fleet.send(&operator, "PUT", path, &word).await.0, StatusCode::OK);
+    let pending = fleet.get(&fleet.platform, "rebalance/jobs?status=pending").await;
+    assert_eq!(pending.as_array().unwrap().len(), 2);
     fleet.hand.advance(HOUR + HOUR + HOUR);
     fleet.look().await;
     assert_eq!(fleet.get(fleet.key("a"), STATUS).await["risk_level"], "NORMAL");
-    let end = format!("{path}?instance_type=m5.large&az=us-east-1a&zone_id=use1-az4");
-    let (status, _) = fleet.send(&operator, "DELETE", &end, &Value::Null).await;
-    assert_eq!(status, StatusCode::OK);
-    let (status, _) = fleet.send(&operator, "DELETE", &end, &Value::Null).await;
-    assert_eq!(status, StatusCode::NOT_FOUND);
+    let pending = fleet.get(&fleet.platform, "rebalance/jobs?status=pending").await;
+    assert_eq!(pending, json!([]));
+    let changes = fleet.get(&fleet.platform, "feedback/levels").await;
+    let causes: Vec<&str> =
+        changes.as_array().unwrap().iter().map(|one| one["cause"].as_str().unwrap()).collect();
+    assert_eq!(causes, ["override_end", "override", "override_end", "override"]);
 }
 
 #[tokio::test]

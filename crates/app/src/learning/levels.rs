@@ -1,6 +1,7 @@
 //! Levels: what reports make of them, and the jobs that a confirmed one calls for, in one transaction
 //! with the change.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -43,8 +44,8 @@ impl App {
         self.carry_out(change, jobs).await
     }
 
-    /// Changes a level and makes jobs, and lets jobs expire where the pool is normal again.
-    pub(super) async fn carry_out(
+    /// Changes a level and makes jobs.
+    async fn carry_out(
         self: &Arc<Self>,
         mut change: LevelChange,
         jobs: Vec<RebalanceRow>,
@@ -78,12 +79,7 @@ impl App {
                 "the level of a pool has changed"
             );
         }
-        let is_over = change.to.level == Level::Normal.name() && change.from != change.to.level;
-        let episode = change.to.episode_id;
         self.learning.state().set_level(change.to);
-        if let Some(episode) = episode.filter(|_| is_over) {
-            self.store.expire_rebalance_jobs(episode, self.clock.now()).await?;
-        }
         Ok(())
     }
 
@@ -182,31 +178,39 @@ fn wanted(
 ) -> Option<LevelChange> {
     let before = known.and_then(|row| Level::from_name(&row.level)).unwrap_or_default();
     let stays = before == found.level;
-    if stays && (before == Level::Normal || known.is_some_and(|row| row.falls_at == found.falls_at))
-    {
+    let said = known.and_then(|row| row.overridden.clone());
+    let stands = said.clone().filter(|said| said.until > now);
+    let word_ended = said.is_some() && stands.is_none();
+    let is_same =
+        before == Level::Normal || known.is_some_and(|row| row.falls_at == found.falls_at);
+    if stays && is_same && !word_ended {
         return None;
     }
     let pool = state.pools.get(key);
-    let began = before == Level::Normal;
-    let own = format!("{key:?}");
+    // What an operator says of a pool is an episode too, and reports that come meanwhile are part of it.
+    let goes_on = before != Level::Normal || said.is_some();
     let episode_id: Option<Uuid> = match known.and_then(|row| row.episode_id) {
-        Some(episode) if !began => Some(episode),
-        _ => Some(timed_id(now, own.as_bytes())),
+        Some(episode) if goes_on => Some(episode),
+        _ => Some(timed_id(now, identifier(key).as_bytes())),
     };
     let to = LevelRow {
         key: key.level_key(),
         level: found.level.name().to_owned(),
         episode_id,
-        since: known.filter(|_| stays).map_or(now, |row| row.since),
+        since: known.filter(|_| stays && !word_ended).map_or(now, |row| row.since),
         falls_at: found.falls_at,
         customers: found.customers.into(),
         interruptions: pool.map_or(0, |pool| pool.within(now, 3600, None)),
         last_at: pool
             .and_then(|pool| pool.recent.iter().map(|one| one.second).max())
             .and_then(|second| Timestamp::from_second(second).ok()),
-        overridden: known.and_then(|row| row.overridden.clone()),
+        overridden: stands,
     };
-    let cause = if found.level > before { "reports" } else { "time" };
+    let cause = match found.level.cmp(&before) {
+        Ordering::Greater => "reports",
+        Ordering::Equal if word_ended => "override_end",
+        _ => "time",
+    };
     let detail = json!({
         "customers": found.customers,
         "interruptions": to.interruptions,

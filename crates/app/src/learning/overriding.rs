@@ -138,7 +138,7 @@ impl App {
             overridden: None,
         });
         let episode_id = row.episode_id.filter(|_| before != Level::Normal).or_else(|| {
-            said.as_ref().map(|_| timed_id(now, format!("{key:?} by word").as_bytes()))
+            said.as_ref().map(|_| timed_id(now, format!("{} by word", identifier(&key)).as_bytes()))
         });
         let detail = json!({
             "before": before.name(),
@@ -160,6 +160,7 @@ impl App {
             return Err(Error::Taken("the level changed meanwhile; ask again".to_owned()));
         }
         self.learning.state().set_level(change.to);
+        self.store.expire_rebalance_jobs(now).await?;
         let shown = (key.region.as_str(), key.zone_key.as_str(), key.instance_type.as_str());
         self.status_of(shown, None, caller)
     }

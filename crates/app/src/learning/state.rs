@@ -452,12 +452,15 @@ impl State {
             .collect()
     }
 
-    /// Pools of which something was reported within the last hours, or that are not normal.
+    /// Pools of which something was reported within the last hours, that are not normal, or that an
+    /// operator says something of.
     pub(super) fn restless_pools(&self, now: Timestamp) -> Vec<PoolKey> {
         let reported =
             self.pools.iter().filter(|(_, pool)| pool.within(now, LEVELS_LAST, None) > 0);
         let mut found: BTreeSet<PoolKey> = reported.map(|(key, _)| key.clone()).collect();
-        let unquiet = self.levels.values().filter(|row| row.level != Level::Normal.name());
+        let is_unquiet =
+            |row: &&LevelRow| row.level != Level::Normal.name() || row.overridden.is_some();
+        let unquiet = self.levels.values().filter(is_unquiet);
         found.extend(unquiet.filter_map(|row| PoolKey::of_level(&row.key)));
         found.into_iter().collect()
     }

@@ -130,7 +130,7 @@ pub struct RebalanceCounts {
     pub interrupted: i64,
 }
 
-#[derive(FromRow)]
+#[derive(Clone, FromRow)]
 struct Raw {
     job_id: Uuid,
     customer_id: String,
@@ -271,6 +271,21 @@ macro_rules! make {
 
 pub(super) use make;
 
+/// A job, held until the transaction ends.
+macro_rules! held {
+    ($store:expr, $transaction:ident, $job_id:expr) => {{
+        let text = match &$store.database {
+            Database::Postgres(_) => {
+                "SELECT * FROM proactive_rebalance_jobs WHERE job_id = $1 FOR UPDATE"
+            }
+            Database::Sqlite(_) => "SELECT * FROM proactive_rebalance_jobs WHERE job_id = $1",
+        };
+        let row: Option<Raw> =
+            sqlx::query_as(text).bind($job_id).fetch_optional(&mut *$transaction).await?;
+        row
+    }};
+}
+
 impl Store {
     /// Makes jobs that an earlier hour did not allow; how many.
     ///
@@ -386,33 +401,22 @@ impl Store {
                  AND claimed_by = $2 AND lease_until > $4 THEN 0 ELSE 1 END, \
                started_at = coalesce(started_at, $4) \
              WHERE job_id = $1 AND (status = 'PENDING' OR (status = 'IN_PROGRESS' \
-               AND (claimed_by = $2 OR lease_until <= $4)))";
-        let (changed, row) = writing!(self, transaction => {
-            let row: Option<Raw> = sqlx::query_as(sqlx::AssertSqlSafe(self.held_job()))
-                .bind(job_id)
-                .fetch_optional(&mut *transaction)
-                .await?;
-            match row.filter(|row| may_see(row, customer_id)) {
-                None => (false, None),
-                Some(_) => {
-                    let changed = sqlx::query(set)
+               AND (claimed_by = $2 OR lease_until <= $4))) RETURNING *";
+        Ok(writing!(self, transaction => {
+            match held!(self, transaction, job_id) {
+                Some(held) if may_see(&held, customer_id) => {
+                    let claimed: Option<Raw> = sqlx::query_as(set)
                         .bind(job_id)
                         .bind(by)
                         .bind(At(until))
                         .bind(At(now))
-                        .execute(&mut *transaction)
-                        .await?
-                        .rows_affected();
-                    let row: Option<Raw> =
-                        sqlx::query_as("SELECT * FROM proactive_rebalance_jobs WHERE job_id = $1")
-                            .bind(job_id)
-                            .fetch_optional(&mut *transaction)
-                            .await?;
-                    (changed > 0, row)
+                        .fetch_optional(&mut *transaction)
+                        .await?;
+                    JobClaim::of(claimed, held)
                 }
+                _ => JobClaim::Unknown,
             }
-        });
-        Ok(ended(changed, row))
+        }))
     }
 
     /// Ends a job that the caller holds; the same end again changes nothing.
@@ -427,20 +431,16 @@ impl Store {
         end: &RebalanceEnd,
         now: Timestamp,
     ) -> Result<JobClaim, StoreError> {
-        let (changed, row) = writing!(self, transaction => {
-            let row: Option<Raw> = sqlx::query_as(sqlx::AssertSqlSafe(self.held_job()))
-                .bind(job_id)
-                .fetch_optional(&mut *transaction)
-                .await?;
-            match row.filter(|row| may_see(row, customer_id)) {
-                None => (false, None),
+        Ok(writing!(self, transaction => {
+            match held!(self, transaction, job_id) {
+                Some(held) if !may_see(&held, customer_id) => JobClaim::Unknown,
                 Some(held) if held.status == end.status.name()
-                    && held.claimed_by.as_deref() == Some(by) => (true, Some(held)),
-                Some(_) => {
-                    let changed = sqlx::query(
+                    && held.claimed_by.as_deref() == Some(by) => JobClaim::of(Some(held.clone()), held),
+                Some(held) => {
+                    let ended: Option<Raw> = sqlx::query_as(
                         "UPDATE proactive_rebalance_jobs SET status = $2, completed_at = $3, \
                            error_message = $4, outcome = $5, lease_until = NULL \
-                         WHERE job_id = $1 AND status = 'IN_PROGRESS' AND claimed_by = $6",
+                         WHERE job_id = $1 AND status = 'IN_PROGRESS' AND claimed_by = $6 RETURNING *",
                     )
                     .bind(job_id)
                     .bind(end.status.name())
@@ -448,38 +448,30 @@ impl Store {
                     .bind(end.error_message.as_deref())
                     .bind(end.outcome.as_ref().map(Json))
                     .bind(by)
-                    .execute(&mut *transaction)
-                    .await?
-                    .rows_affected();
-                    let row: Option<Raw> =
-                        sqlx::query_as("SELECT * FROM proactive_rebalance_jobs WHERE job_id = $1")
-                            .bind(job_id)
-                            .fetch_optional(&mut *transaction)
-                            .await?;
-                    (changed > 0, row)
+                    .fetch_optional(&mut *transaction)
+                    .await?;
+                    JobClaim::of(ended, held)
                 }
+                None => JobClaim::Unknown,
             }
-        });
-        Ok(ended(changed, row))
+        }))
     }
 
-    /// Lets the jobs of an episode that nobody works on expire; how many.
+    /// Lets the jobs expire that nobody works on and whose pool has recovered: neither reports nor an
+    /// operator say anything of its episode any more. How many.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn expire_rebalance_jobs(
-        &self,
-        episode_id: Uuid,
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
+    pub async fn expire_rebalance_jobs(&self, now: Timestamp) -> Result<u64, StoreError> {
         let done = writing!(self, transaction => {
             sqlx::query(
-                "UPDATE proactive_rebalance_jobs SET status = 'EXPIRED', completed_at = $2, \
+                "UPDATE proactive_rebalance_jobs SET status = 'EXPIRED', completed_at = $1, \
                    error_message = 'the pool recovered before the job was done' \
-                 WHERE episode_id = $1 AND (status = 'PENDING' \
-                   OR (status = 'IN_PROGRESS' AND lease_until <= $2))",
+                 WHERE (status = 'PENDING' OR (status = 'IN_PROGRESS' AND lease_until <= $1)) \
+                   AND NOT EXISTS (SELECT 1 FROM pool_levels l \
+                     WHERE l.episode_id = proactive_rebalance_jobs.episode_id \
+                       AND (l.level <> 'NORMAL' OR l.override_until > $1))",
             )
-            .bind(episode_id)
             .bind(At(now))
             .execute(&mut *transaction)
             .await?
@@ -487,21 +479,17 @@ impl Store {
         });
         Ok(done)
     }
-
-    fn held_job(&self) -> String {
-        let hold = if matches!(self.database, Database::Postgres(_)) { " FOR UPDATE" } else { "" };
-        format!("SELECT * FROM proactive_rebalance_jobs WHERE job_id = $1{hold}")
-    }
 }
 
 fn may_see(row: &Raw, customer_id: Option<&str>) -> bool {
     customer_id.is_none_or(|customer| row.customer_id == customer)
 }
 
-fn ended(changed: bool, row: Option<Raw>) -> JobClaim {
-    match row.map(|row| Box::new(RebalanceRow::from(row))) {
-        None => JobClaim::Unknown,
-        Some(row) if changed => JobClaim::Done(row),
-        Some(row) => JobClaim::Refused(row),
+impl JobClaim {
+    fn of(changed: Option<Raw>, held: Raw) -> JobClaim {
+        match changed {
+            Some(changed) => JobClaim::Done(Box::new(changed.into())),
+            None => JobClaim::Refused(Box::new(held.into())),
+        }
     }
 }

@@ -291,7 +291,11 @@ async fn a_job_is_one_claimers_until_its_lease_ends() {
         };
         store.end_rebalance_job(id, None, "c", &moved, at(91)).await.unwrap();
 
-        assert_eq!(store.expire_rebalance_jobs(Uuid::from_u128(9), at(97)).await.unwrap(), 1);
+        assert_eq!(store.expire_rebalance_jobs(at(97)).await.unwrap(), 0, "the pool is not normal");
+        let over = change("CONFIRMED_RISKY", "NORMAL", 97);
+        store.change_level(&over, &[], 9, None).await.unwrap();
+        assert_eq!(store.expire_rebalance_jobs(at(97)).await.unwrap(), 1);
+        assert_eq!(store.expire_rebalance_jobs(at(98)).await.unwrap(), 0);
         let counts = store.rebalance_counts(None).await.unwrap();
         assert_eq!((counts.made, counts.completed, counts.failed, counts.expired), (3, 1, 1, 1));
         assert_eq!((counts.moved, counts.interrupted), (4, 0), "{}", backend.name);
