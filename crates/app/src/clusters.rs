@@ -35,7 +35,7 @@ impl Default for ClusterSettings {
 }
 
 /// Clocks differ by so much; a snapshot from further ahead has a wrong instant.
-const AHEAD: SignedDuration = SignedDuration::from_mins(10);
+pub(crate) const AHEAD: SignedDuration = SignedDuration::from_mins(10);
 
 /// The longest name of a cluster, in bytes.
 const LONGEST_NAME: usize = 253;

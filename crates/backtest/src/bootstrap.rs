@@ -3,27 +3,7 @@
 //! Block bootstrap with days as blocks (Efron and Tibshirani 1993, chapter 8; Künsch 1989); percentile
 //! ends. A day that was replayed in part weighs as much as was replayed of it.
 
-/// A seeded generator: SplitMix64 (Steele, Lea and Flood 2014).
-pub(crate) struct Draws(u64);
-
-impl Draws {
-    pub(crate) fn new(seed: u64) -> Draws {
-        Draws(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below another.
-    fn below(&mut self, count: usize) -> usize {
-        ((u128::from(self.next()) * count as u128) >> 64) as usize
-    }
-}
+use learning::random::Random;
 
 /// Fewer days say nothing of how days differ.
 pub(crate) const LEAST_DAYS: usize = 5;
@@ -31,7 +11,7 @@ pub(crate) const LEAST_DAYS: usize = 5;
 /// How often each day of each run is drawn, for every resample. Runs are drawn apart, so that each
 /// keeps its length.
 pub(crate) fn resamples(days: &[usize], count: u32, seed: u64) -> Vec<Vec<Vec<u32>>> {
-    let mut draws = Draws::new(seed);
+    let mut draws = Random::new(seed);
     (0..count)
         .map(|_| {
             days.iter()

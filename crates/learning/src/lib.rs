@@ -28,7 +28,7 @@ pub use gamma::{Gamma, Interval};
 pub use history::{Evidence, HALF_LIFE_DAYS, History, day_of, exposed_days};
 pub use horizon::Horizon;
 pub use isotonic::{Weighed, never_falling};
-pub use pool_risk::{LearnedRisk, PoolEvidence, Probability};
+pub use pool_risk::{LearnedRisk, PoolEvidence, Probability, chance_within};
 pub use ranks::rank_correlation;
 pub use recency::{Known, PoolEvents, Recency, RecencyModel, SETTLED_HOURS, known};
 pub use regression::{Outcome, Ridge, fitted, predicted};

@@ -100,7 +100,7 @@ impl LearnedRisk {
     /// How likely an instance is interrupted within a horizon: `1 − e^(−λH)`.
     #[must_use]
     pub fn probability(&self, horizon: Horizon) -> Probability {
-        let within = |hazard: f64| Fraction::clamped(within(hazard, horizon));
+        let within = |hazard: f64| Fraction::clamped(chance_within(hazard, horizon));
         let interval = self.hazard_interval();
         // A belief of few events is so skewed that its mean may lie outside of the interval.
         let mean = self.hazard();
@@ -114,7 +114,7 @@ impl LearnedRisk {
     /// The estimate of the same without its interval, which takes longer to find.
     #[must_use]
     pub fn expected(&self, horizon: Horizon) -> Fraction {
-        Fraction::clamped(within(self.hazard(), horizon))
+        Fraction::clamped(chance_within(self.hazard(), horizon))
     }
 
     /// The risk of the profile `calibrated`: the probability of an interruption within 30 days.
@@ -130,8 +130,9 @@ impl LearnedRisk {
     }
 }
 
-/// How likely something with a hazard per hour happens within a horizon.
-fn within(hazard: f64, horizon: Horizon) -> f64 {
+/// How likely something with a constant hazard per hour happens within a horizon: `1 − e^(−λH)`.
+#[must_use]
+pub fn chance_within(hazard: f64, horizon: Horizon) -> f64 {
     1.0 - exp(-hazard * horizon.hours())
 }
 

@@ -12,7 +12,8 @@ use market::AdvisorBucket;
 use crate::class_prior::{ClassPriors, bucket_hazard};
 use crate::elementary::{exp, ln};
 use crate::history::Evidence;
-use crate::pool_risk::{LearnedRisk, PoolEvidence};
+use crate::horizon::Horizon;
+use crate::pool_risk::{LearnedRisk, PoolEvidence, chance_within};
 use crate::random::Random;
 
 /// A pool's days: interruptions and instance-hours by day since 1970, in order.
@@ -104,7 +105,7 @@ pub fn prequential(pools: &[PoolDays], from: i64, seed: u64) -> Quality {
             if *day >= from && *hours > 0.0 {
                 let evidence = PoolEvidence { own: known, ..PoolEvidence::default() };
                 let hazard = LearnedRisk::of(&priors, pool.class, &evidence).hazard();
-                let within_a_day = |hazard: f64| 1.0 - exp(-hazard * 24.0);
+                let within_a_day = |hazard: f64| chance_within(hazard, Horizon::Day);
                 let instance_days = hours / 24.0;
                 cases.push(Case {
                     day: *day,

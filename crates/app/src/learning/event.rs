@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::InterruptionEvent;
@@ -88,13 +89,18 @@ impl NewInterruption {
         if let Some(kind) = kind {
             body = unwrapped(body, &kind, at)?;
         }
-        serde_path_to_error::deserialize(body).map_err(|error| {
-            let path = error.path().to_string();
-            let place =
-                if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
-            field(&format!("{at}{place}"), "invalid", &error.inner().to_string())
-        })
+        read_at(body, at)
     }
+}
+
+/// Reads a part of a body; what is wrong is named by its place in the whole.
+pub(super) fn read_at<T: DeserializeOwned>(body: Value, at: &str) -> Result<T, Error> {
+    serde_path_to_error::deserialize(body).map_err(|error| {
+        let path = error.path().to_string();
+        let place =
+            if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
+        field(&format!("{at}{place}"), "invalid", &error.inner().to_string())
+    })
 }
 
 /// The fields of an event of EventBridge under our names.

@@ -9,9 +9,9 @@ use serde_json::Value;
 use store::{ExposureEnd, ExposureRow, ExposureSource};
 
 use super::checked::{place, whose};
-use super::event::one_or_many;
+use super::event::{one_or_many, read_at};
 use crate::access::Caller;
-use crate::gaps::field;
+use crate::clusters::AHEAD;
 use crate::ids::named_id;
 use crate::{App, Error, FieldError};
 
@@ -86,9 +86,6 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(31 * 24);
 /// The most instances that one customer can believably have in one pool.
 const MOST_INSTANCES: u32 = 100_000;
 
-/// Clocks differ by so much.
-const AHEAD: SignedDuration = SignedDuration::from_mins(10);
-
 impl App {
     /// Takes in exposure, one or a list. The same again counts once, and of stretches that overlap the
     /// first one stands.
@@ -136,11 +133,7 @@ impl App {
 }
 
 fn checked(body: Value, caller: &Caller, now: Timestamp, at: &str) -> Result<ExposureRow, Error> {
-    let wanted: NewExposure = serde_path_to_error::deserialize(body).map_err(|error| {
-        let path = error.path().to_string();
-        let name = if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
-        field(&format!("{at}{name}"), "invalid", &error.inner().to_string())
-    })?;
+    let wanted: NewExposure = read_at(body, at)?;
     let (customer_id, _) =
         whose(wanted.customer_id.as_deref(), caller, &format!("{at}/customer_id"))?;
     let place = place(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use learning::cross_customer::Level;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -20,6 +20,7 @@ use super::pool::PoolKey;
 use super::sees_customers;
 use super::status::{PoolStatus, Probabilities};
 use crate::access::Caller;
+use crate::clusters::AHEAD;
 use crate::gaps::field;
 use crate::ids::{named_id, timed_id};
 use crate::{App, Error};
@@ -150,9 +151,6 @@ pub struct InterruptionItem {
 
 /// The most reports of one request.
 pub const MOST_REPORTS: usize = 10_000;
-
-/// Clocks differ by so much.
-const AHEAD: SignedDuration = SignedDuration::from_mins(10);
 
 impl App {
     /// Takes in reports, one or a list; for each what follows from it. `key`, the caller's own name for

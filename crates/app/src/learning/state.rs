@@ -72,9 +72,6 @@ const USUAL_FOR: SignedDuration = SignedDuration::from_mins(30);
 /// No level lasts longer behind its last report, in seconds.
 const LEVELS_LAST: i64 = 2 * 3600;
 
-/// The class of a type that the advisor does not list: the middle one.
-pub(super) const UNKNOWN_CLASS: u8 = 2;
-
 impl Names {
     pub(crate) fn number(&mut self, name: &str) -> u32 {
         if let Some(number) = self.by_name.get(name) {
@@ -411,8 +408,7 @@ impl State {
 
     /// What is usual for a pool: its exposure, and its hazard without what happened today.
     fn usual(&mut self, market: &Market, key: &PoolKey, now: Timestamp) -> Baseline {
-        let class =
-            class_of(market, key, now).unwrap_or(AdvisorBucket::ALL[usize::from(UNKNOWN_CLASS)]);
+        let class = class_of(market, key, now).unwrap_or_else(middle_class);
         let mut evidence = self.evidence(key, None, now);
         let (priors, season) = (self.priors(), self.season(now));
         let (today, instances) = self.pools.get(key).map_or_else(Default::default, |pool| {
@@ -494,6 +490,11 @@ impl State {
         self.hours = Some((until, believed));
         believed
     }
+}
+
+/// The class that is taken for a type that the advisor does not list.
+pub(super) fn middle_class() -> AdvisorBucket {
+    AdvisorBucket::ALL[AdvisorBucket::ALL.len() / 2]
 }
 
 /// The class of a type in a region; `None` where the advisor does not list it.

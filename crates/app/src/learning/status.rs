@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use facts::names::{InstanceType, NameError, Region};
 use jiff::Timestamp;
 use learning::cross_customer::{Basis, Level, conventional_confidence};
-use learning::{Horizon, LearnedRisk, PoolEvents, RecencyModel, feedback_weight};
+use learning::{Horizon, LearnedRisk, PoolEvents, RecencyModel, chance_within, feedback_weight};
 use market::AdvisorBucket;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -17,7 +17,7 @@ use super::checked::place;
 use super::interruption::CustomersNeeded;
 use super::pool::PoolKey;
 use super::sees_customers;
-use super::state::{State, UNKNOWN_CLASS, class_of};
+use super::state::{State, class_of, middle_class};
 use crate::access::{Caller, Role};
 use crate::gaps::field;
 use crate::{App, Error};
@@ -249,7 +249,7 @@ impl App {
         let row = state.levels.get(&key.level_key()).cloned();
         let (level, _) = row.as_ref().map_or((assessment.level, None), |row| in_effect(row, now));
         let class = class_of(desk.market(), &key, now);
-        let taken = class.unwrap_or(AdvisorBucket::ALL[usize::from(UNKNOWN_CLASS)]);
+        let taken = class.unwrap_or_else(middle_class);
         let risk = state.risk(&key, number, taken, now);
         let season = state.season(now);
         let soon = state.soon(&key, number, level, &risk, now);
@@ -369,11 +369,7 @@ fn hour_of(
 
 /// The learned risk while a season lasts.
 pub(super) fn seasonal_risk(risk: &LearnedRisk, season: f64) -> PoolRisk {
-    if season == 1.0 {
-        return PoolRisk::new(Fraction::clamped(six(risk.risk().value())));
-    }
-    let hazard = risk.hazard() * season;
-    let chance = 1.0 - learning::exp(-hazard * Horizon::Month.hours());
+    let chance = chance_within(risk.hazard() * season, Horizon::Month);
     PoolRisk::new(Fraction::clamped(six(chance)))
 }
 
@@ -383,9 +379,7 @@ fn probabilities(
     season: f64,
     soon: Option<[f64; 3]>,
 ) -> Probabilities {
-    let within = |hazard: f64, horizon: Horizon| {
-        six(1.0 - learning::exp(-hazard * season * horizon.hours()))
-    };
+    let within = |hazard: f64, horizon: Horizon| six(chance_within(hazard * season, horizon));
     let one = |(at, horizon): (usize, Horizon)| {
         let lately = soon.and_then(|soon| soon.get(at).copied());
         let probability = lately.map_or_else(|| within(risk.hazard(), horizon), six);

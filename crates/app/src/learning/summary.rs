@@ -1,12 +1,11 @@
 //! Writing down what was learned, for other programs that read the database.
 
 use jiff::Timestamp;
-use learning::feedback_weight;
-use market::AdvisorBucket;
+use learning::{Horizon, bucket_hazard, chance_within, feedback_weight};
 use store::{AdjustmentRow, LearningStatsRow};
 
 use super::pool::PoolKey;
-use super::state::{State, UNKNOWN_CLASS, class_of};
+use super::state::{State, class_of, middle_class};
 use super::status::{identifier, seasonal_risk, six};
 use crate::ids::named_id;
 use crate::{App, Error};
@@ -18,10 +17,11 @@ impl State {
     /// How much of the risks of pools their own reports are, on average; `None` without pools.
     pub(super) fn mean_own_weight(&mut self, now: Timestamp) -> Option<f64> {
         let keys: Vec<PoolKey> = self.pools.keys().take(MOST_AT_ONCE).cloned().collect();
-        let middle = AdvisorBucket::ALL[usize::from(UNKNOWN_CLASS)];
         let many = keys.len();
-        let sum: f64 =
-            keys.iter().map(|key| self.risk(key, None, middle, now).own_weight.value()).sum();
+        let sum: f64 = keys
+            .iter()
+            .map(|key| self.risk(key, None, middle_class(), now).own_weight.value())
+            .sum();
         (many > 0).then(|| sum / many as f64)
     }
 }
@@ -45,12 +45,9 @@ impl App {
             let season = state.season(now);
             let mut rows = Vec::with_capacity(dirty.len());
             for key in &dirty {
-                let class = class_of(desk.market(), key, now)
-                    .unwrap_or(AdvisorBucket::ALL[usize::from(UNKNOWN_CLASS)]);
+                let class = class_of(desk.market(), key, now).unwrap_or_else(middle_class);
                 let risk = state.risk(key, None, class, now);
-                let prior = learning::exp(
-                    -learning::bucket_hazard(class) * learning::Horizon::Month.hours(),
-                );
+                let prior = 1.0 - chance_within(bucket_hazard(class), Horizon::Month);
                 let Some(pool) = state.pools.get_mut(key) else { continue };
                 pool.is_dirty = false;
                 let sum = |of: fn(&super::pool::Holding) -> u64| {

@@ -7,11 +7,11 @@ use facts::names::Zone;
 use jiff::{SignedDuration, Timestamp};
 use learning::PoolEvidence;
 use learning::cross_customer::Level;
-use market::{AdvisorBucket, MarketSlice};
+use market::MarketSlice;
 
 use super::Learning;
 use super::pool::PoolKey;
-use super::state::{State, UNKNOWN_CLASS};
+use super::state::{State, middle_class};
 use super::status::in_effect;
 use crate::{App, Error};
 
@@ -110,8 +110,7 @@ impl Learned {
             if evidence == PoolEvidence::default() && level_row.is_none() {
                 continue;
             }
-            let class =
-                view.advisor_bucket.unwrap_or(AdvisorBucket::ALL[usize::from(UNKNOWN_CLASS)]);
+            let class = view.advisor_bucket.unwrap_or_else(middle_class);
             let risk = learning::LearnedRisk::of(&priors, class, &evidence);
             let (level, calm_since) =
                 level_row.map_or((Level::Normal, None), |row| in_effect(&row, self.now));

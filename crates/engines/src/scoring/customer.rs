@@ -1,6 +1,6 @@
 //! The advisor's scale, read at a hazard that was learned.
 
-use learning::{Horizon, bucket_hazard, exp};
+use learning::{Horizon, bucket_hazard, chance_within};
 use market::AdvisorBucket;
 
 use super::table::advisor_component;
@@ -10,9 +10,10 @@ use super::table::advisor_component;
 /// component, so that reports which agree with it change nothing.
 #[must_use]
 pub fn component_of_hazard(hazard: f64) -> f64 {
-    let here = 1.0 - safety_of_hazard(hazard);
-    let knots = AdvisorBucket::ALL
-        .map(|class| (1.0 - safety_of_hazard(bucket_hazard(class)), advisor_component(class)));
+    let here = chance_within(hazard, Horizon::Month);
+    let knots = AdvisorBucket::ALL.map(|class| {
+        (chance_within(bucket_hazard(class), Horizon::Month), advisor_component(class))
+    });
     if here <= knots[0].0 {
         return knots[0].1;
     }
@@ -28,7 +29,7 @@ pub fn component_of_hazard(hazard: f64) -> f64 {
 /// The probability that an instance is not interrupted within 30 days at a hazard per hour.
 #[must_use]
 pub fn safety_of_hazard(hazard: f64) -> f64 {
-    exp(-hazard * Horizon::Month.hours())
+    1.0 - chance_within(hazard, Horizon::Month)
 }
 
 #[cfg(test)]
