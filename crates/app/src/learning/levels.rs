@@ -34,7 +34,9 @@ impl App {
                 return Ok(());
             };
             drop(state);
-            let jobs = if change.to.level == Level::ConfirmedRisky.name() {
+            // While a pool stays confirmed, the looks in between find who came to it since.
+            let is_confirmed = change.to.level == Level::ConfirmedRisky.name();
+            let jobs = if is_confirmed && change.from != change.to.level {
                 self.jobs_for(key, &change.to, now)
             } else {
                 Vec::new()
@@ -65,7 +67,8 @@ impl App {
         };
         if made < jobs.len() as u64 {
             tracing::warn!(
-                pool = change.to.key.instance_type,
+                instance_type = change.to.key.instance_type,
+                zone = change.to.key.zone_key,
                 "{made} of {} rebalance jobs were made; the rest wait for the budget of the hour",
                 jobs.len()
             );
